@@ -1,0 +1,44 @@
+//! One column of a table.
+
+use arrow::datatypes::Field;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ColumnId, KalamDataType, Name};
+
+/// One column of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnDefinition {
+    /// Stable; never reused within the table. From 1.
+    pub id: ColumnId,
+    /// Place in `SELECT *`, from 1; keeps its gaps when columns are dropped.
+    pub ordinal: u32,
+    /// The name, folded.
+    pub name: Name,
+    /// The exact type.
+    pub data_type: KalamDataType,
+    /// Largest length in characters, from `VARCHAR(n)` or `CHAR(n)`.
+    pub chars_max: Option<u32>,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+    /// What a missing value becomes.
+    pub default: Option<ColumnDefault>,
+    /// What `COMMENT` says.
+    pub comment: Option<String>,
+}
+
+/// What a missing value becomes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct ColumnDefault {
+    /// The expression as SQL, canonical: what SHOW CREATE TABLE prints and what is
+    /// evaluated, once for each row.
+    pub expression: String,
+}
+
+impl ColumnDefinition {
+    /// The Arrow field, with the exact type in its metadata.
+    #[must_use]
+    pub fn arrow_field(&self) -> Field {
+        self.data_type.arrow_field(self.name.as_str(), self.nullable)
+    }
+}

@@ -1,0 +1,42 @@
+//! KalamDB: an embedded SQL database for applications that keep data for many users.
+//!
+//! Recent rows live in RocksDB, history in Parquet, one SQL reads both, every
+//! result is Arrow. Open a [`Database`], take a [`Session`] from it for a user,
+//! and [`execute`](Session::execute) SQL.
+
+mod error;
+
+/// Ids, names, types and their Arrow form. No I/O.
+pub mod model;
+
+/// Clock and id sources: the only source of time and randomness.
+pub mod env;
+
+/// RocksDB: key and row codecs, entities, snapshots, the commit pipeline.
+mod store;
+
+/// Table definitions, schema versions, namespaces, storages, users; the registry.
+pub mod catalog;
+
+/// What is derived and may be dropped.
+mod cache;
+
+/// Hot to cold: segments, manifest, deletion vectors, recovery.
+mod flush;
+
+/// One table provider over hot rows and segments.
+mod scan;
+
+/// SQL in, Arrow out.
+mod executor;
+
+mod database;
+mod options;
+mod session;
+
+pub use database::Database;
+pub use datafusion::common::ScalarValue;
+pub use error::{Error, ErrorKind, Position, Result, SqlState};
+pub use executor::{Params, QueryResult};
+pub use options::{Durability, Options};
+pub use session::{AppendMode, Session};

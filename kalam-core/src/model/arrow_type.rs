@@ -1,0 +1,1 @@
+//! The one lossless conversion between KalamDataType and Arrow.
