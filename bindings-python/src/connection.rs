@@ -1,0 +1,277 @@
+//! `connect` and `Connection`: one user's session.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kalam_core::model::Role;
+use kalam_core::{AppendMode, Database, Error, Options, Result, Session, SqlState};
+use pyo3::prelude::*;
+
+use crate::cursor::Cursor;
+use crate::error::{NotSupportedError, engine, exception};
+use crate::process::{ProcessLocal, drop_detached};
+use crate::result::ResultSet;
+use crate::{input, parameter};
+
+/// The user of a connection that names none; its role is `system`.
+const OPENER: &str = "root";
+
+/// Opens a database directory, creating it if it is missing, or with ":memory:"
+/// one that ends with its last connection.
+///
+/// Without `user` and `role` the connection may do everything. With `user` it
+/// acts for that user with role 'user', unless `role` says otherwise; the program
+/// vouches for the identity. Unqualified names resolve in `namespace`
+/// ('default'). `config` keys are durability, threads, memory_limit, cache_bytes
+/// and storage_path.
+#[pyfunction]
+#[pyo3(
+    signature = (path=PathBuf::from(":memory:"), *, user=None, role=None, namespace=None, config=None),
+    text_signature = "(path=':memory:', *, user=None, role=None, namespace=None, config=None)"
+)]
+#[allow(clippy::needless_pass_by_value, reason = "pyo3 hands owned values to functions")]
+pub fn connect(
+    py: Python<'_>,
+    path: PathBuf,
+    user: Option<&str>,
+    role: Option<&str>,
+    namespace: Option<&str>,
+    config: Option<HashMap<String, Bound<'_, PyAny>>>,
+) -> PyResult<Connection> {
+    let mut options = Options::default();
+    for (key, value) in config.unwrap_or_default() {
+        let value = value.str()?.to_str()?.to_owned();
+        options.set(&key, &value).map_err(|error| exception(py, &error))?;
+    }
+    let role = match role {
+        Some(role) => role.parse().map_err(|error| exception(py, &error))?,
+        None if user.is_some() => Role::User,
+        None => Role::System,
+    };
+    let user = user.unwrap_or(OPENER);
+    let session = engine(py, || {
+        let database = if path.as_os_str() == ":memory:" {
+            Database::in_memory(options)?
+        } else {
+            Database::open(&path, options)?
+        };
+        database.session(user, role, namespace)
+    })?;
+    Ok(Connection::new(session))
+}
+
+/// What one user does with a database. Threads may share it.
+///
+/// Every statement commits by itself. Closing it releases the database when no
+/// other connection and no unread Result is left. As a context manager it closes
+/// at the end.
+#[pyclass(frozen, module = "kalamdb")]
+pub struct Connection {
+    session: ProcessLocal<Mutex<Option<Arc<Session>>>>,
+}
+
+impl Connection {
+    fn new(session: Session) -> Self {
+        Connection { session: ProcessLocal::new(Mutex::new(Some(Arc::new(session)))) }
+    }
+
+    /// The session, or the error of a connection that is closed or was carried
+    /// over fork().
+    fn open_session(&self) -> Result<Arc<Session>> {
+        lock(self.session.get()?).clone().ok_or_else(|| {
+            Error::new(SqlState::CONNECTION_CLOSED, "connection is closed")
+                .with_hint("call kalamdb.connect() again")
+        })
+    }
+
+    /// The same, with its error as an exception.
+    pub fn session(&self, py: Python<'_>) -> PyResult<Arc<Session>> {
+        self.open_session().map_err(|error| exception(py, &error))
+    }
+
+    /// Runs a statement.
+    pub fn run(
+        &self,
+        py: Python<'_>,
+        sql: &str,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<ResultSet> {
+        let session = self.session(py)?;
+        let params = parameter::params(py, params)?;
+        engine(py, || session.execute(sql, &params)).map(ResultSet::new)
+    }
+
+    /// Runs a statement for each set of parameters, all or none.
+    pub fn run_many(&self, py: Python<'_>, sql: &str, sets: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let session = self.session(py)?;
+        let params = parameter::param_sets(sets)?;
+        engine(py, || session.execute_many(sql, &params))
+    }
+}
+
+#[pymethods]
+impl Connection {
+    /// Runs SQL and returns a Result of its own. A write is committed on return.
+    ///
+    /// `params` is a sequence for `?` and `$1`, a mapping for `:name`.
+    #[pyo3(signature = (sql, params=None))]
+    fn execute(
+        &self,
+        py: Python<'_>,
+        sql: &str,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<ResultSet> {
+        self.run(py, sql, params)
+    }
+
+    /// The same as execute().
+    #[pyo3(signature = (sql, params=None))]
+    fn sql(
+        &self,
+        py: Python<'_>,
+        sql: &str,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<ResultSet> {
+        self.run(py, sql, params)
+    }
+
+    /// Runs an INSERT, UPDATE or DELETE for each set of parameters of an iterable,
+    /// in one commit: all or none. Returns the rows affected.
+    fn executemany(
+        &self,
+        py: Python<'_>,
+        sql: &str,
+        seq_of_params: &Bound<'_, PyAny>,
+    ) -> PyResult<u64> {
+        self.run_many(py, sql, seq_of_params)
+    }
+
+    /// Appends rows in one commit and returns how many.
+    ///
+    /// `data` is anything with `__arrow_c_stream__` or `__arrow_c_array__` (pyarrow,
+    /// polars, pandas, DuckDB relations, a Result), an iterable of dicts, or a dict
+    /// of columns. Columns match by name; missing ones take their default. `mode` is
+    /// 'append' (an existing key refuses all) or 'upsert' (it is replaced).
+    #[pyo3(signature = (table, data, *, mode="append"))]
+    fn append(
+        &self,
+        py: Python<'_>,
+        table: &str,
+        data: &Bound<'_, PyAny>,
+        mode: &str,
+    ) -> PyResult<u64> {
+        let session = self.session(py)?;
+        let mode: AppendMode = mode.parse().map_err(|error| exception(py, &error))?;
+        let reader = input::reader(data)?;
+        engine(py, || session.append(table, reader, mode))
+    }
+
+    /// A connection of another user, with role 'user' at most this one's.
+    fn as_user(&self, py: Python<'_>, user: &str) -> PyResult<Connection> {
+        let session = self.session(py)?;
+        engine(py, || session.as_user(user)).map(Connection::new)
+    }
+
+    /// A PEP 249 cursor.
+    fn cursor(slf: &Bound<'_, Self>) -> PyResult<Cursor> {
+        slf.get().session(slf.py())?;
+        Ok(Cursor::new(slf.clone().unbind()))
+    }
+
+    /// Does nothing: every statement has committed by itself.
+    fn commit(&self, py: Python<'_>) -> PyResult<()> {
+        self.session(py).map(drop)
+    }
+
+    /// Raises NotSupportedError: every statement has committed by itself.
+    fn rollback(&self, py: Python<'_>) -> PyResult<()> {
+        self.session(py)?;
+        let error = Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "rollback() has nothing to undo: every statement commits by itself",
+        )
+        .with_hint("put what belongs together into one statement, executemany() or append()");
+        let exception = exception(py, &error);
+        debug_assert!(exception.is_instance_of::<NotSupportedError>(py));
+        Err(exception)
+    }
+
+    /// Moves recent rows of a table, or of all, to segments (STORAGE FLUSH). The
+    /// Result says what was written.
+    #[pyo3(signature = (table=None))]
+    fn flush(&self, py: Python<'_>, table: Option<&str>) -> PyResult<ResultSet> {
+        let sql = flush_statement(table).map_err(|error| exception(py, &error))?;
+        self.run(py, &sql, None)
+    }
+
+    /// Releases the session. Results stay readable; closing twice is fine.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        engine(py, || {
+            // The lock is gone before the session is: its end may take a while.
+            let session = lock(self.session.get()?).take();
+            drop(session);
+            Ok(())
+        })
+    }
+
+    /// Whose rows the connection sees.
+    #[getter]
+    fn user(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.session(py)?.user().to_string())
+    }
+
+    /// 'anonymous', 'user', 'service', 'dba' or 'system'.
+    #[getter]
+    fn role(&self, py: Python<'_>) -> PyResult<&'static str> {
+        Ok(self.session(py)?.role().as_str())
+    }
+
+    /// Where unqualified names resolve; USE changes it.
+    #[getter]
+    fn namespace(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.session(py)?.namespace())
+    }
+
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().session(slf.py())?;
+        Ok(slf.clone())
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.close(py)
+    }
+
+    fn __repr__(&self) -> String {
+        match self.open_session() {
+            Ok(session) => {
+                format!("<kalamdb.Connection user={:?} role={}>", session.user().as_str(), session.role())
+            }
+            Err(error) => format!("<kalamdb.Connection: {error}>"),
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Ok(session) = self.session.get_mut() {
+            drop_detached(session.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
+}
+
+/// Locks for the blink of an eye: nothing that can fail or wait runs under it.
+fn lock(session: &Mutex<Option<Arc<Session>>>) -> MutexGuard<'_, Option<Arc<Session>>> {
+    session.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `table` goes into the text of a statement, so nothing but a name may be in it.
+fn flush_statement(table: Option<&str>) -> Result<String> {
+    let Some(table) = table else { return Ok("STORAGE FLUSH ALL".into()) };
+    if table.is_empty() || !table.chars().all(|c| c.is_alphanumeric() || "_.\"".contains(c)) {
+        return Err(Error::new(SqlState::INVALID_NAME, format!("{table:?} is not a table name"))
+            .with_hint("write it as in SQL: table or namespace.table"));
+    }
+    Ok(format!("STORAGE FLUSH TABLE {table}"))
+}

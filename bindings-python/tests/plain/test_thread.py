@@ -1,0 +1,56 @@
+"""Threads share connections, results and the interpreter lock."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+
+def test_threads_share_a_connection(numbers):
+    def work(thread):
+        for i in range(20):
+            key = 1000 + thread * 100 + i
+            numbers.execute("INSERT INTO app.numbers VALUES (?, ?)", [key, "t"])
+            assert numbers.execute("SELECT name FROM app.numbers WHERE id = ?", [key]).fetchall() == [("t",)]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert numbers.execute("SELECT count(*) FROM app.numbers").fetchone() == (90,)
+
+
+def test_threads_share_a_result_and_get_each_row_once(db):
+    db.execute("CREATE SHARED TABLE app.big (id BIGINT PRIMARY KEY)")
+    db.append("app.big", {"id": range(20_000)})
+    result = db.execute("SELECT id FROM app.big")
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda _: [value for (value,) in result], range(4)))
+    assert sorted(value for part in parts for value in part) == list(range(20_000))
+
+
+def test_the_lock_is_released_while_the_engine_works(db):
+    """Another thread of the interpreter runs while a query does."""
+    db.execute("CREATE SHARED TABLE app.big (id BIGINT PRIMARY KEY)")
+    db.append("app.big", {"id": range(2_000)})
+    done, ticks = threading.Event(), []
+
+    def tick():
+        while not done.wait(0.001):
+            ticks.append(None)
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    query = "SELECT count(*) FROM app.big a, app.big b WHERE a.id + b.id > 10"
+    while len(ticks) < 5:
+        db.execute(query).fetchall()
+    done.set()
+    ticker.join()
+    assert len(ticks) >= 5
+
+
+def test_closing_in_one_thread_while_another_works_is_clean(db):
+    db.execute("CREATE SHARED TABLE app.big (id BIGINT PRIMARY KEY)")
+    db.append("app.big", {"id": range(20_000)})
+    result = db.execute("SELECT id FROM app.big")
+    result.fetchone()
+    closer = threading.Thread(target=db.close)
+    closer.start()
+    assert len(result.fetchall()) == 19_999
+    closer.join()

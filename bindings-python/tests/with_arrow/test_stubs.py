@@ -1,0 +1,32 @@
+"""The stubs say what the module has."""
+
+import subprocess
+import sys
+
+
+def test_stubtest_finds_no_difference():
+    command = [sys.executable, "-m", "mypy.stubtest", "kalamdb", "--ignore-disjoint-bases"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_package_passes_strict_type_checking(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        """
+import kalamdb
+
+with kalamdb.connect("d", user="alice", config={"threads": 2}) as db:
+    rows: int = db.append("t", [{"id": 1}], mode="upsert")
+    for row in db.execute("SELECT ?", [1]):
+        first: object = row[0]
+    try:
+        db.cursor().execute("SELECT 1").fetchall()
+    except kalamdb.ConflictError as error:
+        state: str | None = error.sqlstate
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", str(program)], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
