@@ -157,18 +157,18 @@ result = con.execute("""
 check("planes that never flew deleted", result.rowcount,
       planes.join(flown, on="tailnum", how="anti").height)
 
-person = con.as_user("english-humor")
-person.execute("DELETE FROM chat.messages WHERE id = 1")
+comedian = con.as_user("english-humor")
+comedian.execute("DELETE FROM chat.messages WHERE id = 1")
 con.execute("STORAGE FLUSH TABLE chat.messages")
-person.execute("UPDATE chat.messages SET content = 'I take that back.' WHERE id = 2")
-person.execute("DELETE FROM chat.messages WHERE id = :id", {"id": 3})
-person.execute(
+comedian.execute("UPDATE chat.messages SET content = 'I take that back.' WHERE id = 2")
+comedian.execute("DELETE FROM chat.messages WHERE id = :id", {"id": 3})
+comedian.execute(
     "INSERT INTO chat.messages (id, dialogue, role, content) VALUES (?, ?, ?, ?)",
     [10_000, 999, "user", "Tell me another one."],
 )
 check("messages after two deletes and an insert",
-      one(person, "SELECT COUNT(*) FROM chat.messages"), len(chats["english-humor"]) - 1)
-print(person.execute("""
+      one(comedian, "SELECT COUNT(*) FROM chat.messages"), len(chats["english-humor"]) - 1)
+print(comedian.execute("""
     SELECT id, role, content FROM chat.messages WHERE id <= 4 OR id >= 10000 ORDER BY id
 """).df().to_string(index=False))
 
@@ -192,11 +192,12 @@ worst_days = con.execute("""
 """).pl()
 with pl.Config(tbl_rows=-1, tbl_hide_column_data_types=True):
     print(worst_days)
-by_day = flown.group_by("carrier", pl.col("time_hour").dt.date()).agg(pl.len(), pl.mean("dep_delay"))
-by_day = by_day.filter(pl.col("len") >= 10)
+by_day = flown.group_by("carrier", pl.col("time_hour").dt.date()).agg(
+    pl.len().alias("flights"), pl.mean("dep_delay").alias("delay")
+).filter(pl.col("flights") >= 10)
 check("airlines with a worst day", worst_days.height, by_day["carrier"].n_unique())
 check("delay on the worst of them, minutes",
-      int(worst_days["delay_min"][0]), round(by_day["dep_delay"].max()))  # type: ignore[arg-type]
+      int(worst_days["delay_min"][0]), int(max(by_day["delay"].round())))
 
 
 step("One user cannot see another's rows")
@@ -228,7 +229,7 @@ con.close()
 con = kalamdb.connect(FOLDER / "db")
 check("flights", one(con, "SELECT COUNT(*) FROM nyc.flights"), flown.height)
 check("minutes of delay", one(con, "SELECT SUM(dep_delay) FROM nyc.flights"),
-      flown["dep_delay"].sum())
+      int(flown["dep_delay"].sum()))
 check("notes that United finds", one(con.as_user("UA"), "SELECT COUNT(note) FROM nyc.operations"),
       flights.filter(pl.col("carrier") == "UA", pl.col("arr_delay") > 300).height)
 check("messages of all people",
@@ -246,7 +247,8 @@ delays = con.execute("""
 """).df()
 matplotlib.use("Agg")
 axes = delays.pivot(index="hour", columns="origin", values="minutes").plot(
-    figsize=(8, 4.5), lw=2, xticks=range(5, 24, 2), xlabel="hour of scheduled departure", ylabel="mean delay, minutes",
+    figsize=(8, 4.5), lw=2, xticks=range(5, 24, 2),
+    xlabel="hour of scheduled departure", ylabel="mean delay, minutes",
     title="Delays grow through the day (New York, 2013)",
 )
 axes.grid(alpha=0.3)
