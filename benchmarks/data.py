@@ -17,7 +17,8 @@ def messages(folder: Path, rows: int) -> pa.Table:
     """Messages 1 to `rows`, read from a file in `folder` that the first call writes.
 
     id int64, ascending; user_id int64 of 10,000 users, evenly spread; role utf8; content
-    utf8, 5 to 15 words; score float64, three decimals from 0 to 1; created_at timestamp[us], ascending.
+    utf8, 5 to 15 words; score float64, three decimals from 0 to 1; created_at
+    timestamp[us], ascending.
     """
     file = folder / f"messages-{rows}.parquet"
     if not file.exists():

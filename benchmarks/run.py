@@ -28,6 +28,7 @@ JOBS = (
     "disk_size", "open_time",
 )
 ROWS = 1_000_000
+PROBLEMS: list[str] = []
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("KALAM_CACHE") or Path.home() / ".cache" / "kalamdb")
 
@@ -54,6 +55,7 @@ def take_sample(work: Work, name: str, system: str) -> None:
 
 
 def measure(work: Work, name: str, job: Job, rounds: int, common: list[str]) -> list[report.Row]:
+    """The figures of every system of a job that could be measured; the others are said."""
     samples: dict[str, list[Sample]] = {case.system: [] for case in job.cases}
     peaks = dict.fromkeys(samples, 0.0)
     failed: set[str] = set()
@@ -61,7 +63,10 @@ def measure(work: Work, name: str, job: Job, rounds: int, common: list[str]) -> 
         for store in case.needs:
             if not (work.store(store) / ".ready").exists():
                 print(f"  building {store}", flush=True)
-                in_process(["--build", store, *common])
+                try:
+                    in_process(["--build", store, *common])
+                except RuntimeError as error:
+                    complain(str(error))
     for round_number in range(rounds):
         for case in job.cases:
             if case.system in failed:
@@ -69,27 +74,33 @@ def measure(work: Work, name: str, job: Job, rounds: int, common: list[str]) -> 
             try:
                 taken = in_process(["--sample", name, case.system, *common])
             except RuntimeError as error:
-                print(f"  {case.system}: {error}", file=sys.stderr, flush=True)
+                complain(f"{job.title}: {case.system}: {error}")
                 failed.add(case.system)
                 continue
             samples[case.system].append(Sample(**taken["sample"]))
             peaks[case.system] = max(peaks[case.system], taken["peak"])
             print(f"  round {round_number + 1}: {case.system}:"
                   f" {report.number(taken['sample']['value'])} {job.unit}", flush=True)
-    check_answers(job.cases, samples)
+    check_answers(job, samples)
     return [report.row(job, s, samples[s], peaks[s]) for s in samples if s not in failed]
 
 
-def check_answers(cases: tuple[Case, ...], samples: dict[str, list[Sample]]) -> None:
+def check_answers(job: Job, samples: dict[str, list[Sample]]) -> None:
     """Every system must have found the same rows: a wrong answer is not a fast one."""
     answers = {
         case.system: json.dumps(sample.answer)
-        for case in cases
+        for case in job.cases
         for sample in samples[case.system]
         if sample.answer is not None
     }
     if len(set(answers.values())) > 1:
-        raise RuntimeError(f"the systems disagree: {answers}")
+        complain(f"{job.title}: the systems disagree: {answers}")
+
+
+def complain(problem: str) -> None:
+    """The run goes on, and ends with a failure."""
+    PROBLEMS.append(problem)
+    print(f"  {problem}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -103,6 +114,8 @@ def main() -> None:
     options.add_argument("--build", metavar="STORE", help=argparse.SUPPRESS)
     options.add_argument("--sample", nargs=2, help=argparse.SUPPRESS)
     chosen = options.parse_args()
+    if chosen.rows < 10_000:
+        options.error("--rows must be at least 10000")
     work = Work(chosen.folder, chosen.rows)
     partial = chosen.rows != ROWS or len(chosen.only) != len(JOBS)
     results = chosen.results or HERE / ("results/raw" if partial else "results")
@@ -134,6 +147,8 @@ def main() -> None:
     print(f"written to {results / 'results.md'}")
     if not chosen.keep:
         shutil.rmtree(work.folder, ignore_errors=True)
+    if PROBLEMS:
+        sys.exit("not everything could be measured:\n" + "\n".join(PROBLEMS))
 
 
 if __name__ == "__main__":
