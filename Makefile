@@ -6,7 +6,7 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test bench lint docs wheel clean
+.PHONY: help setup quickstart test prove bench lint docs wheel clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,10 @@ test: setup ## format check, Rust tests, quick start, Python tests without and w
 	@$(ENV) step "examples/quickstart.py"; "$$VENV_ARROW/bin/python" -u examples/quickstart.py
 	@$(ENV) step "python tests without pyarrow"; "$$VENV_PLAIN/bin/pytest" bindings-python/tests/plain
 	@$(ENV) step "python tests with pyarrow, pandas, polars, duckdb"; "$$VENV_ARROW/bin/pytest" bindings-python/tests/with_arrow
+
+OF ?=
+prove: setup ## run the Rust tests whose names contain OF, as in `make prove OF=crash::`
+	@$(ENV) cargo test --workspace --locked --test kalam --lib -- $(OF)
 
 bench: setup ## build with optimization and write benchmarks/results
 	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"

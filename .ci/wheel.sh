@@ -29,3 +29,4 @@ for venv in "$@"; do
         printf '%s\n' "$wanted" >"$venv/.wheel"
     fi
 done
+printf 'wheel: %s\n' "$wheel"
