@@ -30,7 +30,7 @@ test: setup ## format check, Rust tests, quick start, Python tests without and w
 
 OF ?=
 prove: setup ## run the Rust tests whose names contain OF, as in `make prove OF=crash::`
-	@$(ENV) cargo test --workspace --locked --test kalam --lib -- $(OF)
+	@$(ENV) cargo test --workspace --locked -- $(OF)
 
 bench: setup ## build with optimization and write benchmarks/results
 	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
