@@ -1,0 +1,31 @@
+# Sourced by every script and recipe: where things are built, and with what.
+# Nothing is built inside the clone, so a fresh clone starts from a warm cache.
+
+: "${HOME:=/tmp}"
+export HOME
+export KALAM_CACHE="${KALAM_CACHE:-$HOME/.cache/kalamdb}"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$KALAM_CACHE/target}"
+
+VENV_TOOLS="$KALAM_CACHE/venv-tools"
+VENV_PLAIN="$KALAM_CACHE/venv-plain"
+VENV_ARROW="$KALAM_CACHE/venv-arrow"
+
+# rustup finds its toolchains through HOME. Where HOME is not the one that rustup
+# was installed for, they lie beside the cargo that PATH names.
+if ! cargo --version >/dev/null 2>&1 && command -v cargo >/dev/null; then
+    rust_home="$(dirname "$(dirname "$(dirname "$(command -v cargo)")")")"
+    if [ -d "$rust_home/.rustup" ]; then
+        export RUSTUP_HOME="${RUSTUP_HOME:-$rust_home/.rustup}"
+        export CARGO_HOME="${CARGO_HOME:-$rust_home/.cargo}"
+    fi
+fi
+
+# One line per step, so that a log shows where the time went.
+step() { printf '\n== [%s] %s\n' "$(date +%H:%M:%S)" "$*"; }
+
+fail() {
+    printf '\nerror: %s\n' "$1" >&2
+    shift
+    for line in "$@"; do printf '  %s\n' "$line" >&2; done
+    exit 1
+}

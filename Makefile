@@ -1,0 +1,54 @@
+# `make quickstart` shows what KalamDB does; `make test` proves it. Both set the
+# machine up first; nothing is built inside the clone (.ci/env.sh says where).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+ENV := . .ci/env.sh &&
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test prove bench lint docs wheel clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: ## install what is missing: compilers, Python environments, maturin
+	@.ci/setup.sh
+
+quickstart: setup ## build the Python package and run examples/quickstart.py
+	@$(ENV) .ci/wheel.sh dev "$$VENV_ARROW"
+	@$(ENV) step "examples/quickstart.py"; "$$VENV_ARROW/bin/python" -u examples/quickstart.py
+
+# The whole workspace is named so that Cargo unifies features over it, as the
+# wheel's build does: with fewer packages every dependency would compile twice.
+test: setup ## format check, Rust tests, quick start, Python tests without and with Arrow
+	@$(ENV) step "format"; cargo fmt --all --check
+	@$(ENV) step "rust tests (the first time compiles every dependency)"; cargo test --workspace --locked
+	@$(ENV) .ci/wheel.sh dev "$$VENV_PLAIN" "$$VENV_ARROW"
+	@$(ENV) step "examples/quickstart.py"; "$$VENV_ARROW/bin/python" -u examples/quickstart.py
+	@$(ENV) step "python tests without pyarrow"; "$$VENV_PLAIN/bin/pytest" bindings-python/tests/plain
+	@$(ENV) step "python tests with pyarrow, pandas, polars, duckdb"; "$$VENV_ARROW/bin/pytest" bindings-python/tests/with_arrow
+
+OF ?=
+prove: setup ## run the Rust tests whose names contain OF, as in `make prove OF=crash::`
+	@$(ENV) cargo test --workspace --locked -- $(OF)
+
+bench: setup ## build with optimization and write benchmarks/results
+	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
+	@$(ENV) step "benchmarks"; "$$VENV_ARROW/bin/python" -u benchmarks/run.py
+
+lint: setup ## format, clippy, stubs against the built module, Python type check
+	@$(ENV) step "format"; cargo fmt --all --check
+	@$(ENV) step "clippy"; cargo clippy --workspace --all-targets --locked -- -D warnings
+	@$(ENV) .ci/wheel.sh dev "$$VENV_ARROW"
+	@$(ENV) step "python stubs"; cd "$$KALAM_CACHE" && "$$VENV_ARROW/bin/python" -m mypy.stubtest kalamdb
+	@$(ENV) step "python types"; "$$VENV_ARROW/bin/mypy" --config-file .ci/mypy.ini examples benchmarks
+
+docs: setup ## build the Rust documentation, warnings are errors
+	@$(ENV) RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	@$(ENV) echo "open $$CARGO_TARGET_DIR/doc/kalam_core/index.html"
+
+wheel: setup ## build the optimized wheel
+	@$(ENV) .ci/wheel.sh release
+
+clean: ## remove everything that was built or installed outside the clone
+	@$(ENV) rm -rf "$$KALAM_CACHE" .build

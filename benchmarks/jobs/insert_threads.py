@@ -1,0 +1,16 @@
+"""Durable INSERTs from several threads: group commit shares the sync."""
+
+from functools import partial
+
+from jobs import insert
+from measure import Case, Goal, Job
+
+JOB = Job(
+    title="Durable INSERTs per second",
+    unit="commits/s",
+    cases=(
+        Case("KalamDB, 1 thread", partial(insert.kalam_threads, 1, 1_000), ("kalam_hot",)),
+        Case("KalamDB, 16 threads", partial(insert.kalam_threads, 16, 500), ("kalam_hot",)),
+    ),
+    goals=(Goal("KalamDB, 16 threads", "KalamDB, 1 thread", at_least=8.0),),
+)

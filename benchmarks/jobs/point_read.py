@@ -1,0 +1,48 @@
+"""One row by its primary key."""
+
+from functools import partial
+import random
+
+from measure import Case, Goal, Job, Sample, each_call
+from stores import Work, connect_duckdb, connect_kalam, connect_sqlite
+
+READS = 5_000
+
+
+def keys(work: Work) -> list[int]:
+    return random.Random(1).choices(range(1, work.rows + 1), k=READS + 100)
+
+
+def kalam(store: str, work: Work) -> Sample:
+    con = connect_kalam(work.store(store))
+    sql = "SELECT id, user_id, role, content, score FROM chat.messages WHERE id = ?"
+    return each_call(lambda key: con.execute(sql, [key]).fetchall(), keys(work))
+
+
+def sqlite(work: Work) -> Sample:
+    con = connect_sqlite(work.store("sqlite"))
+    sql = "SELECT id, user_id, role, content, score FROM messages WHERE id = ?"
+    return each_call(lambda key: con.execute(sql, (key,)).fetchall(), keys(work))
+
+
+def duckdb(work: Work) -> Sample:
+    con = connect_duckdb(work.store("duckdb"))
+    sql = "SELECT id, user_id, role, content, score FROM messages WHERE id = ?"
+    return each_call(lambda key: con.execute(sql, [key]).fetchall(), keys(work))
+
+
+JOB = Job(
+    title="Point read by primary key",
+    unit="us",
+    cases=(
+        Case("KalamDB, hot", partial(kalam, "kalam_hot"), ("kalam_hot",)),
+        Case("KalamDB, cold", partial(kalam, "kalam_cold"), ("kalam_cold",)),
+        Case("SQLite", sqlite, ("sqlite",)),
+        Case("DuckDB", duckdb, ("duckdb",)),
+    ),
+    goals=(
+        Goal("KalamDB, hot", "SQLite", at_most=1.0),
+        Goal("KalamDB, cold", "SQLite", at_most=10.0),
+    ),
+    note="Random keys over all rows, through Python, warm caches, rows fetched as tuples.",
+)
