@@ -246,7 +246,11 @@ impl Connection {
     fn __repr__(&self) -> String {
         match self.open_session() {
             Ok(session) => {
-                format!("<kalamdb.Connection user={:?} role={}>", session.user().as_str(), session.role())
+                format!(
+                    "<kalamdb.Connection user={:?} role={}>",
+                    session.user().as_str(),
+                    session.role()
+                )
             }
             Err(error) => format!("<kalamdb.Connection: {error}>"),
         }

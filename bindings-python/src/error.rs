@@ -63,7 +63,12 @@ create_exception!(
     ProgrammingError,
     "A named object is not there, or is not yours."
 );
-create_exception!(kalamdb, AlreadyExistsError, ProgrammingError, "A named object is there already.");
+create_exception!(
+    kalamdb,
+    AlreadyExistsError,
+    ProgrammingError,
+    "A named object is there already."
+);
 create_exception!(
     kalamdb,
     PermissionDeniedError,
@@ -82,7 +87,12 @@ create_exception!(
     OperationalError,
     "A limit was reached. Ask for less, or raise it."
 );
-create_exception!(kalamdb, CancelledError, OperationalError, "The call was cancelled or timed out.");
+create_exception!(
+    kalamdb,
+    CancelledError,
+    OperationalError,
+    "The call was cancelled or timed out."
+);
 create_exception!(
     kalamdb,
     UnavailableError,

@@ -173,7 +173,8 @@ fn rows_of_dicts(rows: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
 }
 
 fn assemble(py: Python<'_>, fields: Vec<FieldRef>, arrays: Vec<ArrayRef>) -> PyResult<RecordBatch> {
-    let rows = RecordBatchOptions::new().with_row_count(Some(arrays.first().map_or(0, |a| a.len())));
+    let rows =
+        RecordBatchOptions::new().with_row_count(Some(arrays.first().map_or(0, |a| a.len())));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &rows)
         .map_err(|error| refused(py, &error))
 }
@@ -252,7 +253,9 @@ fn stream_error(stream: &mut FFI_ArrowArrayStream, errno: c_int) -> ArrowError {
         // SAFETY: the interface says that it ends in NUL.
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
     });
-    ArrowError::CDataInterface(message.unwrap_or_else(|| format!("the stream failed with errno {errno}")))
+    ArrowError::CDataInterface(
+        message.unwrap_or_else(|| format!("the stream failed with errno {errno}")),
+    )
 }
 
 impl Iterator for ForeignStream {
@@ -270,7 +273,10 @@ impl Iterator for ForeignStream {
             return None;
         }
         // SAFETY: the producer vouches that its arrays are of its schema's type.
-        Some(unsafe { from_ffi_and_data_type(array, self.field.data_type().clone()) }.map(make_array))
+        Some(
+            unsafe { from_ffi_and_data_type(array, self.field.data_type().clone()) }
+                .map(make_array),
+        )
     }
 }
 

@@ -21,6 +21,7 @@ use pyo3::types::{
 };
 
 use crate::error::exception;
+use crate::schema::type_name as type_name_of_field;
 
 /// Largest precision of DECIMAL.
 const DIGITS_MAX: u8 = 38;
@@ -57,7 +58,10 @@ pub fn params(py: Python<'_>, params: Option<&Bound<'_, PyAny>>) -> PyResult<Par
     if is_text(params) || !params.is_instance_of::<PySequence>() {
         let error = Error::new(
             SqlState::INVALID_PARAMETER_VALUE,
-            format!("parameters of Python type \"{}\" are neither sequence nor mapping", type_name(params)),
+            format!(
+                "parameters of Python type \"{}\" are neither sequence nor mapping",
+                type_name(params)
+            ),
         )
         .with_hint("pass a list or tuple for ? and $1, a dict for :name");
         return Err(exception(py, &error));
@@ -149,7 +153,9 @@ fn integer(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> 
                 SqlState::NUMERIC_OUT_OF_RANGE,
                 format!("{place} is an int outside the range of BIGINT"),
             )
-            .with_hint("BIGINT goes from -2^63 to 2^63 - 1; pass a larger number as decimal.Decimal");
+            .with_hint(
+                "BIGINT goes from -2^63 to 2^63 - 1; pass a larger number as decimal.Decimal",
+            );
             Err(exception(py, &error))
         }
         Err(error) => Err(error),
@@ -188,7 +194,7 @@ fn temporal(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<Option<Scala
     let py = value.py();
     // A datetime is also a date: the narrower class first.
     if value.is_instance_of::<PyDateTime>() {
-        return datetime(value).map(Some);
+        return datetime(value, place).map(Some);
     }
     if value.is_instance_of::<PyDate>() {
         let date: NaiveDate = value.extract()?;
@@ -222,7 +228,7 @@ fn temporal(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<Option<Scala
     Ok(None)
 }
 
-fn datetime(value: &Bound<'_, PyAny>) -> PyResult<ScalarValue> {
+fn datetime(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> {
     let py = value.py();
     // pandas.NaT is a datetime that is not equal to itself.
     if value.ne(value)? {
@@ -234,7 +240,16 @@ fn datetime(value: &Bound<'_, PyAny>) -> PyResult<ScalarValue> {
         return Ok(ScalarValue::TimestampMicrosecond(Some(micros), None));
     }
     // The zone itself says its offset at that moment, whichever library it is from.
-    let instant = value.call_method1("astimezone", (PyTzInfo::utc(py)?,))?;
+    let instant = value.call_method1("astimezone", (PyTzInfo::utc(py)?,)).map_err(|error| {
+        if !error.is_instance_of::<PyOverflowError>(py) {
+            return error;
+        }
+        let error = Error::new(
+            SqlState::DATETIME_OUT_OF_RANGE,
+            format!("{place} is outside the years 1 to 9999 when it is brought to UTC"),
+        );
+        exception(py, &error)
+    })?;
     let instant: DateTime<Utc> = instant.extract()?;
     Ok(ScalarValue::TimestampMicrosecond(Some(instant.timestamp_micros()), Some("UTC".into())))
 }
@@ -318,14 +333,16 @@ pub fn array(values: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ArrayRef> 
         }
         items = if values.hasattr("tolist")? { values.call_method0("tolist")? } else { values };
     }
-    if is_text(&items) || items.is_instance_of::<PyMapping>() {
-        return Err(no_sql_form(&items, place));
-    }
-    let scalars = items
-        .try_iter()
-        .map_err(|_| no_sql_form(&items, place))?
-        .map(|item| scalar(&item?, place))
-        .collect::<PyResult<Vec<_>>>()?;
+    let is_list = !is_text(&items) && !items.is_instance_of::<PyMapping>();
+    let Some(iterator) = is_list.then(|| items.try_iter().ok()).flatten() else {
+        let error = Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("{place} is of Python type \"{}\", not a list of values", type_name(&items)),
+        )
+        .with_hint("pass a list, tuple, numpy array or Arrow array");
+        return Err(exception(py, &error));
+    };
+    let scalars = iterator.map(|item| scalar(&item?, place)).collect::<PyResult<Vec<_>>>()?;
     unite(py, scalars, place)
 }
 
@@ -383,7 +400,11 @@ pub fn unite(
                 Misfit::Kinds => {
                     let error = Error::new(
                         SqlState::INVALID_PARAMETER_VALUE,
-                        format!("{place} mixes values of {united} and {data_type}"),
+                        format!(
+                            "{place} mixes values of {} and {}",
+                            sql_name(&united),
+                            sql_name(&data_type)
+                        ),
                     )
                     .with_hint("pass values of one type");
                     exception(py, &error)
@@ -430,10 +451,7 @@ fn wider(a: &DataType, b: &DataType) -> Result<DataType, Misfit> {
 }
 
 fn is_number(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64
-    )
+    matches!(data_type, DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64)
 }
 
 fn integer_to_decimal(value: &mut ScalarValue) {
@@ -441,6 +459,10 @@ fn integer_to_decimal(value: &mut ScalarValue) {
         let number = i128::from(number);
         *value = ScalarValue::Decimal128(Some(number), digit_count(number).max(1), 0);
     }
+}
+
+fn sql_name(data_type: &DataType) -> String {
+    type_name_of_field(&Field::new("item", data_type.clone(), true))
 }
 
 /// A list of scalars as one value; lists in lists have no SQL form.

@@ -56,7 +56,9 @@ impl<T> Drop for ProcessLocal<T> {
 
 fn forked() -> Error {
     Error::new(SqlState::FORKED, "the database was opened before fork() and belongs to the parent")
-        .with_hint("call kalamdb.connect() in the child, on another directory or after the parent closed")
+        .with_hint(
+            "call kalamdb.connect() in the child, on another directory or after the parent closed",
+        )
 }
 
 /// Drops a value of the engine without the interpreter lock: the last handle of

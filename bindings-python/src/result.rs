@@ -111,7 +111,10 @@ impl ResultSet {
             Some(field) => {
                 let error = Error::new(
                     SqlState::DUPLICATE_COLUMN,
-                    format!("{method} needs distinct column names, and \"{}\" is there twice", field.name()),
+                    format!(
+                        "{method} needs distinct column names, and \"{}\" is there twice",
+                        field.name()
+                    ),
                 )
                 .with_hint("name the columns with AS");
                 Err(exception(py, &error))

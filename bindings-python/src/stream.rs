@@ -98,11 +98,7 @@ pub fn negotiate(own: &SchemaRef, requested: &Schema) -> SchemaRef {
 /// released in any thread. arrow-rs has an export too; it aborts the process when
 /// an error's text holds a NUL byte or when the reader panics.
 pub fn export(batches: Batches, schema: SchemaRef) -> FFI_ArrowArrayStream {
-    let state = StreamState {
-        batches: Some(ProcessLocal::new(batches)),
-        schema,
-        failure: None,
-    };
+    let state = StreamState { batches: Some(ProcessLocal::new(batches)), schema, failure: None };
     FFI_ArrowArrayStream {
         get_schema: Some(get_schema),
         get_next: Some(get_next),

@@ -133,9 +133,7 @@ fn temporal<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Values<'py>> {
         }
         DataType::Time32(TimeUnit::Second) => times::<Time32SecondType>(py, array, 1_000_000_000),
         DataType::Time32(_) => times::<Time32MillisecondType>(py, array, 1_000_000),
-        DataType::Time64(TimeUnit::Microsecond) => {
-            times::<Time64MicrosecondType>(py, array, 1_000)
-        }
+        DataType::Time64(TimeUnit::Microsecond) => times::<Time64MicrosecondType>(py, array, 1_000),
         DataType::Time64(_) => times::<Time64NanosecondType>(py, array, 1),
         DataType::Timestamp(unit, zone) => {
             let zoned = zone.is_some();
@@ -239,11 +237,7 @@ where
 
 /// Intervals come as (months, days, nanoseconds): a month has no fixed length, so
 /// no timedelta says the same.
-fn intervals<'py>(
-    py: Python<'py>,
-    array: &ArrayRef,
-    unit: IntervalUnit,
-) -> PyResult<Values<'py>> {
+fn intervals<'py>(py: Python<'py>, array: &ArrayRef, unit: IntervalUnit) -> PyResult<Values<'py>> {
     match unit {
         IntervalUnit::YearMonth => primitive::<IntervalYearMonthType>(py, array, |months| {
             (months, 0, 0).into_bound_py_any(py)
@@ -273,8 +267,8 @@ fn nested<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Values<'py>> {
             Ok(dict.into_any())
         }),
         DataType::Dictionary(_, value_type) => {
-            let unpacked = cast(array, value_type)
-                .map_err(|_| no_python_form(py, array.data_type()))?;
+            let unpacked =
+                cast(array, value_type).map_err(|_| no_python_form(py, array.data_type()))?;
             values(py, &unpacked)
         }
         other => Err(no_python_form(py, other)),

@@ -61,7 +61,7 @@ def test_upsert_replaces_and_append_refuses(numbers):
         ([1, 2], ["row 1", '"int"']),
         ([{"id": 1}, ("a",)], ["row 2", '"tuple"']),
         ({"id": [1, 2], "name": ["a"]}, ['"name"', "1 values", '"id"', "2"]),
-        ({"id": 5}, ['"id"', '"int"']),
+        ({"id": 5}, ['"id"', '"int"', "list"]),
         ({"id": "abc"}, ['"id"', '"str"']),
         ({"id": [1, "a"]}, ['"id"', "mixes"]),
         ([{"id": {}}], ['"id"', '"dict"']),

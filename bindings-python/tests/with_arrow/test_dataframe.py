@@ -54,7 +54,7 @@ def test_duckdb_in_and_out(numbers):
         assert numbers.append("app.numbers", relation) == 3
         assert rows(numbers) == [(10, "d10"), (11, "d11"), (12, "d12")]
         ours = numbers.execute("SELECT id FROM app.numbers").to_arrow_reader()
-        assert duck.sql("SELECT sum(id) FROM ours").fetchone() == (sum(range(13)),)
+        assert duck.sql("SELECT sum(id) FROM ours").fetchall() == [(sum(range(13)),)]
 
 
 def test_numpy_out(db):
