@@ -1,0 +1,187 @@
+//! The process that crash and damage tests start, kill and starve.
+//!
+//! It says on standard output what it is about to do and what was acknowledged,
+//! one line each, so that the parent knows what must be there after a kill.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use kalam_core::model::Role;
+use kalam_core::{Database, Error, Options, Params, Session};
+
+/// Writers of the crash test; each has keys and a user of its own.
+const WRITERS: u64 = 3;
+/// Keys of one writer.
+const KEYS: u64 = 60;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["crash", dir, seed, durability] => crash(dir, seed, durability),
+        ["hold", dir] => hold(dir),
+        ["fill", dir] => fill(dir),
+        _ => {
+            eprintln!("usage: kalam-test-child crash DIR SEED DURABILITY | hold DIR | fill DIR");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error {} {error:?}", error.sqlstate()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // A parent that is gone ends the child.
+    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(3);
+    }
+}
+
+fn open(dir: &str, durability: &str) -> Result<Database, Error> {
+    let mut options = Options::default();
+    options.set("durability", durability)?;
+    Database::open(Path::new(dir), options)
+}
+
+fn execute(session: &Session, sql: &str) -> Result<u64, Error> {
+    let result = session.execute(sql, &Params::None)?;
+    let affected = result.rows_affected().unwrap_or(0);
+    result.collect()?;
+    Ok(affected)
+}
+
+/// Opens the directory and holds it until standard input ends.
+fn hold(dir: &str) -> Result<(), Error> {
+    let database = open(dir, "full")?;
+    say("open");
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    database.close()
+}
+
+/// Writes until the parent kills the process.
+fn crash(dir: &str, seed: &str, durability: &str) -> Result<(), Error> {
+    let database = open(dir, durability)?;
+    let root = database.session("root", Role::System, None)?;
+    for sql in [
+        "CREATE NAMESPACE IF NOT EXISTS crash",
+        "CREATE SHARED TABLE IF NOT EXISTS crash.s (w INT NOT NULL, k INT NOT NULL, v BIGINT, \
+         pad TEXT, PRIMARY KEY (w, k))",
+        "CREATE USER TABLE IF NOT EXISTS crash.u (k INT PRIMARY KEY, v BIGINT, pad TEXT)",
+    ] {
+        execute(&root, sql)?;
+    }
+    say("ready");
+    let seed: u64 = seed.parse().unwrap_or(0);
+    let mut threads = Vec::new();
+    for writer in 0..WRITERS {
+        let session = database.session(&format!("w{writer}"), Role::Service, None)?;
+        threads.push(std::thread::spawn(move || {
+            let mut random = Seeded(seed * 1_000 + writer);
+            for step in 0u64.. {
+                one_step(&session, writer, step, &mut random);
+            }
+        }));
+    }
+    threads.push(std::thread::spawn(move || {
+        for step in 0u64.. {
+            let sql = ["STORAGE FLUSH TABLE crash.s", "STORAGE FLUSH TABLE crash.u"]
+                [usize::from(step % 2 == 1)];
+            if let Err(error) = execute(&root, sql) {
+                say(&format!("error {} {error:?}", error.sqlstate()));
+            }
+        }
+    }));
+    for thread in threads {
+        if thread.join().is_err() {
+            say("error XX000 a writer panicked");
+        }
+    }
+    Ok(())
+}
+
+/// One random change, announced before and acknowledged after.
+fn one_step(session: &Session, writer: u64, step: u64, random: &mut Seeded) {
+    let shared = random.below(2) == 0;
+    let first = random.below(KEYS);
+    let last = (first + random.below(12)).min(KEYS - 1);
+    let value = random.below(1_000_000);
+    let verb =
+        ["insert", "batch", "update", "updates", "delete", "deletes"][random.below(6) as usize];
+    let last = if matches!(verb, "insert" | "update" | "delete") { first } else { last };
+    let table = if shared { "crash.s" } else { "crash.u" };
+    let (scope, column) =
+        if shared { (format!("w = {writer} AND "), "w, ") } else { (String::new(), "") };
+    let pad = "p".repeat((value % 400) as usize);
+    let sql = match verb {
+        "insert" | "batch" => {
+            let own = if shared { format!("{writer}, ") } else { String::new() };
+            let rows: Vec<String> =
+                (first..=last).map(|k| format!("({own}{k}, {}, '{pad}')", value + k)).collect();
+            format!("INSERT INTO {table} ({column}k, v, pad) VALUES {}", rows.join(", "))
+        }
+        "update" | "updates" => format!(
+            "UPDATE {table} SET v = {value} + k, pad = '{pad}' \
+             WHERE {scope}k BETWEEN {first} AND {last}"
+        ),
+        _ => format!("DELETE FROM {table} WHERE {scope}k BETWEEN {first} AND {last}"),
+    };
+    let kind = if shared { "s" } else { "u" };
+    say(&format!("intent {writer} {step} {kind} {verb} {first} {last} {value}"));
+    match execute(session, &sql) {
+        Ok(count) => say(&format!("ack {writer} {step} {count}")),
+        Err(error) => say(&format!("nack {writer} {step} {} {error:?}", error.sqlstate())),
+    }
+}
+
+/// Inserts and flushes until the disk refuses, then says what can be read.
+fn fill(dir: &str) -> Result<(), Error> {
+    let database = open(dir, "full")?;
+    let root = database.session("root", Role::System, None)?;
+    execute(&root, "CREATE SHARED TABLE IF NOT EXISTS fill (k INT PRIMARY KEY, pad TEXT)")?;
+    say("ready");
+    let mut random = Seeded(1);
+    for key in 0..100_000 {
+        let pad: String = (0..4_000).map(|_| format!("{:016x}", random.bits())).collect();
+        match execute(&root, &format!("INSERT INTO fill VALUES ({key}, '{pad}')")) {
+            Ok(_) => say(&format!("ack {key}")),
+            Err(error) => {
+                say(&format!("full {} {error:?}", error.sqlstate()));
+                break;
+            }
+        }
+        if key % 40 == 39
+            && let Err(error) = execute(&root, "STORAGE FLUSH TABLE fill")
+        {
+            say(&format!("full {} {error:?}", error.sqlstate()));
+            break;
+        }
+    }
+    let batches = root.execute("SELECT k FROM fill", &Params::None)?.collect()?;
+    let count: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
+    say(&format!("read {count}"));
+    Ok(())
+}
+
+/// Random numbers from a seed: splitmix64.
+struct Seeded(u64);
+
+impl Seeded {
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.bits() % limit
+    }
+}

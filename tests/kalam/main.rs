@@ -1,0 +1,19 @@
+//! The specification of KalamDB as tests, from outside: SQL in, rows out.
+//!
+//! One binary, one file for each kind of promise. `cargo test -p kalam-tests slt`
+//! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
+
+mod append;
+mod concurrency;
+mod crash;
+mod damage;
+mod definition;
+mod disk_full;
+mod fixture;
+mod model;
+mod orders;
+mod parameters;
+mod render;
+mod result_lifetime;
+mod slt;
+mod tidy;

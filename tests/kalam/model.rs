@@ -1,0 +1,460 @@
+//! Random operations against the database and against a map: never a difference.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use kalam_core::Session;
+use kalam_core::model::Role;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::fixture::{self, Fixture};
+
+/// Time for new cases; a failure is shrunk beyond it.
+const TIME_MAX: Duration = Duration::from_secs(20);
+const USERS: [&str; 2] = ["alice", "bob"];
+
+/// A table with columns (a INT, b TEXT, v INT, s TEXT) and some of a, b as its key.
+struct Table {
+    name: &'static str,
+    kind: &'static str,
+    key: &'static str,
+}
+
+const TABLES: [Table; 4] = [
+    Table { name: "shared_a", kind: "SHARED", key: "a" },
+    Table { name: "user_b", kind: "USER", key: "b" },
+    Table { name: "shared_ab", kind: "SHARED", key: "a, b" },
+    Table { name: "user_ba", kind: "USER", key: "b, a" },
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    a: i32,
+    b: String,
+    v: Option<i32>,
+    s: String,
+}
+
+impl Row {
+    fn key(&self, table: usize) -> (i32, String) {
+        match TABLES[table].key {
+            "a" => (self.a, String::new()),
+            "b" => (0, self.b.clone()),
+            _ => (self.a, self.b.clone()),
+        }
+    }
+
+    fn sql(&self) -> String {
+        let v = self.v.map_or("NULL".into(), |v| v.to_string());
+        format!("({}, '{}', {v}, '{}')", self.a, self.b, self.s)
+    }
+
+    fn text(&self) -> Vec<String> {
+        let v = self.v.map_or("NULL".into(), |v| v.to_string());
+        let s = if self.s.is_empty() { "(empty)".into() } else { self.s.clone() };
+        vec![self.a.to_string(), self.b.clone(), v, s]
+    }
+}
+
+type Rows = BTreeMap<(i32, String), Row>;
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Insert(Vec<Row>),
+    UpdateKey(Row),
+    UpdateWhere(i32),
+    ChangeText(i32, String),
+    Move(i32, i32),
+    Shift(i32),
+    DeleteKey(Row),
+    DeleteWhere(i32),
+    DeleteIn(usize, i32),
+    CopyFrom(usize, i32),
+    Flush,
+    FlushAll,
+    Reopen,
+    All,
+    ByKey(Row),
+    Range(i32, i32),
+    Count(i32),
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    table: usize,
+    user: usize,
+    operation: Operation,
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    (0..8i32, 0..4u8, proptest::option::weighted(0.8, 0..10i32), "[a-c]{0,3}")
+        .prop_map(|(a, b, v, s)| Row { a, b: format!("b{b}"), v, s })
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        6 => proptest::collection::vec(row(), 1..2).prop_map(Operation::Insert),
+        4 => proptest::collection::vec(row(), 2..8).prop_map(Operation::Insert),
+        4 => row().prop_map(Operation::UpdateKey),
+        2 => (0..10i32).prop_map(Operation::UpdateWhere),
+        1 => (0..10i32, "[a-c]{0,3}").prop_map(|(v, s)| Operation::ChangeText(v, s)),
+        2 => (0..8i32, 0..8i32).prop_map(|(from, to)| Operation::Move(from, to)),
+        1 => (1..3i32).prop_map(Operation::Shift),
+        4 => row().prop_map(Operation::DeleteKey),
+        1 => (0..10i32).prop_map(Operation::DeleteWhere),
+        1 => (0..TABLES.len(), 0..10i32).prop_map(|(t, v)| Operation::DeleteIn(t, v)),
+        2 => (0..TABLES.len(), 0..8i32).prop_map(|(t, a)| Operation::CopyFrom(t, a)),
+        3 => Just(Operation::Flush),
+        1 => Just(Operation::FlushAll),
+        1 => Just(Operation::Reopen),
+        2 => Just(Operation::All),
+        2 => row().prop_map(Operation::ByKey),
+        1 => (0..8i32, 0..8i32).prop_map(|(from, to)| Operation::Range(from, to)),
+        1 => (0..10i32).prop_map(Operation::Count),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (0..TABLES.len(), 0..USERS.len(), operation()).prop_map(|(table, user, operation)| Step {
+        table,
+        user,
+        operation,
+    })
+}
+
+/// The database, the map, and a session of each user.
+struct World {
+    fixture: Fixture,
+    sessions: Vec<Session>,
+    model: BTreeMap<(usize, usize), Rows>,
+    log: Vec<String>,
+}
+
+impl World {
+    fn new() -> World {
+        let fixture = Fixture::new();
+        for table in &TABLES {
+            fixture.run(&format!(
+                "CREATE {} TABLE {} (a INT NOT NULL, b TEXT NOT NULL, v INT, s TEXT NOT NULL, \
+                 PRIMARY KEY ({}))",
+                table.kind, table.name, table.key
+            ));
+        }
+        let mut world =
+            World { fixture, sessions: Vec::new(), model: BTreeMap::new(), log: Vec::new() };
+        world.connect();
+        world
+    }
+
+    fn connect(&mut self) {
+        let session = |user: &&str| {
+            self.fixture.database().session(user, Role::Service, None).expect("valid users")
+        };
+        self.sessions = USERS.iter().map(session).collect();
+    }
+
+    fn owner(table: usize, user: usize) -> (usize, usize) {
+        (table, if TABLES[table].kind == "USER" { user } else { 0 })
+    }
+
+    fn expected(&mut self, table: usize, user: usize) -> &mut Rows {
+        self.model.entry(World::owner(table, user)).or_default()
+    }
+
+    fn fail(&self, problem: &str) -> TestCaseError {
+        TestCaseError::fail(format!("{problem}\nafter\n{};", self.log.join(";\n")))
+    }
+
+    /// Runs a write whose outcome the model knows: the rows after it and how many it
+    /// affects, or `None` for a duplicate key.
+    fn write(
+        &mut self,
+        step: &Step,
+        sql: String,
+        outcome: Option<(Rows, u64)>,
+    ) -> Result<(), TestCaseError> {
+        let result = fixture::try_run(&self.sessions[step.user], &sql);
+        self.log.push(format!("/* {} */ {sql}", USERS[step.user]));
+        match (result, outcome) {
+            (Ok(affected), Some((after, count))) => {
+                if affected != count {
+                    return Err(self.fail(&format!("affected {affected} rows, not {count}")));
+                }
+                *self.expected(step.table, step.user) = after;
+                Ok(())
+            }
+            (Err(error), None) if error.sqlstate().as_str() == "23505" => {
+                self.compare(step.table, step.user)
+            }
+            (Ok(affected), None) => {
+                Err(self.fail(&format!("a duplicate key was accepted, {affected} rows")))
+            }
+            (Err(error), _) => Err(self.fail(&format!("{error:?}"))),
+        }
+    }
+
+    fn query(
+        &mut self,
+        step: &Step,
+        clause: &str,
+        wanted: impl Fn(&Row) -> bool,
+    ) -> Result<(), TestCaseError> {
+        let sql = format!("SELECT a, b, v, s FROM {} {clause}", TABLES[step.table].name);
+        let expected: Vec<Vec<String>> = self
+            .expected(step.table, step.user)
+            .values()
+            .filter(|row| wanted(row))
+            .map(Row::text)
+            .collect();
+        self.expect(step.user, &sql, expected)
+    }
+
+    fn expect(
+        &mut self,
+        user: usize,
+        sql: &str,
+        mut expected: Vec<Vec<String>>,
+    ) -> Result<(), TestCaseError> {
+        let mut found = match fixture::try_rows(&self.sessions[user], sql) {
+            Ok(found) => found,
+            Err(error) => return Err(self.fail(&format!("{sql}: {error:?}"))),
+        };
+        found.sort();
+        expected.sort();
+        if found == expected {
+            return Ok(());
+        }
+        Err(self.fail(&format!("{sql} as {}: {found:?}, not {expected:?}", USERS[user])))
+    }
+
+    fn compare(&mut self, table: usize, user: usize) -> Result<(), TestCaseError> {
+        let step = Step { table, user, operation: Operation::All };
+        self.query(&step, "", |_| true)?;
+        let count = self.expected(table, user).len().to_string();
+        let sql = format!("SELECT COUNT(*) FROM {}", TABLES[table].name);
+        self.expect(user, &sql, vec![vec![count]])
+    }
+
+    fn compare_all(&mut self) -> Result<(), TestCaseError> {
+        for table in 0..TABLES.len() {
+            for user in 0..USERS.len() {
+                self.compare(table, user)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, what: &str) -> Result<(), TestCaseError> {
+        let sql = format!("STORAGE FLUSH {what}");
+        let result = fixture::try_run(self.fixture.root(), &sql);
+        self.log.push(sql);
+        match result {
+            Ok(_) => self.compare_all(),
+            Err(error) => Err(self.fail(&format!("{error:?}"))),
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        let name = TABLES[step.table].name;
+        let before = self.expected(step.table, step.user).clone();
+        match &step.operation {
+            Operation::Insert(rows) => {
+                let values: Vec<String> = rows.iter().map(Row::sql).collect();
+                let sql = format!("INSERT INTO {name} (a, b, v, s) VALUES {}", values.join(", "));
+                let outcome = with_rows(before, step.table, rows.iter().cloned());
+                self.write(step, sql, outcome)
+            }
+            Operation::CopyFrom(source, limit) => {
+                let copied: Vec<Row> = self
+                    .expected(*source, step.user)
+                    .values()
+                    .filter(|row| row.a < *limit)
+                    .map(|row| Row { a: row.a + 3, ..row.clone() })
+                    .collect();
+                let sql = format!(
+                    "INSERT INTO {name} SELECT a + 3, b, v, s FROM {} WHERE a < {limit}",
+                    TABLES[*source].name
+                );
+                let outcome = with_rows(before, step.table, copied.into_iter());
+                self.write(step, sql, outcome)
+            }
+            Operation::DeleteIn(source, limit) => {
+                let keys: Vec<i32> = self
+                    .expected(*source, step.user)
+                    .values()
+                    .filter(|row| row.v.is_some_and(|v| v >= *limit))
+                    .map(|row| row.a)
+                    .collect();
+                let sql = format!(
+                    "DELETE FROM {name} WHERE a IN (SELECT a FROM {} WHERE v >= {limit})",
+                    TABLES[*source].name
+                );
+                let outcome = without(before, |row| keys.contains(&row.a));
+                self.write(step, sql, outcome)
+            }
+            Operation::Flush => self.flush(&format!("TABLE {name}")),
+            Operation::FlushAll => self.flush("ALL"),
+            Operation::Reopen => {
+                self.log.push("/* reopen */".into());
+                self.sessions.clear();
+                self.fixture.reopen();
+                self.connect();
+                self.compare_all()
+            }
+            Operation::All => self.compare(step.table, step.user),
+            Operation::ByKey(row) => {
+                let key = row.key(step.table);
+                let clause = format!("WHERE {}", where_key(step.table, row));
+                self.query(step, &clause, |row| row.key(step.table) == key)
+            }
+            Operation::Range(from, to) => {
+                let clause = format!("WHERE a >= {from} AND a < {to}");
+                self.query(step, &clause, |row| row.a >= *from && row.a < *to)
+            }
+            Operation::Count(limit) => {
+                let count = before.values().filter(|row| row.v > Some(*limit)).count();
+                let sql = format!("SELECT COUNT(*) FROM {name} WHERE v > {limit}");
+                self.expect(step.user, &sql, vec![vec![count.to_string()]])
+            }
+            change => self.change(step, change, before),
+        }
+    }
+
+    /// UPDATE and DELETE.
+    fn change(
+        &mut self,
+        step: &Step,
+        change: &Operation,
+        before: Rows,
+    ) -> Result<(), TestCaseError> {
+        let table = step.table;
+        let name = TABLES[table].name;
+        let (sql, outcome) = match change {
+            Operation::UpdateKey(new) => (
+                format!(
+                    "UPDATE {name} SET v = {}, s = '{}' WHERE {}",
+                    new.v.map_or("NULL".into(), |v| v.to_string()),
+                    new.s,
+                    where_key(table, new)
+                ),
+                updated(before, table, |row| {
+                    (row.key(table) == new.key(table)).then(|| Row {
+                        v: new.v,
+                        s: new.s.clone(),
+                        ..row.clone()
+                    })
+                }),
+            ),
+            Operation::UpdateWhere(limit) => (
+                format!("UPDATE {name} SET v = v + 1 WHERE v >= {limit}"),
+                updated(before, table, |row| {
+                    let v = row.v.filter(|v| v >= limit)?;
+                    Some(Row { v: Some(v + 1), ..row.clone() })
+                }),
+            ),
+            Operation::ChangeText(limit, text) => (
+                format!("UPDATE {name} SET s = '{text}' WHERE v <= {limit} OR v IS NULL"),
+                updated(before, table, |row| {
+                    row.v
+                        .is_none_or(|v| v <= *limit)
+                        .then(|| Row { s: text.clone(), ..row.clone() })
+                }),
+            ),
+            Operation::Move(from, to) => (
+                format!("UPDATE {name} SET a = {to} WHERE a = {from}"),
+                updated(before, table, |row| {
+                    (row.a == *from).then(|| Row { a: *to, ..row.clone() })
+                }),
+            ),
+            Operation::Shift(by) => (
+                format!("UPDATE {name} SET a = a + {by}"),
+                updated(before, table, |row| Some(Row { a: row.a + by, ..row.clone() })),
+            ),
+            Operation::DeleteKey(row) => (
+                format!("DELETE FROM {name} WHERE {}", where_key(table, row)),
+                without(before, |other| other.key(table) == row.key(table)),
+            ),
+            Operation::DeleteWhere(limit) => (
+                format!("DELETE FROM {name} WHERE v < {limit}"),
+                without(before, |row| row.v.is_some_and(|v| v < *limit)),
+            ),
+            other => panic!("{other:?} changes no rows"),
+        };
+        self.write(step, sql, outcome)
+    }
+}
+
+fn where_key(table: usize, row: &Row) -> String {
+    match TABLES[table].key {
+        "a" => format!("a = {}", row.a),
+        "b" => format!("b = '{}'", row.b),
+        _ => format!("a = {} AND b = '{}'", row.a, row.b),
+    }
+}
+
+fn with_rows(mut rows: Rows, table: usize, new: impl Iterator<Item = Row>) -> Option<(Rows, u64)> {
+    let mut count = 0;
+    for row in new {
+        if rows.insert(row.key(table), row).is_some() {
+            return None;
+        }
+        count += 1;
+    }
+    Some((rows, count))
+}
+
+fn without(mut rows: Rows, gone: impl Fn(&Row) -> bool) -> Option<(Rows, u64)> {
+    let before = rows.len();
+    rows.retain(|_, row| !gone(row));
+    let count = (before - rows.len()) as u64;
+    Some((rows, count))
+}
+
+/// Keys are unique at the end of the statement; unchanged rows do not count.
+fn updated(rows: Rows, table: usize, change: impl Fn(&Row) -> Option<Row>) -> Option<(Rows, u64)> {
+    let mut after = Rows::new();
+    let mut count = 0;
+    for row in rows.into_values() {
+        let new = change(&row).unwrap_or_else(|| row.clone());
+        count += u64::from(new != row);
+        if after.insert(new.key(table), new).is_some() {
+            return None;
+        }
+    }
+    Some((after, count))
+}
+
+#[test]
+fn random_operations_leave_what_the_map_has() {
+    let config = Config {
+        cases: 400,
+        max_shrink_iters: 300,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let begin = Instant::now();
+    let failed = Cell::new(false);
+    let cases = Cell::new(0);
+    let result = runner.run(&proptest::collection::vec(step(), 5..70), |steps| {
+        if begin.elapsed() > TIME_MAX && !failed.get() {
+            return Ok(());
+        }
+        cases.set(cases.get() + 1);
+        let mut world = World::new();
+        let outcome = steps
+            .iter()
+            .try_for_each(|step| world.step(step))
+            .and_then(|()| world.compare_all())
+            .and_then(|()| world.flush("ALL"));
+        failed.set(failed.get() || outcome.is_err());
+        outcome
+    });
+    println!("{} cases", cases.get());
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
