@@ -17,8 +17,9 @@ use kalam_core::{Error, ScalarValue, SqlState};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyMapping, PyString, PyTuple};
 
+use crate::array::{array, unite};
 use crate::error::exception;
-use crate::parameter::{Place, array, scalar, type_name, unite};
+use crate::parameter::{Place, scalar, type_name};
 use crate::schema::SCHEMA_CAPSULE;
 
 const ARRAY_CAPSULE: &CStr = c"arrow_array";

@@ -3,6 +3,7 @@
 //! A method here decodes its arguments, releases the interpreter lock, calls the
 //! engine, and encodes what comes back. Decisions are the engine's.
 
+mod array;
 mod connection;
 mod cursor;
 mod error;

@@ -3,12 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int32Array, Int64Array,
-    ListArray, NullArray,
-};
+use arrow::array::{Array, ArrayRef, ListArray};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
+use arrow::datatypes::{Field, IntervalMonthDayNano};
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use kalam_core::{Error, Params, ScalarValue, SqlState};
 use pyo3::buffer::PyUntypedBuffer;
@@ -20,11 +17,11 @@ use pyo3::types::{
     PyMemoryView, PySequence, PyString, PyTime, PyTuple, PyType, PyTzInfo,
 };
 
+use crate::array::{array, numbers};
 use crate::error::exception;
-use crate::schema::type_name as type_name_of_field;
 
 /// Largest precision of DECIMAL.
-const DIGITS_MAX: u8 = 38;
+pub const DIGITS_MAX: u8 = 38;
 
 /// Where a value stands, for messages.
 #[derive(Clone, Copy)]
@@ -284,7 +281,7 @@ fn decimal(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> 
     Ok(ScalarValue::Decimal128(Some(unscaled), precision, scale))
 }
 
-fn digit_count(number: i128) -> u8 {
+pub fn digit_count(number: i128) -> u8 {
     number.unsigned_abs().checked_ilog10().map_or(0, |log| u8::try_from(log + 1).unwrap_or(u8::MAX))
 }
 
@@ -302,7 +299,7 @@ fn array_scalar(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarVa
 }
 
 /// numpy's nanoseconds become plain ints in Python, its microseconds datetimes.
-fn in_microseconds<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub fn in_microseconds<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let kind = value.getattr("dtype")?.getattr_opt("kind")?;
     match kind.and_then(|kind| kind.extract::<String>().ok()).as_deref() {
         Some("M") => value.call_method1("astype", ("datetime64[us]",)),
@@ -316,153 +313,6 @@ fn dimensions(value: &Bound<'_, PyAny>) -> PyResult<usize> {
         Some(dimensions) => dimensions.extract(),
         None => Ok(0),
     }
-}
-
-/// The items of a list, tuple, numpy array or other iterable as one Arrow array.
-///
-/// Numbers of different kinds become the wider kind; everything else must be of
-/// one type. A two-dimensional float array becomes fixed-size lists.
-pub fn array(values: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ArrayRef> {
-    let py = values.py();
-    let mut items = values.clone();
-    if values.hasattr("dtype")? {
-        let values = in_microseconds(values)?;
-        let buffer = PyUntypedBuffer::get(&values).ok();
-        if let Some(numbers) = buffer.and_then(|buffer| numbers(py, &buffer)) {
-            return numbers;
-        }
-        items = if values.hasattr("tolist")? { values.call_method0("tolist")? } else { values };
-    }
-    let is_list = !is_text(&items) && !items.is_instance_of::<PyMapping>();
-    let Some(iterator) = is_list.then(|| items.try_iter().ok()).flatten() else {
-        let error = Error::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            format!("{place} is of Python type \"{}\", not a list of values", type_name(&items)),
-        )
-        .with_hint("pass a list, tuple, numpy array or Arrow array");
-        return Err(exception(py, &error));
-    };
-    let scalars = iterator.map(|item| scalar(&item?, place)).collect::<PyResult<Vec<_>>>()?;
-    unite(py, scalars, place)
-}
-
-/// Numbers straight from a buffer: one dimension, or two of floats.
-fn numbers(py: Python<'_>, buffer: &PyUntypedBuffer) -> Option<PyResult<ArrayRef>> {
-    let shape = buffer.shape();
-    match shape.len() {
-        1 => {
-            let array: PyResult<ArrayRef> = if let Ok(buffer) = buffer.as_typed::<f32>() {
-                buffer.to_vec(py).map(|v| Arc::new(Float32Array::from(v)) as _)
-            } else if let Ok(buffer) = buffer.as_typed::<f64>() {
-                buffer.to_vec(py).map(|v| Arc::new(Float64Array::from(v)) as _)
-            } else if let Ok(buffer) = buffer.as_typed::<i64>() {
-                buffer.to_vec(py).map(|v| Arc::new(Int64Array::from(v)) as _)
-            } else if let Ok(buffer) = buffer.as_typed::<i32>() {
-                buffer.to_vec(py).map(|v| Arc::new(Int32Array::from(v)) as _)
-            } else {
-                return None;
-            };
-            Some(array)
-        }
-        2 if shape[1] > 0 => {
-            let items: PyResult<ArrayRef> = if let Ok(buffer) = buffer.as_typed::<f32>() {
-                buffer.to_vec(py).map(|v| Arc::new(Float32Array::from(v)) as _)
-            } else if let Ok(buffer) = buffer.as_typed::<f64>() {
-                buffer.to_vec(py).map(|v| Arc::new(Float64Array::from(v)) as _)
-            } else {
-                return None;
-            };
-            let size = i32::try_from(shape[1]).ok()?;
-            Some(items.map(|items| {
-                let field = Arc::new(Field::new("item", items.data_type().clone(), false));
-                Arc::new(FixedSizeListArray::new(field, size, items, None)) as _
-            }))
-        }
-        _ => None,
-    }
-}
-
-/// The scalars as one array of the type that holds them all.
-pub fn unite(
-    py: Python<'_>,
-    mut scalars: Vec<ScalarValue>,
-    place: Place<'_>,
-) -> PyResult<ArrayRef> {
-    if scalars.iter().any(|value| matches!(value, ScalarValue::Decimal128(..))) {
-        scalars.iter_mut().for_each(integer_to_decimal);
-    }
-    let mut united = DataType::Null;
-    for value in &scalars {
-        let data_type = value.data_type();
-        if data_type != united {
-            united = wider(&united, &data_type).map_err(|problem| match problem {
-                Misfit::Digits => too_many_digits(py, place),
-                Misfit::Kinds => {
-                    let error = Error::new(
-                        SqlState::INVALID_PARAMETER_VALUE,
-                        format!(
-                            "{place} mixes values of {} and {}",
-                            sql_name(&united),
-                            sql_name(&data_type)
-                        ),
-                    )
-                    .with_hint("pass values of one type");
-                    exception(py, &error)
-                }
-            })?;
-        }
-    }
-    if united == DataType::Null {
-        return Ok(Arc::new(NullArray::new(scalars.len())));
-    }
-    let typed = scalars.into_iter().map(|value| value.cast_to(&united));
-    typed.collect::<Result<Vec<_>, _>>().and_then(ScalarValue::iter_to_array).map_err(|error| {
-        exception(py, &Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("{place}: {error}")))
-    })
-}
-
-/// Why two types have no common one.
-enum Misfit {
-    Kinds,
-    Digits,
-}
-
-fn wider(a: &DataType, b: &DataType) -> Result<DataType, Misfit> {
-    Ok(match (a, b) {
-        (a, b) if a == b => a.clone(),
-        (DataType::Null, other) | (other, DataType::Null) => other.clone(),
-        (DataType::Int32 | DataType::Int64, DataType::Int32 | DataType::Int64) => DataType::Int64,
-        (a, b) if is_number(a) && is_number(b) => DataType::Float64,
-        (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) => {
-            let scale = *s1.max(s2);
-            let whole = (p1.cast_signed() - s1).max(p2.cast_signed() - s2);
-            let precision = (whole + scale).cast_unsigned();
-            if precision > DIGITS_MAX {
-                return Err(Misfit::Digits);
-            }
-            DataType::Decimal128(precision, scale)
-        }
-        (DataType::List(a), DataType::List(b)) => {
-            let item = wider(a.data_type(), b.data_type())?;
-            DataType::List(Arc::new(Field::new("item", item, true)))
-        }
-        _ => return Err(Misfit::Kinds),
-    })
-}
-
-fn is_number(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64)
-}
-
-fn integer_to_decimal(value: &mut ScalarValue) {
-    if let ScalarValue::Int64(Some(number)) = *value {
-        let number = i128::from(number);
-        *value = ScalarValue::Decimal128(Some(number), digit_count(number).max(1), 0);
-    }
-}
-
-fn sql_name(data_type: &DataType) -> String {
-    type_name_of_field(&Field::new("item", data_type.clone(), true))
 }
 
 /// A list of scalars as one value; lists in lists have no SQL form.
@@ -491,7 +341,7 @@ fn class_uuid(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 }
 
 /// Whether iterating would give characters or bytes.
-fn is_text(value: &Bound<'_, PyAny>) -> bool {
+pub fn is_text(value: &Bound<'_, PyAny>) -> bool {
     value.is_instance_of::<PyString>()
         || value.is_instance_of::<PyBytes>()
         || value.is_instance_of::<PyByteArray>()
@@ -515,7 +365,7 @@ fn no_sql_form(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyErr {
     exception(value.py(), &error)
 }
 
-fn too_many_digits(py: Python<'_>, place: Place<'_>) -> PyErr {
+pub fn too_many_digits(py: Python<'_>, place: Place<'_>) -> PyErr {
     let error = Error::new(
         SqlState::NUMERIC_OUT_OF_RANGE,
         format!("{place} has more digits than DECIMAL holds"),

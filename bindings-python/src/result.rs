@@ -65,38 +65,45 @@ impl ResultSet {
         })
     }
 
-    /// At most `limit` rows. Ctrl-C between two batches stops the query.
-    fn take(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<RecordBatch>> {
+    /// Hands at most `limit` rows to `receive`, batch by batch. Ctrl-C between two
+    /// batches stops the query.
+    fn take(
+        &self,
+        py: Python<'_>,
+        limit: usize,
+        mut receive: impl FnMut(RecordBatch) -> PyResult<()>,
+    ) -> PyResult<()> {
         let mut left = limit;
-        let mut taken = Vec::new();
         while left > 0 {
             let Some(batch) = self.with_batches(py, |batches| batches.next_up_to(left))? else {
                 break;
             };
             left -= batch.num_rows();
-            taken.push(batch);
+            receive(batch)?;
             if let Err(interrupt) = py.check_signals() {
                 self.close(py)?;
                 return Err(interrupt);
             }
         }
-        Ok(taken)
+        Ok(())
     }
 
     fn take_rows<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
         let rows = PyList::empty(py);
-        for batch in self.take(py, limit)? {
-            for row in value::rows(py, &batch)? {
-                rows.append(row)?;
-            }
-        }
+        self.take(py, limit, |batch| {
+            value::rows(py, &batch)?.try_for_each(|row| rows.append(row))
+        })?;
         Ok(rows)
     }
 
     /// Runs the query to its end and keeps the batches, so that its errors are
     /// raised as ours and not as those of the library that reads the stream.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
-        let taken = self.take(py, usize::MAX)?;
+        let mut taken = Vec::new();
+        self.take(py, usize::MAX, |batch| {
+            taken.push(batch);
+            Ok(())
+        })?;
         self.with_batches(py, |batches| {
             batches.put_back(taken);
             Ok(())
@@ -133,10 +140,12 @@ impl ResultSet {
 impl ResultSet {
     /// The next row as a tuple, or None.
     pub fn fetchone<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        match self.take(py, 1)?.first() {
-            Some(batch) => Ok(value::rows(py, batch)?.next()),
-            None => Ok(None),
-        }
+        let mut row = None;
+        self.take(py, 1, |batch| {
+            row = value::rows(py, &batch)?.next();
+            Ok(())
+        })?;
+        Ok(row)
     }
 
     /// The next `size` rows, fewer at the end.
@@ -260,7 +269,7 @@ impl ResultSet {
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.check_distinct(py, "to_dicts()")?;
         let rows = PyList::empty(py);
-        for batch in self.take(py, usize::MAX)? {
+        self.take(py, usize::MAX, |batch| {
             for row in value::rows(py, &batch)? {
                 let dict = PyDict::new(py);
                 for (field, item) in self.schema.fields().iter().zip(row) {
@@ -268,7 +277,8 @@ impl ResultSet {
                 }
                 rows.append(dict)?;
             }
-        }
+            Ok(())
+        })?;
         Ok(rows)
     }
 
