@@ -8,6 +8,7 @@ mod connection;
 mod cursor;
 mod error;
 mod input;
+mod lookahead;
 mod parameter;
 mod process;
 mod result;

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
 
 use crate::error::{engine, exception};
+use crate::lookahead::{Decoded, Lookahead};
 use crate::process::{ProcessLocal, drop_detached};
 use crate::schema::{self, ResultSchema, SCHEMA_CAPSULE};
 use crate::stream::{self, Batches};
@@ -30,6 +31,7 @@ pub struct ResultSet {
     schema: SchemaRef,
     rows_affected: Option<u64>,
     batches: ProcessLocal<Mutex<Option<Batches>>>,
+    lookahead: Lookahead,
 }
 
 impl ResultSet {
@@ -39,6 +41,7 @@ impl ResultSet {
             schema: query.schema(),
             rows_affected: query.rows_affected(),
             batches: ProcessLocal::new(Mutex::new(Some(Batches::new(query)))),
+            lookahead: Lookahead::default(),
         }
     }
 
@@ -65,6 +68,37 @@ impl ResultSet {
         })
     }
 
+    /// Puts rows that were decoded ahead, and that nobody took, back in front.
+    fn give_back(&self, py: Python<'_>, decoded: Option<Decoded>) -> PyResult<()> {
+        match decoded.and_then(|decoded| decoded.rest()) {
+            Some(rest) => self.with_batches(py, |batches| {
+                batches.put_back(vec![rest]);
+                Ok(())
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The next rows, decoded: one, or a few ahead of an iteration.
+    fn decode(&self, py: Python<'_>) -> PyResult<Option<Decoded>> {
+        let size = self.lookahead.next_size();
+        let Some(batch) = self.with_batches(py, |batches| batches.next_up_to(size))? else {
+            return Ok(None);
+        };
+        match Decoded::new(py, batch.clone()) {
+            Err(_) if batch.num_rows() > 1 => {
+                // Some row has no Python form; those before it do.
+                self.lookahead.one_by_one();
+                self.with_batches(py, |batches| {
+                    batches.put_back(vec![batch]);
+                    Ok(())
+                })?;
+                self.decode(py)
+            }
+            decoded => decoded.map(Some),
+        }
+    }
+
     /// Hands at most `limit` rows to `receive`, batch by batch. Ctrl-C between two
     /// batches stops the query.
     fn take(
@@ -73,6 +107,7 @@ impl ResultSet {
         limit: usize,
         mut receive: impl FnMut(RecordBatch) -> PyResult<()>,
     ) -> PyResult<()> {
+        self.give_back(py, self.lookahead.take())?;
         let mut left = limit;
         while left > 0 {
             let Some(batch) = self.with_batches(py, |batches| batches.next_up_to(left))? else {
@@ -140,11 +175,15 @@ impl ResultSet {
 impl ResultSet {
     /// The next row as a tuple, or None.
     pub fn fetchone<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let mut row = None;
-        self.take(py, 1, |batch| {
-            row = value::rows(py, &batch)?.next();
-            Ok(())
-        })?;
+        // Rows decoded before fork() are the parent's too.
+        self.batches.get().map_err(|error| exception(py, &error))?;
+        let decoded = match self.lookahead.take() {
+            Some(decoded) if !decoded.is_empty() => Some(decoded),
+            _ => self.decode(py)?,
+        };
+        let Some(mut decoded) = decoded else { return Ok(None) };
+        let row = decoded.next(py);
+        self.give_back(py, self.lookahead.keep(decoded))?;
         Ok(row)
     }
 
@@ -305,6 +344,7 @@ impl ResultSet {
             Some(capsule) => stream::negotiate(&self.schema, &requested(capsule)?),
             None => self.schema.clone(),
         };
+        self.give_back(py, self.lookahead.take())?;
         let batches = engine(py, || lock(self.batches.get()?)?.take().ok_or_else(closed))?;
         PyCapsule::new_with_value(py, stream::export(batches, schema), STREAM_CAPSULE)
     }
@@ -316,6 +356,8 @@ impl ResultSet {
 
     /// Stops the query and lets go of its rows; closing twice is fine.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.batches.get().map_err(|error| exception(py, &error))?;
+        drop(self.lookahead.take());
         engine(py, || {
             let batches = lock(self.batches.get()?)?.take();
             drop(batches);
