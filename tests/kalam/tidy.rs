@@ -371,7 +371,12 @@ fn the_graph_holds_one_arrow_and_one_datafusion() {
 
 #[test]
 fn no_file_knows_a_machine() {
-    let roots = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/"), concat!("/Us", "ers/")];
+    let roots = [
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+        concat!("/wo", "rk/"),
+        concat!("/Us", "ers/"),
+    ];
     let extensions =
         [".rs", ".toml", ".py", ".pyi", ".md", ".slt", ".sh", ".yml", ".lock", "Makefile", ".json"];
     let mut broken = Vec::new();
