@@ -115,7 +115,8 @@ setup_venv() {
     rm -rf "$venv"
     mkdir -p "$(dirname "$venv")"
     "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$list" </dev/null
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --use-pep517 --requirement "$list" </dev/null
     printf '%s\n' "$wanted" >"$venv/.stamp"
 }
 

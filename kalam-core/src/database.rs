@@ -1,26 +1,66 @@
 //! An open database directory.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Weak};
 
-use crate::model::Role;
+use parking_lot::Mutex;
+
+use crate::catalog::{DEFAULT_NAMESPACE, undefined_namespace};
+use crate::env::{Clock, SystemClock};
+use crate::executor::{Caller, Engine};
+use crate::model::{Role, UserId};
+use crate::store::Directory;
 use crate::{Options, Result, Session};
+
+/// The databases of this process by canonical directory, so that a second open
+/// shares the first.
+static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Engine>>>> = LazyLock::new(Mutex::default);
 
 /// An open database. Cloning shares it; the directory is released when the last
 /// clone, session and result is gone.
 #[derive(Clone)]
-pub struct Database {}
+pub struct Database {
+    engine: Arc<Engine>,
+}
 
 impl Database {
     /// Opens a directory, creating it if it is missing.
     ///
-    /// Opening the same directory twice in one process shares the database.
+    /// Opening the same directory twice in one process shares the database, with
+    /// the options of the first.
     ///
     /// # Errors
-    /// `55006` if another process holds the directory, `XX001` if it is damaged or
-    /// not a database, `0A000` if a newer version wrote it.
+    /// `55006` if another process holds the directory, `22023` if it is something
+    /// else than a database, `XX001` if it is damaged, `0A000` if a newer version
+    /// wrote it.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Database> {
-        let _ = (path.as_ref(), options);
-        todo!()
+        Self::open_with_clock(path, options, Arc::new(SystemClock))
+    }
+
+    /// As [`Database::open`], with a clock of the caller's.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn open_with_clock(
+        path: impl AsRef<Path>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Database> {
+        let path = path.as_ref();
+        let mut open = OPEN.lock();
+        open.retain(|_, engine| engine.strong_count() > 0);
+        if let Ok(canonical) = path.canonicalize()
+            && let Some(engine) = open.get(&canonical).and_then(Weak::upgrade)
+            && engine.check_open().is_ok()
+        {
+            return Ok(Database { engine });
+        }
+        let directory = Directory::open(path, options.create_if_missing)?;
+        let canonical = directory.path().to_path_buf();
+        let engine = Arc::new(Engine::open(Some(directory), &options, clock)?);
+        open.insert(canonical, Arc::downgrade(&engine));
+        Ok(Database { engine })
     }
 
     /// Opens a database that lives in memory and ends with its last handle.
@@ -28,8 +68,8 @@ impl Database {
     /// # Errors
     /// `53200` if memory is short.
     pub fn in_memory(options: Options) -> Result<Database> {
-        let _ = options;
-        todo!()
+        let engine = Engine::open(None, &options, Arc::new(SystemClock))?;
+        Ok(Database { engine: Arc::new(engine) })
     }
 
     /// A session of `user` with `role`; unqualified names resolve in `namespace`
@@ -38,8 +78,13 @@ impl Database {
     /// # Errors
     /// `22023` for an invalid user id, `3F000` for an unknown namespace.
     pub fn session(&self, user: &str, role: Role, namespace: Option<&str>) -> Result<Session> {
-        let _ = (user, role, namespace);
-        todo!()
+        self.engine.check_open()?;
+        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
+        if !self.engine.registry.has_namespace(namespace) {
+            return Err(undefined_namespace(namespace));
+        }
+        let caller = Caller { user: UserId::new(user)?, role, namespace: namespace.to_owned() };
+        Ok(Session::new(self.engine.clone(), caller))
     }
 
     /// Refuses every later call through any handle, waits for running commits, and
@@ -49,6 +94,6 @@ impl Database {
     /// # Errors
     /// `58030` if the log cannot be synced.
     pub fn close(&self) -> Result<()> {
-        todo!()
+        self.engine.store.close()
     }
 }

@@ -282,11 +282,33 @@ impl Error {
         self.0.position
     }
 
+    /// The same error without its source, for a second receiver.
+    pub(crate) fn duplicate(&self) -> Error {
+        Error(Box::new(Inner {
+            state: self.0.state,
+            message: self.0.message.clone(),
+            detail: self.0.detail.clone(),
+            hint: self.0.hint.clone(),
+            position: self.0.position,
+            source: None,
+        }))
+    }
+
     /// Whether the same call can succeed when it is repeated unchanged.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind(), ErrorKind::Conflict | ErrorKind::Unavailable)
     }
+}
+
+/// An input or output error, with `53100` where the device is full.
+pub(crate) fn io_error(what: &str, path: &std::path::Path, error: std::io::Error) -> Error {
+    use std::io::ErrorKind as Io;
+    let state = match error.kind() {
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => SqlState::DISK_FULL,
+        _ => SqlState::IO_ERROR,
+    };
+    Error::new(state, format!("cannot {what} \"{}\": {error}", path.display())).with_source(error)
 }
 
 impl fmt::Display for Error {

@@ -1,10 +1,16 @@
 //! What one user does with a database.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use arrow::record_batch::RecordBatchReader;
+use datafusion::common::ScalarValue;
+use parking_lot::RwLock;
 
-use crate::executor::{Params, QueryResult};
+use crate::executor::{
+    Caller, Engine, Params, QueryResult, Statement, append, authorize, run, run_many,
+    use_namespace,
+};
 use crate::model::{Role, UserId};
 use crate::{Error, Result, SqlState};
 
@@ -37,11 +43,22 @@ impl FromStr for AppendMode {
 /// STREAM tables and nothing of others. It may be used from several threads;
 /// `USE` changes the namespace for all of them. Cloning makes a second session of
 /// the same user that starts in the same namespace.
-pub struct Session {}
+pub struct Session {
+    engine: Arc<Engine>,
+    user: UserId,
+    role: Role,
+    namespace: RwLock<String>,
+}
 
 impl Session {
+    pub(crate) fn new(engine: Arc<Engine>, caller: Caller) -> Session {
+        let Caller { user, role, namespace } = caller;
+        Session { engine, user, role, namespace: RwLock::new(namespace) }
+    }
+
     /// Runs one statement, or several separated by semicolons, which stop at the
-    /// first failure; the result is that of the last one.
+    /// first failure; the result is that of the last one. Parameters are for a
+    /// single statement.
     ///
     /// A write is committed when this returns. A query starts to run when its first
     /// batch is asked for, on a snapshot taken now.
@@ -49,8 +66,26 @@ impl Session {
     /// # Errors
     /// Every kind of [`ErrorKind`](crate::ErrorKind).
     pub fn execute(&self, sql: &str, params: &Params) -> Result<QueryResult> {
-        let _ = (sql, params);
-        todo!()
+        self.engine.check_open()?;
+        let statements = self.engine.parse(sql)?;
+        // A batch with a statement that the role may not run does nothing.
+        for parsed in statements.iter() {
+            authorize(&parsed.statement, self.role)?;
+        }
+        let mut result = None;
+        for parsed in statements.iter() {
+            let values = parsed.placeholders.bind_order(params)?;
+            result = Some(self.run(&parsed.statement, &values)?);
+        }
+        Ok(result.unwrap_or_else(QueryResult::empty))
+    }
+
+    fn run(&self, statement: &Statement, params: &[ScalarValue]) -> Result<QueryResult> {
+        if let Statement::UseNamespace(name) = statement {
+            *self.namespace.write() = use_namespace(&self.engine, name)?;
+            return Ok(QueryResult::empty());
+        }
+        run(&self.engine, &self.caller(), statement, params)
     }
 
     /// Runs one INSERT, UPDATE or DELETE for each set of parameters, in one commit:
@@ -59,8 +94,17 @@ impl Session {
     /// # Errors
     /// As [`Session::execute`].
     pub fn execute_many(&self, sql: &str, params: &[Params]) -> Result<u64> {
-        let _ = (sql, params);
-        todo!()
+        self.engine.check_open()?;
+        let statements = self.engine.parse(sql)?;
+        let [parsed] = statements.as_slice() else {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "only one statement can run with many sets of parameters",
+            ));
+        };
+        let bound: Vec<Vec<ScalarValue>> =
+            params.iter().map(|p| parsed.placeholders.bind_order(p)).collect::<Result<_>>()?;
+        run_many(&self.engine, &self.caller(), &parsed.statement, &bound)
     }
 
     /// Appends Arrow data in one commit; columns match by name, missing ones take
@@ -75,35 +119,56 @@ impl Session {
         data: Box<dyn RecordBatchReader + Send>,
         mode: AppendMode,
     ) -> Result<u64> {
-        let _ = (table, data, mode);
-        todo!()
+        self.engine.check_open()?;
+        append(&self.engine, &self.caller(), table, data, mode == AppendMode::Upsert)
     }
 
-    /// A session of another user, with role `user` at most this session's, in the
-    /// same namespace. The embedding program vouches for the identity.
+    /// A session of another user, with role `user` (or this session's, if that is
+    /// lower), in the same namespace. The embedding program vouches for the identity.
     ///
     /// # Errors
     /// `42501` if this session's role is below `service` and the user is another.
     pub fn as_user(&self, user: &str) -> Result<Session> {
-        let _ = user;
-        todo!()
+        self.engine.check_open()?;
+        let user = UserId::new(user)?;
+        if user != self.user && self.role < Role::Service {
+            return Err(Error::new(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("role \"{}\" may not act for another user", self.role),
+            ));
+        }
+        let role = if user == self.user { self.role } else { self.role.min(Role::User) };
+        Ok(Session::new(
+            self.engine.clone(),
+            Caller { user, role, namespace: self.namespace() },
+        ))
     }
 
     /// Who the session acts for.
     #[must_use]
     pub fn user(&self) -> &UserId {
-        todo!()
+        &self.user
     }
 
     /// What the session may do.
     #[must_use]
     pub fn role(&self) -> Role {
-        todo!()
+        self.role
     }
 
     /// The namespace of unqualified names.
     #[must_use]
     pub fn namespace(&self) -> String {
-        todo!()
+        self.namespace.read().clone()
+    }
+
+    fn caller(&self) -> Caller {
+        Caller { user: self.user.clone(), role: self.role, namespace: self.namespace() }
+    }
+}
+
+impl Clone for Session {
+    fn clone(&self) -> Session {
+        Session::new(self.engine.clone(), self.caller())
     }
 }

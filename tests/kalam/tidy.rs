@@ -318,8 +318,8 @@ fn functions_are_short_enough_to_read() {
 #[test]
 fn banned_words_are_absent() {
     let words = [
-        (concat!("TO", "DO"), "no TODO"),
-        (concat!("FIX", "ME"), "no TODO"),
+        (concat!("TO", "DO"), "what is missing is not written down in the code"),
+        (concat!("FIX", "ME"), "what is wrong is repaired"),
         (concat!("todo", "!("), "no stubs"),
         (concat!("unimplemented", "!("), "no stubs"),
         (concat!(".unw", "rap()"), "`unwrap` is banned; `expect(\"why it cannot fail\")` is fine"),
@@ -328,17 +328,22 @@ fn banned_words_are_absent() {
     ];
     let mut broken = Vec::new();
     for (path, text) in rust_files() {
-        let tests_begin = text.lines().take_while(|l| l.trim() != "#[cfg(test)]").count();
+        let stem = path.file_stem().expect("files have names").to_string_lossy();
+        let tests_begin = if stem == "tests" || stem.ends_with("_tests") {
+            0
+        } else {
+            text.lines().take_while(|l| l.trim() != "#[cfg(test)]").count()
+        };
         for (index, line) in text.lines().enumerate() {
             for (word, rule) in words {
-                let in_unit_test = index > tests_begin && word.starts_with(".unw");
+                let in_unit_test = index >= tests_begin && word.starts_with(".unw");
                 if line.contains(word) && !in_unit_test {
                     broken.push(format!("{}:{}: {word}: {rule}", shown(&path), index + 1));
                 }
             }
         }
     }
-    report("\"No TODO, no phase or ticket number, no history\"; \"`unwrap` is banned\"", &broken);
+    report("\"no phase or ticket number, no history\"; \"`unwrap` is banned\"", &broken);
 }
 
 #[test]
@@ -366,7 +371,12 @@ fn the_graph_holds_one_arrow_and_one_datafusion() {
 
 #[test]
 fn no_file_knows_a_machine() {
-    let roots = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/"), "/Users/"];
+    let roots = [
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+        concat!("/wo", "rk/"),
+        concat!("/Us", "ers/"),
+    ];
     let extensions =
         [".rs", ".toml", ".py", ".pyi", ".md", ".slt", ".sh", ".yml", ".lock", "Makefile", ".json"];
     let mut broken = Vec::new();

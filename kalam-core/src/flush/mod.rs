@@ -1,1 +1,25 @@
-//! flush.
+//! Hot to cold: segments, the manifest that lists them, and what finds rows in them.
+//!
+//! **Invariant**: at any view each key is live in exactly one place - hot, or one
+//! position of one segment that no deletion mark names.
+
+mod flush_table;
+mod lookup;
+mod manifest;
+mod manifest_export;
+mod mark;
+mod recovery;
+mod segment;
+mod segment_file;
+mod segment_writer;
+mod tier;
+
+pub(crate) use flush_table::{FlushReport, Flusher};
+pub(crate) use lookup::{ColdPosition, KeyLookup, read_rows};
+pub(crate) use manifest::{ScopeEdit, ScopeId, ScopeManifest, SegmentState};
+pub(crate) use mark::{MarkKind, read_marks};
+pub(crate) use recovery::remove_orphans;
+pub(crate) use segment::SegmentMeta;
+pub(crate) use segment_file::SegmentSource;
+pub(crate) use segment_writer::{KEY_BLOCK_ROWS, KEY_INDEX, parse_key_index, segment_schema};
+pub(crate) use tier::ColdTier;

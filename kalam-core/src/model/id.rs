@@ -59,9 +59,23 @@ numeric_id! {
     Seq(u64)
 }
 
+impl Seq {
+    const EPOCH_2024_MS: i64 = 1_704_067_200_000;
+    const COUNTER_BITS: u32 = 22;
+
+    /// The smallest number of a millisecond since 1970 UTC; 0 before 2024.
+    #[must_use]
+    pub fn first_of_ms(ms: i64) -> Seq {
+        let since = u64::try_from(ms.saturating_sub(Self::EPOCH_2024_MS)).unwrap_or(0);
+        Seq(since << Self::COUNTER_BITS)
+    }
+}
+
 impl UserKey {
     /// The owner of the rows of SHARED tables.
     pub const SHARED: UserKey = UserKey(0);
+    /// A user who owns no rows: no key ever has this owner.
+    pub const NOBODY: UserKey = UserKey(u64::MAX);
 }
 
 impl ColumnId {

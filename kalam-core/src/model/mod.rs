@@ -8,9 +8,14 @@ mod name;
 mod role;
 mod table_kind;
 
-pub use assignment::assign;
+pub use arrow_type::KALAM_DATA_TYPE_KEY;
+pub use assignment::{assign, check_not_null};
+pub(crate) use assignment::to_text;
 pub use data_type::KalamDataType;
 pub use id::{ColumnId, SchemaVersion, SegmentId, Seq, TableId, UserId, UserKey};
 pub use name::{Name, TableName};
 pub use role::Role;
 pub use table_kind::{AccessLevel, TableKind};
+
+#[cfg(test)]
+pub(crate) use data_type::tests as arbitrary;

@@ -1,1 +1,13 @@
-//! scan.
+//! One table provider for USER, SHARED and STREAM tables: hot rows UNION ALL
+//! segments minus their deletion marks. No merge, no dedupe, no sort.
+
+mod cold_scan;
+mod hot_exec;
+mod key_range;
+mod segment_reader;
+mod shape;
+mod table_scan;
+
+pub(crate) use key_range::KeyRange;
+pub(crate) use shape::{ROW_COLUMN, SEGMENT_COLUMN, Shape};
+pub(crate) use table_scan::TableScan;

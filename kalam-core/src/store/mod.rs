@@ -1,1 +1,27 @@
-//! RocksDB.
+//! RocksDB: what is on disk in the hot tier, and the one way to change it.
+//!
+//! **Invariant**: every change of the database - rows, definitions, manifest,
+//! users - is one [`WriteSet`] that went through [`Store::commit`].
+
+#[cfg(test)]
+mod arbitrary;
+mod column;
+mod commit;
+mod directory;
+mod entity;
+mod key;
+mod rocks;
+mod row;
+mod snapshot;
+mod write_set;
+
+pub(crate) use commit::{CommitError, Store, WatchedKeys};
+pub(crate) use directory::{Directory, sync_directory};
+pub(crate) use entity::{EntityKey, EntityStore, encode_entity, prefix_end};
+pub(crate) use key::{KeyCodec, KeyEncoder, SCOPE_PREFIX_LEN, scope_prefix};
+pub(crate) use rocks::Family;
+pub(crate) use row::{
+    DecodeTarget, FLAG_DELETED, RowDecoder, RowEncoder, RowHeader, RowLayout, set_flags,
+};
+pub(crate) use snapshot::{HotCursor, Snapshot, View, damaged};
+pub(crate) use write_set::{Batch, Change, Expect, RowWrites, WriteSet};

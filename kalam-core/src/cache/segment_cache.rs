@@ -1,0 +1,184 @@
+//! Open segments: verified once, footers parsed once, key blocks decoded once.
+
+use std::sync::{Arc, OnceLock};
+
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::bloom_filter::Sbbf;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+use parquet::file::reader::Length;
+use quick_cache::sync::Cache;
+use quick_cache::Weighter;
+
+use crate::flush::{KEY_BLOCK_ROWS, SegmentMeta, SegmentSource, parse_key_index, KEY_INDEX};
+use crate::model::SegmentId;
+use crate::{Error, Result, SqlState};
+
+/// A segment whose bytes were checked, with its parsed footer.
+pub(crate) struct OpenSegment {
+    pub(crate) meta: Arc<SegmentMeta>,
+    pub(crate) source: SegmentSource,
+    pub(crate) footer: ArrowReaderMetadata,
+    /// The first key of each block of [`KEY_BLOCK_ROWS`] rows.
+    pub(crate) block_keys: Vec<Box<[u8]>>,
+    /// Bloom filters, by row group and then key column; read on first use.
+    pub(crate) blooms: OnceLock<Vec<Vec<Option<Sbbf>>>>,
+}
+
+impl OpenSegment {
+    /// Checks the file against the manifest and parses its footer.
+    ///
+    /// # Errors
+    /// `XX001`, naming the file, if a byte differs.
+    pub(crate) fn open(meta: &Arc<SegmentMeta>, source: SegmentSource) -> Result<OpenSegment> {
+        let damaged = |problem: String| {
+            Error::new(
+                SqlState::DATA_CORRUPTED,
+                format!("segment \"{}\" is damaged: {problem}", meta.path),
+            )
+            .with_hint("restore the file from a backup")
+        };
+        if source.len() != meta.bytes {
+            return Err(damaged(format!(
+                "it has {} bytes, the manifest says {}",
+                source.len(),
+                meta.bytes
+            )));
+        }
+        // Pages carry no checksums, and a flipped bit in one decodes to wrong values
+        // more often than to an error: so the whole file is checked before first use.
+        let checksum = source.checksum().map_err(|e| damaged(e.to_string()))?;
+        if checksum != meta.checksum {
+            return Err(damaged("its checksum differs from the manifest's".into()));
+        }
+        let footer = ParquetMetaDataReader::new()
+            .with_page_index_policy(PageIndexPolicy::Required)
+            .parse_and_finish(&source)
+            .map_err(|e| damaged(e.to_string()))?;
+        let block_keys = footer
+            .file_metadata()
+            .key_value_metadata()
+            .and_then(|entries| entries.iter().find(|e| e.key == KEY_INDEX))
+            .and_then(|entry| parse_key_index(entry.value.as_deref()?))
+            .filter(|keys| keys.len() == (meta.rows as usize).div_ceil(KEY_BLOCK_ROWS))
+            .ok_or_else(|| damaged("it has no key index".into()))?;
+        let footer = ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new())
+            .map_err(|e| damaged(e.to_string()))?;
+        Ok(OpenSegment { meta: meta.clone(), source, footer, block_keys, blooms: OnceLock::new() })
+    }
+
+    /// A reader of the whole file.
+    pub(crate) fn reader(&self) -> ParquetRecordBatchReaderBuilder<SegmentSource> {
+        ParquetRecordBatchReaderBuilder::new_with_metadata(
+            self.source.clone(),
+            self.footer.clone(),
+        )
+    }
+
+    /// The row group of a row, and the row's place in it.
+    pub(crate) fn row_group_of(&self, row: u32) -> Option<(usize, usize)> {
+        let mut before = 0;
+        for (index, group) in self.footer.metadata().row_groups().iter().enumerate() {
+            let rows = usize::try_from(group.num_rows()).ok()?;
+            let row = row as usize;
+            if row < before + rows {
+                return Some((index, row - before));
+            }
+            before += rows;
+        }
+        None
+    }
+
+    /// The error for a page that does not decode although the file's checksum holds.
+    pub(crate) fn undecodable(&self, error: impl std::fmt::Display) -> Error {
+        Error::new(
+            SqlState::DATA_CORRUPTED,
+            format!("segment \"{}\" cannot be decoded: {error}", self.meta.path),
+        )
+    }
+}
+
+/// The decoded keys of one block, in order.
+pub(crate) struct KeyBlock {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ends: Vec<u32>,
+}
+
+impl KeyBlock {
+    /// The key at an index.
+    pub(crate) fn key(&self, index: usize) -> &[u8] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        &self.bytes[start..self.ends[index] as usize]
+    }
+
+    /// The index of a key.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
+        let mut low = 0;
+        let mut high = self.ends.len();
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.key(middle).cmp(key) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(middle),
+            }
+        }
+        None
+    }
+}
+
+#[derive(Clone)]
+struct BlockBytes;
+
+impl Weighter<(SegmentId, u32), Arc<KeyBlock>> for BlockBytes {
+    fn weight(&self, _key: &(SegmentId, u32), block: &Arc<KeyBlock>) -> u64 {
+        (block.bytes.len() + block.ends.len() * 4 + 64) as u64
+    }
+}
+
+/// Open segments and their key blocks, under a budget.
+pub(crate) struct SegmentCache {
+    segments: Cache<SegmentId, Arc<OpenSegment>>,
+    blocks: Cache<(SegmentId, u32), Arc<KeyBlock>, BlockBytes>,
+}
+
+/// Open files at a time; each holds a file descriptor.
+const SEGMENTS_MAX: usize = 512;
+/// A block holds about 1,024 keys: some 20 KiB.
+const BLOCK_BYTES_EXPECTED: u64 = 20 << 10;
+
+impl SegmentCache {
+    /// A cache whose key blocks take at most `block_bytes`.
+    pub(crate) fn new(block_bytes: u64) -> SegmentCache {
+        let blocks = usize::try_from(block_bytes / BLOCK_BYTES_EXPECTED).unwrap_or(16).max(16);
+        SegmentCache {
+            segments: Cache::new(SEGMENTS_MAX),
+            blocks: Cache::with_weighter(blocks, block_bytes, BlockBytes),
+        }
+    }
+
+    /// The open segment, opened by `open` if it is not there.
+    pub(crate) fn segment(
+        &self,
+        id: SegmentId,
+        open: impl FnOnce() -> Result<OpenSegment>,
+    ) -> Result<Arc<OpenSegment>> {
+        self.segments.get_or_insert_with(&id, || open().map(Arc::new))
+    }
+
+    /// A key block, decoded by `decode` if it is not there.
+    pub(crate) fn block(
+        &self,
+        id: SegmentId,
+        block: u32,
+        decode: impl FnOnce() -> Result<KeyBlock>,
+    ) -> Result<Arc<KeyBlock>> {
+        self.blocks.get_or_insert_with(&(id, block), || decode().map(Arc::new))
+    }
+
+    /// Forgets a segment whose file is deleted.
+    pub(crate) fn forget(&self, id: SegmentId) {
+        self.segments.remove(&id);
+    }
+}

@@ -1,0 +1,119 @@
+//! A table with everything that is derived from its definition, made once.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::{ColumnDefinition, StorageDefinition, TableDefinition, TablePath};
+use crate::model::{ColumnId, KalamDataType, SchemaVersion, UserKey};
+use crate::store::{KeyCodec, RowLayout, scope_prefix};
+use crate::{Error, Result, SqlState};
+
+/// Name of the column with the commit's number.
+pub const SEQ_COLUMN: &str = "_seq";
+/// Name of the column that tells deleted rows.
+pub const DELETED_COLUMN: &str = "_deleted";
+/// Name, in segments, of the key of a table without a primary key.
+pub const HIDDEN_KEY_COLUMN: &str = "_key";
+
+/// A table as the registry hands it out. Immutable; DDL replaces it.
+pub struct Table {
+    /// What it is derived from.
+    pub definition: Arc<TableDefinition>,
+    /// User columns: what `SELECT *` returns.
+    pub schema: SchemaRef,
+    /// User columns, then `_seq` and `_deleted`.
+    pub schema_with_system: SchemaRef,
+    pub(crate) key_codec: KeyCodec,
+    /// Layout of the current version, then of the earlier ones.
+    pub(crate) layouts: Vec<Arc<RowLayout>>,
+    /// Positions of the key columns in `schema`; empty for the hidden key.
+    pub(crate) key_positions: Vec<usize>,
+    pub(crate) path: TablePath,
+}
+
+impl Table {
+    /// Derives everything.
+    ///
+    /// # Errors
+    /// `XX001` if the definition contradicts itself.
+    pub fn new(definition: Arc<TableDefinition>, storage: &StorageDefinition) -> Result<Table> {
+        let schema = definition.arrow_schema();
+        let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
+        fields.push(Arc::new(seq_field()));
+        fields.push(Arc::new(Field::new(DELETED_COLUMN, DataType::Boolean, false)));
+        let key_positions = definition
+            .primary_key
+            .iter()
+            .map(|id| definition.columns.iter().position(|c| c.id == *id))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| {
+                Error::new(
+                    SqlState::DATA_CORRUPTED,
+                    format!("the primary key of table \"{}\" names no column", definition.name),
+                )
+            })?;
+        let key_types = if key_positions.is_empty() {
+            vec![KalamDataType::BigInt]
+        } else {
+            key_positions.iter().map(|i| definition.columns[*i].data_type.clone()).collect()
+        };
+        let layout = |version: SchemaVersion, columns: &[ColumnDefinition]| {
+            let columns: Vec<_> = columns.iter().map(|c| (c.id, c.data_type.clone())).collect();
+            Arc::new(RowLayout::new(version, &columns))
+        };
+        let layouts = std::iter::once(layout(definition.version, &definition.columns))
+            .chain(
+                definition
+                    .history
+                    .iter()
+                    .filter(|e| e.version != definition.version)
+                    .map(|e| layout(e.version, &e.columns)),
+            )
+            .collect();
+        let template = if definition.is_per_user() {
+            &storage.user_tables_template
+        } else {
+            &storage.shared_tables_template
+        };
+        let path = template.resolve_table(&definition.name);
+        Ok(Table {
+            schema,
+            schema_with_system: Arc::new(Schema::new(fields)),
+            key_codec: KeyCodec::new(key_types)?,
+            layouts,
+            key_positions,
+            path,
+            definition,
+        })
+    }
+
+    /// The layout of new rows.
+    pub(crate) fn layout(&self) -> &Arc<RowLayout> {
+        &self.layouts[0]
+    }
+
+    /// The first bytes of every hot key of a scope.
+    pub(crate) fn scope_prefix(&self, user: UserKey) -> [u8; crate::store::SCOPE_PREFIX_LEN] {
+        scope_prefix(self.definition.kind, self.definition.id, user)
+    }
+
+    /// The columns of the key, as ids: the hidden key counts as one.
+    pub(crate) fn key_column_ids(&self) -> Vec<ColumnId> {
+        if self.definition.has_hidden_key() {
+            vec![ColumnId::HIDDEN_KEY]
+        } else {
+            self.definition.primary_key.clone()
+        }
+    }
+
+    /// The key columns' names, for messages.
+    pub(crate) fn key_names(&self) -> Vec<&str> {
+        self.key_positions.iter().map(|i| self.definition.columns[*i].name.as_str()).collect()
+    }
+}
+
+/// The Arrow field of `_seq`.
+pub(crate) fn seq_field() -> Field {
+    Field::new(SEQ_COLUMN, DataType::Int64, false)
+}

@@ -1,0 +1,122 @@
+//! One statement to its handler, after the gateway.
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatchReader;
+use datafusion::common::ScalarValue;
+
+use super::caller::Caller;
+use super::engine::Engine;
+use super::gateway::{TableAction, authorize};
+use super::handlers::{ddl, dml, flush, query};
+use super::query_result::QueryResult;
+use super::resolve::resolve_table;
+use super::row_writer::Taken;
+use super::statement::Statement;
+use super::table_name::parse_table_name;
+use crate::catalog::undefined_namespace;
+use crate::{Error, Result, SqlState};
+
+/// Runs one statement. `USE` is the session's own and does not come here.
+///
+/// # Errors
+/// `42501` if the role may not run it, and what the handler raises.
+pub(crate) fn run(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    statement: &Statement,
+    params: &[ScalarValue],
+) -> Result<QueryResult> {
+    engine.check_open()?;
+    authorize(statement, caller.role)?;
+    match statement {
+        Statement::CreateNamespace { if_not_exists, name } => {
+            ddl::create_namespace::run(engine, name, *if_not_exists)
+        }
+        Statement::DropNamespace { if_exists, name, cascade } => {
+            ddl::drop_namespace::run(engine, name, *if_exists, *cascade)
+        }
+        Statement::UseNamespace(name) => Err(Error::new(
+            SqlState::INTERNAL_ERROR,
+            format!("USE {name} reached the engine"),
+        )),
+        Statement::ShowNamespaces => query::show::namespaces(engine, caller),
+        Statement::ShowTables { namespace } => {
+            query::show::tables(engine, caller, namespace.as_deref())
+        }
+        Statement::Describe { table } => query::describe::run(engine, caller, table),
+        Statement::CreateTable(create) => ddl::create_table::run(engine, caller, create),
+        Statement::DropTable { if_exists, names } => {
+            ddl::drop_table::run(engine, caller, names, *if_exists)
+        }
+        Statement::Insert(insert) => dml::insert::run(engine, caller, insert, params),
+        Statement::Update(update) => dml::update::run(engine, caller, update, params),
+        Statement::Delete(delete) => dml::delete::run(engine, caller, delete, params),
+        Statement::Query(select) => query::select::run(engine, caller, select, params),
+        Statement::Explain { analyze, verbose, query } => {
+            query::explain::run(engine, caller, query, *analyze, *verbose, params)
+        }
+        Statement::FlushTable { table } => flush::flush_table::run(engine, caller, table),
+        Statement::FlushAll { namespace } => {
+            flush::flush_table::run_all(engine, namespace.as_deref())
+        }
+        Statement::ShowManifest { table } => flush::show_manifest::run(engine, caller, table),
+        Statement::ShowStats { table } => flush::show_stats::run(engine, caller, table),
+        Statement::ShowCreateTable { table } => {
+            query::describe::create_table(engine, caller, table)
+        }
+    }
+}
+
+/// Runs one statement for each set of parameters, in one commit.
+///
+/// # Errors
+/// `0A000` for statements that change no rows, and what the statement raises.
+pub(crate) fn run_many(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    statement: &Statement,
+    sets: &[Vec<ScalarValue>],
+) -> Result<u64> {
+    engine.check_open()?;
+    authorize(statement, caller.role)?;
+    match statement {
+        Statement::Insert(insert) => dml::insert::run_many(engine, caller, insert, sets),
+        Statement::Update(update) => dml::update::run_many(engine, caller, update, sets),
+        Statement::Delete(delete) => dml::delete::run_many(engine, caller, delete, sets),
+        other => Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("{} cannot run with many sets of parameters", other.name()),
+        )
+        .with_hint("INSERT, UPDATE and DELETE can")),
+    }
+}
+
+/// Appends Arrow data to the table with this name, qualified or not.
+///
+/// # Errors
+/// `42P01`, and what INSERT raises.
+pub(crate) fn append(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    table: &str,
+    data: Box<dyn RecordBatchReader + Send>,
+    upsert: bool,
+) -> Result<u64> {
+    let name = parse_table_name(table)?;
+    let table = resolve_table(engine, caller, &name, TableAction::Write)?;
+    let taken = if upsert { Taken::Replace } else { Taken::Refuse };
+    dml::append::run(engine, caller, &table, data, taken)
+}
+
+/// The namespace that USE names.
+///
+/// # Errors
+/// `3F000`.
+pub(crate) fn use_namespace(engine: &Engine, name: &str) -> Result<String> {
+    if engine.registry.has_namespace(name) {
+        Ok(name.to_owned())
+    } else {
+        Err(undefined_namespace(name))
+    }
+}

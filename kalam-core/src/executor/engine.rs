@@ -1,0 +1,175 @@
+//! What statements run against.
+
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use quick_cache::sync::Cache;
+use tokio::runtime::Runtime;
+
+use super::functions::id_functions;
+use super::parse::parse;
+use super::statement::Parsed;
+use crate::catalog::{
+    DEFAULT_NAMESPACE, Namespace, SchemaRegistry, StorageDefinition, UserDirectory,
+};
+use crate::env::{Clock, IdSource};
+use crate::flush::{ColdTier, remove_orphans};
+use crate::model::Name;
+use crate::store::{Directory, Store};
+use crate::{Error, Options, Result, SqlState};
+
+/// Parsed texts that are kept.
+const PARSED_MAX: usize = 1024;
+/// Longer texts are data rather than statements that come again.
+const PARSED_BYTES_MAX: usize = 16 << 10;
+
+/// An open database below its sessions: the two tiers, the catalog, the threads.
+pub(crate) struct Engine {
+    pub(crate) store: Arc<Store>,
+    pub(crate) registry: Arc<SchemaRegistry>,
+    pub(crate) users: UserDirectory,
+    pub(crate) tier: Arc<ColdTier>,
+    pub(crate) ids: Arc<IdSource>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Plans and configuration that all statements start from.
+    pub(crate) planning: SessionContext,
+    parsed: Cache<String, Arc<Vec<Parsed>>>,
+    runtime: Option<Runtime>,
+    /// Last: the directory is released when everything else is closed.
+    _directory: Option<Directory>,
+}
+
+impl Engine {
+    /// Opens a locked directory, or memory if there is none.
+    ///
+    /// # Errors
+    /// `XX001`, `58030`, `53100`.
+    pub(crate) fn open(
+        directory: Option<Directory>,
+        options: &Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Engine> {
+        let path = directory.as_ref().map(|d| d.path().to_path_buf());
+        let store =
+            Store::open(path.as_ref().map(|p| p.join("hot")).as_deref(), options, clock.clone())?;
+        store.start_syncing();
+        let floor = i64::try_from(store.last_seq().get()).unwrap_or(i64::MAX);
+        let ids = Arc::new(IdSource::new(clock.clone(), floor));
+        let registry = Arc::new(SchemaRegistry::load(store.clone())?);
+        if registry.namespaces().is_empty() {
+            create_first_objects(&store, &registry, options, clock.now_ms())?;
+        }
+        let tier =
+            Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
+        remove_orphans(&tier, &store)?;
+        let planning = planning_context(options)?;
+        for function in id_functions(&ids) {
+            planning.register_udf(function.as_ref().clone());
+        }
+        Ok(Engine {
+            users: UserDirectory::new(store.clone()),
+            store,
+            registry,
+            tier,
+            ids,
+            clock,
+            planning,
+            parsed: Cache::new(PARSED_MAX),
+            runtime: Some(query_threads(options)?),
+            _directory: directory,
+        })
+    }
+
+    /// The statements of a text, parsed once.
+    ///
+    /// # Errors
+    /// `42601`, `54000`.
+    pub(crate) fn parse(&self, sql: &str) -> Result<Arc<Vec<Parsed>>> {
+        if sql.len() > PARSED_BYTES_MAX {
+            return parse(sql).map(Arc::new);
+        }
+        if let Some(parsed) = self.parsed.get(sql) {
+            return Ok(parsed);
+        }
+        let parsed = Arc::new(parse(sql)?);
+        self.parsed.insert(sql.to_owned(), parsed.clone());
+        Ok(parsed)
+    }
+
+    /// The threads of queries.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("taken only when the engine is dropped")
+    }
+
+    /// Refuses calls after a close.
+    ///
+    /// # Errors
+    /// `08003`.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.store.is_closed() {
+            return Err(Error::new(SqlState::CONNECTION_CLOSED, "the database is closed"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // The last handle may be dropped by one of the runtime's own threads, which
+        // cannot wait for themselves.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn create_first_objects(
+    store: &Store,
+    registry: &Arc<SchemaRegistry>,
+    options: &Options,
+    now_ms: i64,
+) -> Result<()> {
+    store.commit(registry.add_storage(StorageDefinition::local(&options.storage_path, now_ms)))?;
+    store.commit(registry.add_namespace(Namespace {
+        name: Name::new("namespace", DEFAULT_NAMESPACE)?,
+        description: None,
+        created_at_ms: now_ms,
+    }))?;
+    Ok(())
+}
+
+fn query_threads(options: &Options) -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads)
+        .thread_name("kalamdb")
+        // Plans of deep expressions recurse.
+        .thread_stack_size(8 << 20)
+        .enable_time()
+        .build()
+        .map_err(|e| {
+            Error::new(SqlState::IO_ERROR, format!("cannot start query threads: {e}"))
+                .with_source(e)
+        })
+}
+
+fn planning_context(options: &Options) -> Result<SessionContext> {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(options.threads)
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema("kalam", DEFAULT_NAMESPACE);
+    let settings = config.options_mut();
+    // TEXT is Utf8 in every result; a cast must not yield another text type.
+    settings.sql_parser.map_string_types_to_utf8view = false;
+    settings.execution.parquet.schema_force_view_types = false;
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_limit_bytes)))
+        .build_arc()
+        .map_err(|e| {
+            Error::new(SqlState::IO_ERROR, "cannot prepare query execution").with_source(e)
+        })?;
+    Ok(SessionContext::new_with_config_rt(config, runtime))
+}
+

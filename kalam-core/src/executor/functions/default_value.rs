@@ -1,0 +1,325 @@
+//! Column defaults: constants and a few functions, evaluated without a planner.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, Date32Array, FixedSizeBinaryArray, Int64Array, StringArray,
+    TimestampMicrosecondArray,
+};
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
+use datafusion::sql::sqlparser::parser::Parser;
+use uuid::Uuid;
+
+use super::constant::constant;
+use super::unexpected;
+use crate::catalog::ColumnDefinition;
+use crate::env::IdSource;
+use crate::executor::dialect::KalamDialect;
+use crate::model::{KalamDataType, assign};
+use crate::{Error, Result, SqlState};
+
+/// Longest text of RANDOM_STRING.
+pub(crate) const RANDOM_STRING_CHARS_MAX: u32 = 1_024;
+
+const KNOWN_DEFAULTS: &str = "a default is a constant, NOW(), CURRENT_TIMESTAMP, CURRENT_DATE, \
+    SNOWFLAKE_ID(), UUID_V7(), UUID(), ULID(), CURRENT_USER(), CURRENT_ROLE() or RANDOM_STRING(n)";
+
+/// What a missing value becomes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum DefaultValue {
+    /// The same value for every row.
+    Constant(ScalarValue),
+    /// The time of the statement.
+    Now,
+    /// The date of the statement, in UTC.
+    Today,
+    /// A new id.
+    SnowflakeId,
+    /// A new UUID of version 7.
+    UuidV7,
+    /// A new UUID of version 4.
+    UuidV4,
+    /// A new ULID.
+    Ulid,
+    /// The session's user.
+    CurrentUser,
+    /// The session's role.
+    CurrentRole,
+    /// Letters and digits, this many.
+    RandomString(u32),
+}
+
+/// What the values of defaults come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DefaultContext<'a> {
+    /// The time of the statement, in microseconds since 1970 UTC.
+    pub now_us: i64,
+    /// The session's user.
+    pub user: &'a str,
+    /// The session's role.
+    pub role: &'a str,
+    /// Where ids come from.
+    pub ids: &'a IdSource,
+}
+
+impl DefaultValue {
+    /// Reads the canonical expression of a [`ColumnDefault`](crate::catalog::ColumnDefault).
+    ///
+    /// # Errors
+    /// As [`DefaultValue::from_expr`], and `42601` if the text is no expression.
+    pub(crate) fn parse(expression: &str) -> Result<Self> {
+        let dialect = KalamDialect::for_tokens(expression.len());
+        let expr = Parser::new(&dialect)
+            .try_with_sql(expression)
+            .and_then(|mut parser| parser.parse_expr())
+            .map_err(|e| {
+                Error::new(
+                    SqlState::SYNTAX_ERROR,
+                    format!("default expression {expression} does not parse"),
+                )
+                .with_source(e)
+            })?;
+        Self::from_expr(&expr)
+    }
+
+    /// Reads a parsed expression.
+    ///
+    /// # Errors
+    /// `42883` for functions that cannot be defaults, `0A000` for expressions that
+    /// are not constant, `22023` for a bad argument.
+    pub(crate) fn from_expr(expr: &Expr) -> Result<Self> {
+        match expr {
+            Expr::Nested(inner) => Self::from_expr(inner),
+            Expr::Function(function) => {
+                let arguments = match &function.args {
+                    FunctionArguments::None => Vec::new(),
+                    FunctionArguments::List(list) => list.args.iter().collect(),
+                    FunctionArguments::Subquery(_) => return Err(not_constant(expr)),
+                };
+                Self::from_function(&function.name.to_string(), &arguments)
+            }
+            _ => match constant(expr)? {
+                Some(value) => Ok(DefaultValue::Constant(value)),
+                None => Err(not_constant(expr)),
+            },
+        }
+    }
+
+    fn from_function(name: &str, arguments: &[&FunctionArg]) -> Result<Self> {
+        let upper = name.to_ascii_uppercase();
+        if upper == "RANDOM_STRING" {
+            return random_string(arguments);
+        }
+        let value = match upper.as_str() {
+            "NOW" | "CURRENT_TIMESTAMP" => DefaultValue::Now,
+            "CURRENT_DATE" => DefaultValue::Today,
+            "SNOWFLAKE_ID" => DefaultValue::SnowflakeId,
+            "UUID_V7" => DefaultValue::UuidV7,
+            "UUID" => DefaultValue::UuidV4,
+            "ULID" => DefaultValue::Ulid,
+            "CURRENT_USER" => DefaultValue::CurrentUser,
+            "CURRENT_ROLE" => DefaultValue::CurrentRole,
+            _ => {
+                let name = name.to_lowercase();
+                return Err(Error::new(
+                    SqlState::UNDEFINED_FUNCTION,
+                    format!("function {name} cannot be a default"),
+                )
+                .with_hint(KNOWN_DEFAULTS));
+            }
+        };
+        if arguments.is_empty() {
+            return Ok(value);
+        }
+        Err(Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {upper} takes no argument")))
+    }
+
+    /// The default of a column, its constant already a value of the column's type;
+    /// `None` if the column has none.
+    ///
+    /// # Errors
+    /// As [`DefaultValue::parse`] and [`DefaultValue::check`].
+    pub(crate) fn of(column: &ColumnDefinition) -> Result<Option<Self>> {
+        let Some(default) = &column.default else {
+            return Ok(None);
+        };
+        Self::parse(&default.expression)?.fit(column).map(Some)
+    }
+
+    /// Checks that the values fit the column, and turns a constant into a value of
+    /// the column's type.
+    ///
+    /// # Errors
+    /// `42804` if the type does not fit; for a constant also what writing it to the
+    /// column raises.
+    pub(crate) fn fit(self, column: &ColumnDefinition) -> Result<Self> {
+        if let DefaultValue::Constant(value) = &self {
+            if value.is_null() {
+                let null = ScalarValue::try_from(&column.data_type.arrow_type());
+                return Ok(DefaultValue::Constant(null.map_err(unexpected)?));
+            }
+            let fitted = assign(column, &value.to_array().map_err(unexpected)?)?;
+            let fitted = ScalarValue::try_from_array(&fitted, 0).map_err(unexpected)?;
+            return Ok(DefaultValue::Constant(fitted));
+        }
+        if !self.fits(&column.data_type) {
+            return Err(Error::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!(
+                    "column \"{}\" is of type {}, its default {} is {}",
+                    column.name,
+                    column.data_type,
+                    self.expression(),
+                    self.type_words(),
+                ),
+            ));
+        }
+        if let (Some(allowed), Some(length)) = (column.chars_max, self.chars()) {
+            if length > allowed && column.data_type == KalamDataType::Text {
+                return Err(Error::new(
+                    SqlState::STRING_TOO_LONG,
+                    format!(
+                        "default {} of column \"{}\" has {length} characters, {allowed} are allowed",
+                        self.expression(),
+                        column.name,
+                    ),
+                ));
+            }
+        }
+        Ok(self)
+    }
+
+    fn fits(&self, data_type: &KalamDataType) -> bool {
+        use KalamDataType::{BigInt, Date, DateTime, Text, Timestamp, Uuid};
+        match self {
+            DefaultValue::Constant(_) => true,
+            DefaultValue::Now => matches!(data_type, DateTime | Timestamp | Date | Text),
+            DefaultValue::Today => matches!(data_type, Date | DateTime | Timestamp | Text),
+            DefaultValue::SnowflakeId => matches!(data_type, BigInt | Text),
+            DefaultValue::UuidV7 | DefaultValue::UuidV4 => matches!(data_type, Uuid | Text),
+            DefaultValue::Ulid
+            | DefaultValue::CurrentUser
+            | DefaultValue::CurrentRole
+            | DefaultValue::RandomString(_) => matches!(data_type, Text),
+        }
+    }
+
+    fn type_words(&self) -> &'static str {
+        match self {
+            DefaultValue::Constant(_) => "a constant",
+            DefaultValue::Now => "a DATETIME",
+            DefaultValue::Today => "a DATE",
+            DefaultValue::SnowflakeId => "a BIGINT",
+            DefaultValue::UuidV7 | DefaultValue::UuidV4 => "a UUID",
+            DefaultValue::Ulid
+            | DefaultValue::CurrentUser
+            | DefaultValue::CurrentRole
+            | DefaultValue::RandomString(_) => "a TEXT",
+        }
+    }
+
+    /// Characters of every value, where that is fixed.
+    fn chars(&self) -> Option<u32> {
+        match self {
+            DefaultValue::UuidV7 | DefaultValue::UuidV4 => Some(36),
+            DefaultValue::Ulid => Some(26),
+            DefaultValue::RandomString(n) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// The canonical expression of a function; a constant keeps its author's text.
+    pub(crate) fn expression(&self) -> String {
+        match self {
+            DefaultValue::Constant(value) => value.to_string(),
+            DefaultValue::Now => "NOW()".to_owned(),
+            DefaultValue::Today => "CURRENT_DATE".to_owned(),
+            DefaultValue::SnowflakeId => "SNOWFLAKE_ID()".to_owned(),
+            DefaultValue::UuidV7 => "UUID_V7()".to_owned(),
+            DefaultValue::UuidV4 => "UUID()".to_owned(),
+            DefaultValue::Ulid => "ULID()".to_owned(),
+            DefaultValue::CurrentUser => "CURRENT_USER()".to_owned(),
+            DefaultValue::CurrentRole => "CURRENT_ROLE()".to_owned(),
+            DefaultValue::RandomString(n) => format!("RANDOM_STRING({n})"),
+        }
+    }
+
+    /// Whether each value lies above all earlier ones, so that a fresh key needs no
+    /// search for duplicates.
+    pub(crate) fn is_monotonic(&self) -> bool {
+        matches!(self, DefaultValue::SnowflakeId | DefaultValue::UuidV7 | DefaultValue::Ulid)
+    }
+
+    /// One value for each row, in the default's own type; [`assign`] takes it from
+    /// there to the column's.
+    ///
+    /// # Errors
+    /// `XX000` if Arrow refuses the array.
+    pub(crate) fn array(&self, rows: usize, context: &DefaultContext<'_>) -> Result<ArrayRef> {
+        let ids = context.ids;
+        let text = |value: &str| Arc::new(StringArray::from(vec![value; rows])) as ArrayRef;
+        Ok(match self {
+            DefaultValue::Constant(value) => value.to_array_of_size(rows).map_err(unexpected)?,
+            DefaultValue::Now => {
+                let now = TimestampMicrosecondArray::from(vec![context.now_us; rows]);
+                Arc::new(now.with_timezone("UTC"))
+            }
+            DefaultValue::Today => {
+                let days = context.now_us.div_euclid(86_400_000_000);
+                let days = i32::try_from(days).unwrap_or(i32::MAX);
+                Arc::new(Date32Array::from(vec![days; rows]))
+            }
+            DefaultValue::SnowflakeId => {
+                Arc::new(Int64Array::from_iter_values((0..rows).map(|_| ids.snowflake())))
+            }
+            DefaultValue::UuidV7 => uuids(rows, || ids.uuid_v7())?,
+            DefaultValue::UuidV4 => uuids(rows, || ids.uuid_v4())?,
+            DefaultValue::Ulid => {
+                Arc::new(StringArray::from_iter_values((0..rows).map(|_| ids.ulid().to_string())))
+            }
+            DefaultValue::CurrentUser => text(context.user),
+            DefaultValue::CurrentRole => text(context.role),
+            DefaultValue::RandomString(n) => {
+                let one = |_| ids.random_string(*n as usize);
+                Arc::new(StringArray::from_iter_values((0..rows).map(one)))
+            }
+        })
+    }
+}
+
+/// UUIDs as 16 bytes each.
+pub(super) fn uuids(rows: usize, mut next: impl FnMut() -> Uuid) -> Result<ArrayRef> {
+    if rows == 0 {
+        return Ok(arrow::array::new_empty_array(&KalamDataType::Uuid.arrow_type()));
+    }
+    let bytes = (0..rows).map(|_| next().into_bytes());
+    let array = FixedSizeBinaryArray::try_from_iter(bytes).map_err(|e| {
+        Error::new(SqlState::INTERNAL_ERROR, "UUIDs do not form an array").with_source(e)
+    })?;
+    debug_assert_eq!(array.len(), rows);
+    Ok(Arc::new(array))
+}
+
+fn random_string(arguments: &[&FunctionArg]) -> Result<DefaultValue> {
+    let length = match arguments {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))] => match constant(expr)? {
+            Some(ScalarValue::Int64(Some(n))) => u32::try_from(n).ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    match length {
+        Some(n) if (1..=RANDOM_STRING_CHARS_MAX).contains(&n) => Ok(DefaultValue::RandomString(n)),
+        _ => Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            "RANDOM_STRING needs a number of characters",
+        )
+        .with_hint(format!("write RANDOM_STRING(n), 1 <= n <= {RANDOM_STRING_CHARS_MAX}"))),
+    }
+}
+
+fn not_constant(expr: &Expr) -> Error {
+    Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("default {expr} is not constant"))
+        .with_hint(KNOWN_DEFAULTS)
+}

@@ -1,0 +1,32 @@
+//! `CREATE NAMESPACE`.
+
+use crate::catalog::{Namespace, RESERVED_NAMESPACES};
+use crate::executor::QueryResult;
+use crate::executor::engine::Engine;
+use crate::model::Name;
+use crate::{Error, Result, SqlState};
+
+/// Creates a namespace.
+///
+/// # Errors
+/// `42602` for an invalid or reserved name, `42P06` if it exists.
+pub(crate) fn run(engine: &Engine, name: &str, if_not_exists: bool) -> Result<QueryResult> {
+    if RESERVED_NAMESPACES.contains(&name) {
+        return Err(Error::new(
+            SqlState::INVALID_NAME,
+            format!("namespace name \"{name}\" is reserved"),
+        ));
+    }
+    let name = Name::new("namespace", name)?;
+    if if_not_exists && engine.registry.has_namespace(name.as_str()) {
+        return Ok(QueryResult::empty());
+    }
+    let created_at_ms = engine.clock.now_ms();
+    let namespace = Namespace { name, description: None, created_at_ms };
+    match engine.store.commit(engine.registry.add_namespace(namespace)).map_err(Error::from) {
+        Err(e) if if_not_exists && e.sqlstate() == SqlState::DUPLICATE_NAMESPACE => {
+            Ok(QueryResult::empty())
+        }
+        done => done.map(|_| QueryResult::empty()),
+    }
+}

@@ -1,0 +1,44 @@
+//! `DROP NAMESPACE`.
+
+use std::sync::Arc;
+
+use super::drop_table::drop_table;
+use crate::Result;
+use crate::catalog::{DEFAULT_NAMESPACE, RESERVED_NAMESPACES, undefined_namespace};
+use crate::executor::QueryResult;
+use crate::executor::engine::Engine;
+use crate::model::Name;
+use crate::{Error, SqlState};
+
+/// Drops a namespace, with `cascade` its tables first. Each table is a commit of
+/// its own, so an interrupted cascade leaves a namespace with fewer tables.
+///
+/// # Errors
+/// `3F000` if it is missing, `2BP01` if it holds tables, `42501` for `default` and
+/// reserved namespaces.
+pub(crate) fn run(
+    engine: &Engine,
+    name: &str,
+    if_exists: bool,
+    cascade: bool,
+) -> Result<QueryResult> {
+    if name == DEFAULT_NAMESPACE || RESERVED_NAMESPACES.contains(&name) {
+        return Err(Error::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("namespace \"{name}\" cannot be dropped"),
+        ));
+    }
+    if !engine.registry.has_namespace(name) {
+        return if if_exists { Ok(QueryResult::empty()) } else { Err(undefined_namespace(name)) };
+    }
+    if cascade {
+        for table in engine.registry.tables()? {
+            if table.definition.name.namespace.as_str() == name {
+                drop_table(engine, &table)?;
+            }
+        }
+    }
+    let name = Name::new("namespace", name)?;
+    engine.store.commit(Arc::clone(&engine.registry).remove_namespace(&name))?;
+    Ok(QueryResult::empty())
+}

@@ -1,0 +1,6 @@
+//! Statements that define.
+
+pub(crate) mod create_namespace;
+pub(crate) mod create_table;
+pub(crate) mod drop_namespace;
+pub(crate) mod drop_table;

@@ -1,0 +1,48 @@
+//! Arrow data into a table, without SQL.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::record_batch::RecordBatchReader;
+
+use super::new_rows::InsertTarget;
+use crate::catalog::Table;
+use crate::executor::caller::Caller;
+use crate::executor::engine::Engine;
+use crate::executor::resolve::write_scope;
+use crate::executor::row_writer::{RowWriter, Taken, retrying};
+use crate::{Error, Result, SqlState};
+
+/// Appends all batches in one commit; columns match by name.
+///
+/// # Errors
+/// `42703` for a column that the table does not have, `23505`, and what INSERT
+/// raises.
+pub(crate) fn run(
+    engine: &Engine,
+    caller: &Caller,
+    table: &Arc<Table>,
+    data: Box<dyn RecordBatchReader + Send>,
+    taken: Taken,
+) -> Result<u64> {
+    let schema = data.schema();
+    let names = schema.fields().iter().map(|f| f.name().as_str());
+    let target = InsertTarget::new(engine, caller, table, names)?;
+    let batches = data.collect::<Result<Vec<RecordBatch>, _>>().map_err(|e| {
+        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("the data cannot be read: {e}"))
+            .with_source(e)
+    })?;
+    let mut complete = Vec::with_capacity(batches.len());
+    for batch in &batches {
+        complete.push((target.complete(batch.columns(), batch.num_rows())?, batch.num_rows()));
+    }
+    let user = write_scope(engine, caller, table)?;
+    retrying(|| {
+        let mut writer = RowWriter::new(engine, table, user, engine.store.view())?;
+        for (columns, rows) in &complete {
+            target.write(&mut writer, columns, *rows, taken)?;
+        }
+        writer.commit()
+    })?;
+    Ok(complete.iter().map(|(_, rows)| *rows as u64).sum())
+}

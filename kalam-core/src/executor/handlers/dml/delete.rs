@@ -1,0 +1,60 @@
+//! `DELETE`.
+
+use datafusion::common::ScalarValue;
+
+use super::target::Target;
+use crate::Result;
+use crate::executor::QueryResult;
+use crate::executor::caller::Caller;
+use crate::executor::engine::Engine;
+use crate::executor::gateway::TableAction;
+use crate::executor::resolve::{read_scope, resolve_table};
+use crate::executor::row_writer::{RowWriter, retrying};
+use crate::executor::statement::Delete;
+
+/// Deletes rows. In USER and SHARED tables they stay visible under `_deleted`.
+///
+/// # Errors
+/// What WHERE gets wrong.
+pub(crate) fn run(
+    engine: &Engine,
+    caller: &Caller,
+    statement: &Delete,
+    params: &[ScalarValue],
+) -> Result<QueryResult> {
+    run_many(engine, caller, statement, &[params]).map(QueryResult::affected)
+}
+
+/// Deletes the rows of each set of parameters in one commit; a row that several
+/// sets select counts once.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
+    engine: &Engine,
+    caller: &Caller,
+    statement: &Delete,
+    sets: &[P],
+) -> Result<u64> {
+    let table = resolve_table(engine, caller, &statement.table, TableAction::Write)?;
+    let user = read_scope(engine, caller, &table)?.unwrap_or(crate::model::UserKey::NOBODY);
+    let target = Target {
+        table: &table,
+        user,
+        name: statement.alias.as_deref().unwrap_or(&statement.table.table),
+        selection: statement.selection.as_ref(),
+        values: Vec::new(),
+    };
+    retrying(|| {
+        let view = engine.store.view();
+        let mut writer = RowWriter::new(engine, &table, user, view.clone())?;
+        let mut deleted = 0;
+        for params in sets {
+            for rows in target.rows(engine, caller, params.as_ref(), &view)? {
+                deleted += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
+            }
+        }
+        writer.commit()?;
+        Ok(deleted)
+    })
+}

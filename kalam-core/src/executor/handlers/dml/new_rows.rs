@@ -1,0 +1,139 @@
+//! Rows to insert: values fitted to their columns, defaults filled in.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, new_null_array};
+
+use crate::catalog::{ColumnDefinition, Table};
+use crate::executor::caller::Caller;
+use crate::executor::engine::Engine;
+use crate::executor::functions::{DefaultContext, DefaultValue};
+use crate::executor::row_writer::{RowWriter, Taken};
+use crate::model::{assign, check_not_null};
+use crate::{Error, Result, SqlState};
+
+/// Which columns of a table the values of an INSERT go to, and what the others
+/// become.
+pub(super) struct InsertTarget<'a> {
+    engine: &'a Engine,
+    caller: &'a Caller,
+    table: &'a Table,
+    /// For each column of the table: the position of its value.
+    sources: Vec<Option<usize>>,
+    defaults: Vec<Option<DefaultValue>>,
+}
+
+impl<'a> InsertTarget<'a> {
+    /// Values go to `names`, in their order.
+    ///
+    /// # Errors
+    /// `42703` for an unknown column, `42701` for one named twice.
+    pub(super) fn new<'n>(
+        engine: &'a Engine,
+        caller: &'a Caller,
+        table: &'a Table,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<InsertTarget<'a>> {
+        let columns = &table.definition.columns;
+        let mut sources = vec![None; columns.len()];
+        for (source, name) in names.enumerate() {
+            let position = columns
+                .iter()
+                .position(|c| c.name.as_str() == name)
+                .ok_or_else(|| undefined_column(table, name))?;
+            if sources[position].replace(source).is_some() {
+                return Err(Error::new(
+                    SqlState::DUPLICATE_COLUMN,
+                    format!("column \"{name}\" is named twice"),
+                ));
+            }
+        }
+        let default = |column: &ColumnDefinition| {
+            column.default.as_ref().map(|d| DefaultValue::parse(&d.expression)).transpose()
+        };
+        let defaults = columns.iter().map(default).collect::<Result<_>>()?;
+        Ok(InsertTarget { engine, caller, table, sources, defaults })
+    }
+
+    /// The column that takes the value at a position.
+    pub(super) fn column_of(&self, source: usize) -> &ColumnDefinition {
+        let position = self.sources.iter().position(|s| *s == Some(source));
+        &self.table.definition.columns[position.expect("every value has a column")]
+    }
+
+    /// A default for `rows` rows of the column that takes the value at a position.
+    pub(super) fn default_of(&self, source: usize, rows: usize) -> Result<ArrayRef> {
+        let position = self.sources.iter().position(|s| *s == Some(source));
+        self.default(position.expect("every value has a column"), rows)
+    }
+
+    fn default(&self, position: usize, rows: usize) -> Result<ArrayRef> {
+        let column = &self.table.definition.columns[position];
+        let Some(default) = &self.defaults[position] else {
+            return Ok(new_null_array(&column.data_type.arrow_type(), rows));
+        };
+        let context = DefaultContext {
+            now_us: self.engine.clock.now_us(),
+            user: self.caller.user.as_str(),
+            role: self.caller.role.as_str(),
+            ids: &self.engine.ids,
+        };
+        assign(column, &default.array(rows, &context)?)
+    }
+
+    /// Complete columns of the table, each value fitted to its column and checked.
+    ///
+    /// # Errors
+    /// What [`assign`] raises, `23502`.
+    pub(super) fn complete(&self, values: &[ArrayRef], rows: usize) -> Result<Vec<ArrayRef>> {
+        let definition = &self.table.definition;
+        let name = definition.name.to_string();
+        let mut columns = Vec::with_capacity(definition.columns.len());
+        for (position, column) in definition.columns.iter().enumerate() {
+            let array = match self.sources[position] {
+                Some(source) => assign(column, &values[source])?,
+                None => self.default(position, rows)?,
+            };
+            check_not_null(column, &name, &array)?;
+            columns.push(array);
+        }
+        Ok(columns)
+    }
+
+    /// Adds complete rows to the statement's writes.
+    ///
+    /// # Errors
+    /// `23505`.
+    pub(super) fn write(
+        &self,
+        writer: &mut RowWriter<'_>,
+        columns: &[ArrayRef],
+        rows: usize,
+        taken: Taken,
+    ) -> Result<()> {
+        let hidden: Option<ArrayRef> = self.table.definition.has_hidden_key().then(|| {
+            let ids = (0..rows).map(|_| self.engine.ids.snowflake());
+            Arc::new(Int64Array::from_iter_values(ids)) as ArrayRef
+        });
+        writer.insert(columns, hidden.as_ref(), taken)
+    }
+}
+
+/// The error for a column that a table does not have.
+pub(super) fn undefined_column(table: &Table, name: &str) -> Error {
+    let error = Error::new(
+        SqlState::UNDEFINED_COLUMN,
+        format!("column \"{name}\" of table \"{}\" does not exist", table.definition.name),
+    );
+    let near = table
+        .definition
+        .columns
+        .iter()
+        .map(|c| c.name.as_str())
+        .filter(|c| strsim::damerau_levenshtein(c, name) <= 2)
+        .min_by_key(|c| strsim::damerau_levenshtein(c, name));
+    match near {
+        Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
+        None => error,
+    }
+}

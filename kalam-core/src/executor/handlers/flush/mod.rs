@@ -1,0 +1,5 @@
+//! Statements about the tiers.
+
+pub(crate) mod flush_table;
+pub(crate) mod show_manifest;
+pub(crate) mod show_stats;

@@ -1,0 +1,83 @@
+//! `SELECT`, `VALUES`, `WITH`.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast::Query;
+use futures::TryStreamExt;
+
+use crate::Result;
+use crate::executor::QueryResult;
+use crate::executor::caller::Caller;
+use crate::executor::engine::Engine;
+use crate::executor::plan_error::from_datafusion;
+use crate::executor::planner::Planner;
+use crate::executor::system_columns::{hide_in_wildcards, mentions_system_columns};
+use crate::store::View;
+
+/// Starts a query on a snapshot taken now.
+///
+/// # Errors
+/// What the query gets wrong.
+pub(crate) fn run(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    query: &Query,
+    params: &[ScalarValue],
+) -> Result<QueryResult> {
+    let view = engine.store.view();
+    let (planner, plan) = plan(engine, caller, query, params, view.clone())?;
+    Ok(QueryResult::running(planner.stream(&plan)?, engine, view))
+}
+
+/// Runs a query to its end.
+///
+/// # Errors
+/// What the query gets wrong.
+pub(crate) fn collect(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    query: &Query,
+    params: &[ScalarValue],
+    view: Arc<View>,
+) -> Result<Vec<RecordBatch>> {
+    let (planner, plan) = plan(engine, caller, query, params, view)?;
+    let stream = planner.stream(&plan)?;
+    engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)
+}
+
+fn plan<'a>(
+    engine: &'a Engine,
+    caller: &'a Caller,
+    query: &Query,
+    params: &[ScalarValue],
+    view: Arc<View>,
+) -> Result<(Planner<'a>, LogicalPlan)> {
+    let mut query = query.clone();
+    let planner = prepare(engine, caller, &mut query, view)?;
+    let plan = planner.logical(query, params)?;
+    Ok((planner, plan))
+}
+
+/// A planner for a query, which shows system columns only where they are named.
+///
+/// # Errors
+/// `0A000` for wildcards beside system columns that cannot be told apart.
+pub(super) fn prepare<'a>(
+    engine: &'a Engine,
+    caller: &'a Caller,
+    query: &mut Query,
+    view: Arc<View>,
+) -> Result<Planner<'a>> {
+    let planner = Planner::new(engine, caller, view);
+    if !mentions_system_columns(query) {
+        return Ok(planner);
+    }
+    hide_in_wildcards(query, &|namespace, table| {
+        let namespace = namespace.unwrap_or(&caller.namespace);
+        engine.registry.table(namespace, table).is_ok()
+    })?;
+    Ok(planner.with_system_columns())
+}

@@ -1,0 +1,42 @@
+//! `SHOW TABLES` and `SHOW NAMESPACES`.
+
+use crate::Result;
+use crate::catalog::undefined_namespace;
+use crate::executor::QueryResult;
+use crate::executor::caller::Caller;
+use crate::executor::describe::{show_namespaces, show_tables};
+use crate::executor::engine::Engine;
+use crate::executor::planner::visible_tables;
+
+/// The tables that the caller may read, of one namespace or of all.
+///
+/// # Errors
+/// `3F000`.
+pub(crate) fn tables(
+    engine: &Engine,
+    caller: &Caller,
+    namespace: Option<&str>,
+) -> Result<QueryResult> {
+    if let Some(namespace) = namespace
+        && !engine.registry.has_namespace(namespace)
+    {
+        return Err(undefined_namespace(namespace));
+    }
+    let tables: Vec<_> = visible_tables(engine, caller)?
+        .into_iter()
+        .map(|t| t.definition.clone())
+        .filter(|d| namespace.is_none_or(|n| d.name.namespace.as_str() == n))
+        .collect();
+    Ok(QueryResult::ready(show_tables(&tables)))
+}
+
+/// All namespaces, each with the number of tables that the caller may read.
+///
+/// # Errors
+/// `XX001` if a definition does not decode.
+pub(crate) fn namespaces(engine: &Engine, caller: &Caller) -> Result<QueryResult> {
+    let names: Vec<_> = engine.registry.namespaces().iter().map(|n| n.name.clone()).collect();
+    let tables: Vec<_> =
+        visible_tables(engine, caller)?.iter().map(|t| t.definition.clone()).collect();
+    Ok(QueryResult::ready(show_namespaces(&names, &tables)))
+}

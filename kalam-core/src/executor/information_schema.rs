@@ -1,0 +1,234 @@
+//! information_schema: the standard's view of the catalog.
+//!
+//! Source: ISO/IEC 9075-11 as PostgreSQL has it, "Chapter 35. The Information
+//! Schema"; the column `kalam_type` is ours.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::describe::{key_place, written_type};
+use super::text_table::{TextColumn, TextTable};
+use crate::catalog::{ColumnDefinition, TableDefinition};
+use crate::model::{KalamDataType, Name};
+
+/// The catalog of every object.
+const CATALOG: &str = "kalam";
+
+/// The names of the tables of information_schema.
+pub(crate) const TABLES: [&str; 4] = ["columns", "key_column_usage", "schemata", "tables"];
+
+/// A table of information_schema over the namespaces and tables that the session
+/// may see; `None` for a name that is not in [`TABLES`].
+pub(crate) fn information_schema_table(
+    name: &str,
+    namespaces: &[Name],
+    tables: &[Arc<TableDefinition>],
+) -> Option<RecordBatch> {
+    let mut tables: Vec<&TableDefinition> = tables.iter().map(Arc::as_ref).collect();
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    match name {
+        "tables" => Some(tables_table(&tables)),
+        "columns" => Some(columns_table(&tables)),
+        "schemata" => Some(schemata_table(namespaces)),
+        "key_column_usage" => Some(key_column_usage_table(&tables)),
+        _ => None,
+    }
+}
+
+fn tables_table(tables: &[&TableDefinition]) -> RecordBatch {
+    TextTable::default()
+        .texts("table_catalog", tables.iter().map(|_| CATALOG))
+        .texts("table_schema", tables.iter().map(|t| &t.name.namespace))
+        .texts("table_name", tables.iter().map(|t| &t.name.table))
+        .texts("table_type", tables.iter().map(|_| "BASE TABLE"))
+        .texts("is_insertable_into", tables.iter().map(|_| "YES"))
+        .texts("kalam_kind", tables.iter().map(|t| t.kind))
+        .with(
+            "table_comment",
+            TextColumn::TextOrNull(tables.iter().map(|t| t.comment.clone()).collect()),
+        )
+        .finish()
+}
+
+fn schemata_table(namespaces: &[Name]) -> RecordBatch {
+    let mut namespaces: Vec<&Name> = namespaces.iter().collect();
+    namespaces.sort();
+    TextTable::default()
+        .texts("catalog_name", namespaces.iter().map(|_| CATALOG))
+        .texts("schema_name", &namespaces)
+        .finish()
+}
+
+fn columns_table(tables: &[&TableDefinition]) -> RecordBatch {
+    let rows: Vec<(&TableDefinition, &ColumnDefinition)> =
+        tables.iter().flat_map(|t| t.columns.iter().map(move |c| (*t, c))).collect();
+    let columns = || rows.iter().map(|(_, column)| *column);
+    let numbers = |number: &dyn Fn(&ColumnDefinition) -> Option<i64>| {
+        TextColumn::NumberOrNull(columns().map(number).collect())
+    };
+    let texts = |text: &dyn Fn(&ColumnDefinition) -> Option<String>| {
+        TextColumn::TextOrNull(columns().map(text).collect())
+    };
+    TextTable::default()
+        .texts("table_catalog", rows.iter().map(|_| CATALOG))
+        .texts("table_schema", rows.iter().map(|(t, _)| &t.name.namespace))
+        .texts("table_name", rows.iter().map(|(t, _)| &t.name.table))
+        .texts("column_name", columns().map(|c| &c.name))
+        .numbers("ordinal_position", columns().map(|c| i64::from(c.ordinal)))
+        .with("column_default", texts(&|c| c.default.as_ref().map(|d| d.expression.clone())))
+        .texts("is_nullable", columns().map(|c| if c.nullable { "YES" } else { "NO" }))
+        .texts("data_type", columns().map(|c| standard_type(&c.data_type, c.chars_max)))
+        .with("character_maximum_length", numbers(&|c| c.chars_max.map(i64::from)))
+        .with("numeric_precision", numbers(&|c| numeric(&c.data_type).map(|n| n.precision)))
+        .with("numeric_precision_radix", numbers(&|c| numeric(&c.data_type).map(|n| n.radix)))
+        .with("numeric_scale", numbers(&|c| numeric(&c.data_type).and_then(|n| n.scale)))
+        .with("datetime_precision", numbers(&|c| datetime_precision(&c.data_type)))
+        .texts("udt_name", columns().map(|c| udt_name(&c.data_type, c.chars_max)))
+        .texts("kalam_type", columns().map(written_type))
+        .with("column_comment", texts(&|c| c.comment.clone()))
+        .finish()
+}
+
+fn key_column_usage_table(tables: &[&TableDefinition]) -> RecordBatch {
+    let mut rows: Vec<(&TableDefinition, &ColumnDefinition, i64)> = tables
+        .iter()
+        .flat_map(|t| t.columns.iter().filter_map(move |c| Some((*t, c, key_place(t, c)?))))
+        .collect();
+    rows.sort_by(|a, b| (&a.0.name, a.2).cmp(&(&b.0.name, b.2)));
+    TextTable::default()
+        .texts("constraint_catalog", rows.iter().map(|_| CATALOG))
+        .texts("constraint_schema", rows.iter().map(|(t, ..)| &t.name.namespace))
+        .texts("constraint_name", rows.iter().map(|(t, ..)| format!("{}_pkey", t.name.table)))
+        .texts("table_catalog", rows.iter().map(|_| CATALOG))
+        .texts("table_schema", rows.iter().map(|(t, ..)| &t.name.namespace))
+        .texts("table_name", rows.iter().map(|(t, ..)| &t.name.table))
+        .texts("column_name", rows.iter().map(|(_, c, _)| &c.name))
+        .numbers("ordinal_position", rows.iter().map(|(.., place)| *place))
+        .finish()
+}
+
+/// The name of a type in `data_type`, as PostgreSQL spells it; ours where it has
+/// none.
+fn standard_type(data_type: &KalamDataType, chars_max: Option<u32>) -> &'static str {
+    match data_type {
+        KalamDataType::Boolean => "boolean",
+        KalamDataType::SmallInt => "smallint",
+        KalamDataType::Int => "integer",
+        KalamDataType::BigInt => "bigint",
+        KalamDataType::Float => "real",
+        KalamDataType::Double => "double precision",
+        KalamDataType::Decimal { .. } => "numeric",
+        KalamDataType::Text if chars_max.is_some() => "character varying",
+        KalamDataType::Text => "text",
+        KalamDataType::Json => "jsonb",
+        KalamDataType::File => "file",
+        KalamDataType::Bytes => "bytea",
+        KalamDataType::Uuid => "uuid",
+        KalamDataType::Date => "date",
+        KalamDataType::Time => "time without time zone",
+        KalamDataType::Timestamp => "timestamp without time zone",
+        KalamDataType::DateTime => "timestamp with time zone",
+        KalamDataType::Embedding(_) => "vector",
+        KalamDataType::List(_) => "ARRAY",
+    }
+}
+
+/// PostgreSQL's internal name of a type; that of a list is its element's after `_`.
+fn udt_name(data_type: &KalamDataType, chars_max: Option<u32>) -> String {
+    let name = match data_type {
+        KalamDataType::Boolean => "bool",
+        KalamDataType::SmallInt => "int2",
+        KalamDataType::Int => "int4",
+        KalamDataType::BigInt => "int8",
+        KalamDataType::Float => "float4",
+        KalamDataType::Double => "float8",
+        KalamDataType::Text if chars_max.is_some() => "varchar",
+        KalamDataType::Time => "time",
+        KalamDataType::Timestamp => "timestamp",
+        KalamDataType::DateTime => "timestamptz",
+        KalamDataType::List(element) => return format!("_{}", udt_name(element, None)),
+        other => standard_type(other, chars_max),
+    };
+    name.to_owned()
+}
+
+struct Numeric {
+    precision: i64,
+    radix: i64,
+    scale: Option<i64>,
+}
+
+fn numeric(data_type: &KalamDataType) -> Option<Numeric> {
+    let binary = |precision, scale| Some(Numeric { precision, radix: 2, scale });
+    match data_type {
+        KalamDataType::SmallInt => binary(16, Some(0)),
+        KalamDataType::Int => binary(32, Some(0)),
+        KalamDataType::BigInt => binary(64, Some(0)),
+        KalamDataType::Float => binary(24, None),
+        KalamDataType::Double => binary(53, None),
+        KalamDataType::Decimal { precision, scale } => Some(Numeric {
+            precision: i64::from(*precision),
+            radix: 10,
+            scale: Some(i64::from(*scale)),
+        }),
+        _ => None,
+    }
+}
+
+fn datetime_precision(data_type: &KalamDataType) -> Option<i64> {
+    match data_type {
+        KalamDataType::Date => Some(0),
+        KalamDataType::Time | KalamDataType::Timestamp | KalamDataType::DateTime => Some(6),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+
+    use super::*;
+    use crate::executor::define_table::tests::define;
+
+    fn column(batch: &RecordBatch, name: &str) -> Vec<String> {
+        let array = batch.column_by_name(name).expect(name);
+        (0..batch.num_rows())
+            .map(|row| arrow::util::display::array_value_to_string(array, row).expect("shown"))
+            .collect()
+    }
+
+    #[test]
+    fn every_table_has_its_standard_columns() {
+        let sql = "CREATE TABLE t (a INT, b VARCHAR(9) NOT NULL, c DECIMAL(10, 2) DEFAULT 1, \
+            d TEXT[], e EMBEDDING(3), f TIMESTAMPTZ, PRIMARY KEY (b, a))";
+        let tables = [Arc::new(define(sql).expect("valid"))];
+        let namespaces = [Name::new("namespace", "app").expect("valid")];
+        let read = |name| information_schema_table(name, &namespaces, &tables);
+        let columns = read("columns").expect("known");
+        assert_eq!(column(&columns, "data_type"), [
+            "integer",
+            "character varying",
+            "numeric",
+            "ARRAY",
+            "vector",
+            "timestamp with time zone"
+        ]);
+        assert_eq!(column(&columns, "udt_name"), [
+            "int4", "varchar", "numeric", "_text", "vector", "timestamptz"
+        ]);
+        assert_eq!(column(&columns, "is_nullable")[..3], ["NO", "NO", "YES"]);
+        assert_eq!(column(&columns, "numeric_scale")[..3], ["0", "", "2"]);
+        assert_eq!(column(&columns, "character_maximum_length")[1], "9");
+        assert_eq!(column(&columns, "kalam_type")[4], "EMBEDDING(3)");
+        let keys = read("key_column_usage").expect("known");
+        assert_eq!(column(&keys, "column_name"), ["b", "a"]);
+        assert_eq!(column(&keys, "constraint_name"), ["t_pkey", "t_pkey"]);
+        let listed = read("tables").expect("known");
+        assert_eq!(column(&listed, "table_type"), ["BASE TABLE"]);
+        assert_eq!(listed.column(0).as_string::<i32>().value(0), "kalam");
+        assert_eq!(column(&read("schemata").expect("known"), "schema_name"), ["app"]);
+        assert!(read("views").is_none());
+        assert!(TABLES.iter().all(|name| read(name).is_some()));
+    }
+}

@@ -1,0 +1,235 @@
+//! CREATE TABLE.
+
+use datafusion::sql::sqlparser::ast::ColumnOption;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::input::{Input, Parse, unsupported};
+use crate::executor::limits::{self, COLUMNS_MAX};
+use crate::executor::statement::{ColumnSpec, CreateTable, PrimaryKeyClause, TableOption};
+use crate::model::TableKind;
+use crate::{Error, Position, SqlState};
+
+/// Constraints that are refused, because they would have to be enforced.
+const REFUSED_CONSTRAINTS: &[&str] = &["CHECK", "UNIQUE", "FOREIGN", "REFERENCES", "EXCLUDE"];
+
+/// What follows `CREATE [USER|SHARED|STREAM] TABLE`.
+pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Parse<CreateTable> {
+    let if_not_exists = input.take_if_not_exists();
+    let table = input.table()?;
+    let mut create = CreateTable {
+        kind,
+        if_not_exists,
+        table,
+        columns: Vec::new(),
+        primary_keys: Vec::new(),
+        options: Vec::new(),
+        comment: None,
+    };
+    if input.is_word(0, "AS") {
+        return Err(unsupported("CREATE TABLE .. AS", input.position()));
+    }
+    input.expect(&Token::LParen)?;
+    if !input.take(&Token::RParen) {
+        input.separated(|input| element(input, &mut create))?;
+        input.expect(&Token::RParen)?;
+    }
+    while clause(input, &mut create)? {}
+    Ok(create)
+}
+
+fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
+    if input.is_word(0, "LIKE") {
+        return Err(unsupported("CREATE TABLE .. LIKE", input.position()));
+    }
+    // `CONSTRAINT name` only gives a constraint a name; a column may be called
+    // `constraint` or `check`, but then a type follows, not a name or `(`.
+    let place = input.position();
+    if input.is_word(0, "CONSTRAINT")
+        && ["PRIMARY", "CHECK", "UNIQUE", "FOREIGN", "EXCLUDE"].iter().any(|w| input.is_word(2, w))
+    {
+        input.parser.advance_token();
+        input.name()?;
+    }
+    if input.take_words(&["PRIMARY", "KEY"]) {
+        let columns = input.names()?;
+        create.primary_keys.push(PrimaryKeyClause { columns, position: place });
+        return Ok(());
+    }
+    let opens = input.parser.peek_nth_token_ref(1).token == Token::LParen;
+    if let Some(word) = REFUSED_CONSTRAINTS.iter().find(|word| input.is_word(0, word)) {
+        if opens || input.is_word(1, "KEY") {
+            return Err(refused_constraint(word, place));
+        }
+    }
+    if create.columns.len() == COLUMNS_MAX {
+        return Err(limits::exceeded(format!("table has more than {COLUMNS_MAX} columns"))
+            .with_position(place)
+            .into());
+    }
+    create.columns.push(column(input)?);
+    Ok(())
+}
+
+fn refused_constraint(word: &str, place: Position) -> super::Failure {
+    let name = if word == "FOREIGN" { "FOREIGN KEY" } else { word };
+    Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("constraint {name} is not supported"))
+        .with_hint("PRIMARY KEY and NOT NULL are enforced; check other rules before writing")
+        .with_position(place)
+        .into()
+}
+
+fn column(input: &mut Input<'_>) -> Parse<ColumnSpec> {
+    let (name, place) = input.name()?;
+    let type_position = input.position();
+    let data_type = match &input.parser.peek_token_ref().token {
+        Token::Word(_) => input.parser.parse_data_type()?,
+        _ => return input.refuse(),
+    };
+    let mut column = ColumnSpec {
+        name,
+        position: place,
+        data_type,
+        type_position,
+        not_null: None,
+        default: None,
+        primary_key: false,
+        identity: false,
+        comment: None,
+    };
+    while column_option(input, &mut column)? {}
+    Ok(column)
+}
+
+/// Takes one option of a column; `false` if none is next.
+fn column_option(input: &mut Input<'_>, column: &mut ColumnSpec) -> Parse<bool> {
+    if matches!(input.parser.peek_token_ref().token, Token::Comma | Token::RParen | Token::EOF) {
+        return Ok(false);
+    }
+    let place = input.position();
+    if input.take_word("CONSTRAINT") {
+        input.name()?;
+    }
+    if let Some(word) = REFUSED_CONSTRAINTS.iter().find(|word| input.is_word(0, word)) {
+        return Err(refused_constraint(word, place));
+    }
+    if input.take_word("AUTO_INCREMENT") || input.take_word("AUTOINCREMENT") {
+        column.identity = true;
+        return Ok(true);
+    }
+    if input.is_word(0, "GENERATED") {
+        return identity(input, column);
+    }
+    if input.is_word(0, "COLLATE") || input.is_word(0, "CHARACTER") {
+        return Err(unsupported("COLLATE and CHARACTER SET", place));
+    }
+    if input.take_word("COMMENT") {
+        column.comment = Some(input.text()?);
+        return Ok(true);
+    }
+    let is_known = input.is_word(0, "DEFAULT")
+        || input.is_word(0, "NULL")
+        || (input.is_word(0, "NOT") && input.is_word(1, "NULL"))
+        || (input.is_word(0, "PRIMARY") && input.is_word(1, "KEY"));
+    if !is_known {
+        return input.refuse();
+    }
+    let expression_position = crate::executor::placeholder::position(
+        input.parser.peek_nth_token_ref(1).span.start,
+    );
+    // Read by the parser's own method: only it knows that `DEFAULT 5 NOT NULL` is
+    // two options and not one expression.
+    match input.parser.parse_optional_column_option()? {
+        Some(ColumnOption::Null) => set_not_null(column, false, place)?,
+        Some(ColumnOption::NotNull) => set_not_null(column, true, place)?,
+        Some(ColumnOption::PrimaryKey(_)) => column.primary_key = true,
+        Some(ColumnOption::Default(_)) if column.default.is_some() => {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                format!("column \"{}\" has two defaults", column.name),
+            )
+            .with_position(place)
+            .into());
+        }
+        Some(ColumnOption::Default(expr)) => column.default = Some((expr, expression_position)),
+        _ => return Err(ParserError::ParserError("not an option of a column".to_owned()).into()),
+    }
+    Ok(true)
+}
+
+fn set_not_null(column: &mut ColumnSpec, not_null: bool, place: Position) -> Parse<()> {
+    if column.not_null.is_some_and(|known| known != not_null) {
+        return Err(Error::new(
+            SqlState::SYNTAX_ERROR,
+            format!("column \"{}\" is both NULL and NOT NULL", column.name),
+        )
+        .with_position(place)
+        .into());
+    }
+    column.not_null = Some(not_null);
+    Ok(())
+}
+
+/// `GENERATED ALWAYS | BY DEFAULT AS IDENTITY`.
+fn identity(input: &mut Input<'_>, column: &mut ColumnSpec) -> Parse<bool> {
+    let place = input.position();
+    input.expect_word("GENERATED")?;
+    let _ = input.take_word("ALWAYS") || input.take_words(&["BY", "DEFAULT"]);
+    input.expect_word("AS")?;
+    if input.parser.peek_token_ref().token == Token::LParen {
+        return Err(unsupported("a generated column", place));
+    }
+    input.expect_word("IDENTITY")?;
+    if input.parser.peek_token_ref().token == Token::LParen {
+        return Err(unsupported("IDENTITY with sequence options", place));
+    }
+    column.identity = true;
+    Ok(true)
+}
+
+/// Takes one clause after the columns; `false` if none is next.
+fn clause(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<bool> {
+    if input.take_word("WITH") {
+        input.expect(&Token::LParen)?;
+        if !input.take(&Token::RParen) {
+            create.options.extend(input.separated(option)?);
+            input.expect(&Token::RParen)?;
+        }
+        return Ok(true);
+    }
+    if input.take_word("COMMENT") {
+        let _ = input.take(&Token::Eq);
+        create.comment = Some(input.text()?);
+        return Ok(true);
+    }
+    if input.is_at_end() {
+        return Ok(false);
+    }
+    let refused = ["AS", "PARTITION", "INHERITS", "TABLESPACE", "ON", "USING", "ENGINE", "LIKE"];
+    match refused.iter().find(|word| input.is_word(0, word)) {
+        Some(word) => Err(unsupported(format!("CREATE TABLE .. {word}"), input.position())),
+        None => input.refuse(),
+    }
+}
+
+/// `name = 'text' | number | word`.
+fn option(input: &mut Input<'_>) -> Parse<TableOption> {
+    let (name, place) = input.name()?;
+    input.expect(&Token::Eq)?;
+    let negative = input.take(&Token::Minus);
+    let value = match &input.parser.peek_token_ref().token {
+        Token::Number(digits, _) => {
+            let value = if negative { format!("-{digits}") } else { digits.clone() };
+            input.parser.advance_token();
+            value
+        }
+        _ if negative => return input.refuse(),
+        Token::Word(word) => {
+            let value = word.value.clone();
+            input.parser.advance_token();
+            value
+        }
+        _ => input.text()?,
+    };
+    Ok(TableOption { name: name.to_ascii_uppercase(), value, position: place })
+}

@@ -1,0 +1,80 @@
+//! SQL text to statements. The text is tokenized once and parsed once.
+
+mod create_table;
+mod input;
+mod modify;
+mod query;
+mod statement;
+mod syntax_error;
+mod unsupported;
+
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+use self::input::{Failure, Input};
+use super::dialect::KalamDialect;
+use super::statement::Parsed;
+use super::{limits, placeholder};
+use crate::{Error, Result, SqlState};
+
+/// Parses a text of one or more statements separated by semicolons.
+///
+/// # Errors
+/// `42601` with the place, `42P02` for a bad parameter number, `54000` beyond a
+/// limit, `0A000` for statements of other systems.
+pub(crate) fn parse(sql: &str) -> Result<Vec<Parsed>> {
+    limits::check_text(sql)?;
+    let mut parsed = Vec::new();
+    let mut tokens = Vec::new();
+    for token in tokenize(sql)? {
+        if token.token == Token::SemiColon {
+            parse_one(sql, std::mem::take(&mut tokens), &mut parsed)?;
+        } else {
+            tokens.push(token);
+        }
+    }
+    parse_one(sql, tokens, &mut parsed)?;
+    if parsed.is_empty() {
+        return Err(Error::new(SqlState::SYNTAX_ERROR, "statement is empty"));
+    }
+    Ok(parsed)
+}
+
+/// The tokens of a text, without white space and comments.
+pub(super) fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>> {
+    let mut tokens = Vec::new();
+    let dialect = KalamDialect::default();
+    Tokenizer::new(&dialect, sql)
+        .tokenize_with_location_into_buf(&mut tokens)
+        .map_err(|e| syntax_error::from_tokenizer(sql, e))?;
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    for token in &mut tokens {
+        if let Token::Number(digits, _) = &mut token.token {
+            digits.retain(|c| c != '_');
+        }
+    }
+    Ok(tokens)
+}
+
+fn parse_one(sql: &str, tokens: Vec<TokenWithSpan>, parsed: &mut Vec<Parsed>) -> Result<()> {
+    let Some(end) = tokens.last().map(|token| token.span.end) else {
+        return Ok(());
+    };
+    let with_caret = |e: Error| syntax_error::with_caret(sql, e);
+    limits::check_tokens(&tokens).map_err(with_caret)?;
+    let (tokens, placeholders) = placeholder::rewrite(tokens).map_err(with_caret)?;
+    let dialect = KalamDialect::for_tokens(tokens.len());
+    let parser = Parser::new(&dialect)
+        .with_recursion_limit(limits::PARSER_DEPTH_MAX)
+        .with_tokens_with_locations(tokens);
+    let mut input = Input::new(parser);
+    let statement = statement::parse(&mut input).map_err(|failure| match failure {
+        Failure::Known(e) => with_caret(e),
+        Failure::Parser(e) => syntax_error::from_parser(sql, &input, end, e),
+    })?;
+    parsed.push(Parsed { statement, placeholders });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

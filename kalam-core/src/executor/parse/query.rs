@@ -1,0 +1,158 @@
+//! Queries: DataFusion's, without what changes data or locks rows.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Query, Select, SetExpr, Spanned, Statement, Value, VisitMut, VisitorMut,
+};
+use datafusion::sql::sqlparser::tokenizer::Location;
+
+use super::input::{Failure, Input, Parse};
+use crate::executor::limits::{self, RELATIONS_MAX};
+use crate::executor::placeholder::position;
+use crate::{Error, SqlState};
+
+/// Parses a query and refuses what is no query in it.
+pub(super) fn query(input: &mut Input<'_>) -> Parse<Box<Query>> {
+    let mut query = input.parser.parse_query()?;
+    settle(query.as_mut())?;
+    Ok(query)
+}
+
+/// Parses an expression, perhaps with queries in it.
+pub(super) fn expr(input: &mut Input<'_>) -> Parse<Expr> {
+    let mut expr = input.parser.parse_expr()?;
+    settle(&mut expr)?;
+    Ok(expr)
+}
+
+/// Refuses data-modifying and locking parts, and more relations than planning can
+/// take, anywhere in a parsed tree; balances chains of AND and OR.
+fn settle<T: VisitMut>(tree: &mut T) -> Parse<()> {
+    match tree.visit(&mut Settle { relations: 0 }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(failure) => Err(failure),
+    }
+}
+
+struct Settle {
+    relations: usize,
+}
+
+impl Settle {
+    fn add(&mut self, relations: usize) -> ControlFlow<Failure> {
+        self.relations += relations;
+        if self.relations > RELATIONS_MAX {
+            return ControlFlow::Break(Failure::Known(limits::exceeded(format!(
+                "statement reads more than {RELATIONS_MAX} tables and subqueries"
+            ))));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl VisitorMut for Settle {
+    type Break = Failure;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Failure> {
+        let mut refused = refused_body(&query.body);
+        if !query.locks.is_empty() {
+            refused = Some("SELECT .. FOR UPDATE or FOR SHARE");
+        } else if query.for_clause.is_some() {
+            refused = Some("SELECT .. FOR XML, JSON or BROWSE");
+        }
+        if let Some(what) = refused {
+            return ControlFlow::Break(unsupported(what, start(query)));
+        }
+        self.add(query.with.as_ref().map_or(0, |with| with.cte_tables.len()))
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Failure> {
+        if let Some(into) = &select.into {
+            return ControlFlow::Break(unsupported("SELECT .. INTO", Some(into.span().start)));
+        }
+        let tables = select.from.iter().map(|from| 1 + from.joins.len()).sum();
+        self.add(tables)
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Failure> {
+        balance(expr);
+        ControlFlow::Continue(())
+    }
+}
+
+fn refused_body(body: &SetExpr) -> Option<&'static str> {
+    match body {
+        SetExpr::Insert(_) => Some("INSERT inside a query"),
+        SetExpr::Update(_) => Some("UPDATE inside a query"),
+        SetExpr::Delete(_) => Some("DELETE inside a query"),
+        SetExpr::Merge(_) => Some("MERGE inside a query"),
+        SetExpr::Table(_) => Some("TABLE instead of SELECT"),
+        SetExpr::SetOperation { left, right, .. } => {
+            refused_body(left).or_else(|| refused_body(right))
+        }
+        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => None,
+    }
+}
+
+/// Where a query starts. Not its span, which is found by walking all of it.
+fn start(query: &Query) -> Option<Location> {
+    let token = match (&query.with, query.body.as_ref()) {
+        (Some(with), _) => &with.with_token,
+        (None, SetExpr::Select(select)) => &select.select_token,
+        (None, SetExpr::Insert(Statement::Insert(insert))) => &insert.insert_token,
+        (None, SetExpr::Update(Statement::Update(update))) => &update.update_token,
+        (None, SetExpr::Delete(Statement::Delete(delete))) => &delete.delete_token,
+        _ => return None,
+    };
+    Some(token.0.span.start)
+}
+
+fn unsupported(what: &str, start: Option<Location>) -> Failure {
+    let error =
+        Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{what} is not supported"));
+    match start {
+        Some(start) => error.with_position(position(start)).into(),
+        None => error.into(),
+    }
+}
+
+/// Turns `((a OR b) OR c) OR d` into `(a OR b) OR (c OR d)`, and AND likewise.
+///
+/// The parser nests a chain of n terms n levels deep, and every later step of
+/// planning recurses over it, some without looking at the stack. Balanced, 5,000
+/// terms are 13 levels. Both operators are associative, with NULL too.
+fn balance(expr: &mut Expr) {
+    let Expr::BinaryOp { op: chain @ (BinaryOperator::And | BinaryOperator::Or), .. } = expr else {
+        return;
+    };
+    let chain = chain.clone();
+    let mut terms = Vec::new();
+    let mut rest = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    loop {
+        match rest {
+            Expr::BinaryOp { left, op, right } if op == chain => {
+                terms.push(*right);
+                rest = *left;
+            }
+            first => {
+                terms.push(first);
+                break;
+            }
+        }
+    }
+    terms.reverse();
+    *expr = balanced(terms, &chain);
+}
+
+fn balanced(mut terms: Vec<Expr>, op: &BinaryOperator) -> Expr {
+    if terms.len() > 1 {
+        let right = terms.split_off(terms.len().div_ceil(2));
+        return Expr::BinaryOp {
+            left: Box::new(balanced(terms, op)),
+            op: op.clone(),
+            right: Box::new(balanced(right, op)),
+        };
+    }
+    terms.pop().expect("a chain has at least one term")
+}

@@ -1,0 +1,189 @@
+//! One statement: what it is, by its first words.
+
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::input::{Input, Parse, unsupported};
+use super::unsupported::refusal;
+use super::{create_table, modify, query};
+use crate::executor::statement::{Statement, TableRef};
+use crate::model::TableKind;
+
+/// Parses the statement that the tokens are.
+pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
+    let statement = match input.peek_word(0).as_deref() {
+        None if input.parser.peek_token_ref().token == Token::LParen => select(input)?,
+        None => return input.refuse(),
+        Some("SELECT" | "WITH" | "VALUES" | "FROM") => select(input)?,
+        Some("INSERT") => modify::insert(input)?,
+        Some("UPDATE") => modify::update(input)?,
+        Some("DELETE") => modify::delete(input)?,
+        Some("CREATE") => create(input)?,
+        Some("DROP") => drop(input)?,
+        Some("USE") => use_namespace(input)?,
+        Some("SHOW") => show(input)?,
+        Some("DESCRIBE" | "DESC") => describe(input)?,
+        Some("EXPLAIN") => explain(input)?,
+        Some("STORAGE") => storage(input)?,
+        Some(_) => return Err(refusal(input)),
+    };
+    input.expect_end()?;
+    Ok(statement)
+}
+
+fn select(input: &mut Input<'_>) -> Parse<Statement> {
+    query::query(input).map(Statement::Query)
+}
+
+fn create(input: &mut Input<'_>) -> Parse<Statement> {
+    if input.take_words(&["CREATE", "NAMESPACE"]) || input.take_words(&["CREATE", "SCHEMA"]) {
+        let if_not_exists = input.take_if_not_exists();
+        let (name, _) = input.name()?;
+        return Ok(Statement::CreateNamespace { if_not_exists, name });
+    }
+    let kinds = [
+        ("USER", TableKind::User),
+        ("SHARED", TableKind::Shared),
+        ("STREAM", TableKind::Stream),
+    ];
+    for (word, kind) in kinds {
+        if input.take_words(&["CREATE", word, "TABLE"]) {
+            return create_table::create_table(input, Some(kind)).map(Statement::CreateTable);
+        }
+    }
+    if input.take_words(&["CREATE", "TABLE"]) {
+        return create_table::create_table(input, None).map(Statement::CreateTable);
+    }
+    Err(refusal(input))
+}
+
+fn drop(input: &mut Input<'_>) -> Parse<Statement> {
+    if input.take_words(&["DROP", "NAMESPACE"]) || input.take_words(&["DROP", "SCHEMA"]) {
+        let if_exists = input.take_if_exists();
+        let (name, _) = input.name()?;
+        let cascade = input.take_word("CASCADE");
+        if !cascade {
+            input.take_word("RESTRICT");
+        }
+        return Ok(Statement::DropNamespace { if_exists, name, cascade });
+    }
+    let is_table = ["USER", "SHARED", "STREAM"]
+        .iter()
+        .any(|kind| input.take_words(&["DROP", kind, "TABLE"]))
+        || input.take_words(&["DROP", "TABLE"]);
+    if !is_table {
+        return Err(refusal(input));
+    }
+    let if_exists = input.take_if_exists();
+    let names = input.separated(Input::table)?;
+    // Nothing can depend on a table, so both words say the same.
+    let _ = input.take_word("CASCADE") || input.take_word("RESTRICT");
+    Ok(Statement::DropTable { if_exists, names })
+}
+
+fn use_namespace(input: &mut Input<'_>) -> Parse<Statement> {
+    input.expect_word("USE")?;
+    let _ = input.is_word(0, "NAMESPACE") && input.peek_word(1).is_some() && {
+        input.take_word("NAMESPACE")
+    };
+    Ok(Statement::UseNamespace(input.name()?.0))
+}
+
+fn show(input: &mut Input<'_>) -> Parse<Statement> {
+    if input.take_words(&["SHOW", "NAMESPACES"]) || input.take_words(&["SHOW", "SCHEMAS"]) {
+        return Ok(Statement::ShowNamespaces);
+    }
+    if input.take_words(&["SHOW", "TABLES"]) {
+        let in_namespace = input.take_word("IN") || input.take_word("FROM");
+        let namespace = if in_namespace { Some(input.name()?.0) } else { None };
+        return Ok(Statement::ShowTables { namespace });
+    }
+    if input.take_words(&["SHOW", "CREATE", "TABLE"]) {
+        return Ok(Statement::ShowCreateTable { table: input.table()? });
+    }
+    if input.take_words(&["SHOW", "STATS"]) {
+        input.expect_word("FOR")?;
+        return Ok(Statement::ShowStats { table: table_after_optional_word(input)? });
+    }
+    if input.take_words(&["SHOW", "MANIFEST"]) {
+        input.expect_word("FOR")?;
+        return Ok(Statement::ShowManifest { table: table_after_optional_word(input)? });
+    }
+    Err(refusal(input))
+}
+
+fn describe(input: &mut Input<'_>) -> Parse<Statement> {
+    input.parser.advance_token();
+    let table = table_after_optional_word(input)?;
+    if input.is_word(0, "HISTORY") {
+        return Err(unsupported("DESCRIBE .. HISTORY", input.position()));
+    }
+    Ok(Statement::Describe { table })
+}
+
+/// `[TABLE] t`; a table may itself be called `table`.
+fn table_after_optional_word(input: &mut Input<'_>) -> Parse<TableRef> {
+    if input.is_word(0, "TABLE") {
+        let next = &input.parser.peek_nth_token_ref(1).token;
+        if matches!(next, Token::Word(_)) {
+            input.parser.advance_token();
+        }
+    }
+    input.table()
+}
+
+fn explain(input: &mut Input<'_>) -> Parse<Statement> {
+    input.expect_word("EXPLAIN")?;
+    let (mut analyze, mut verbose) = (false, false);
+    if input.parser.peek_token_ref().token == Token::LParen
+        && matches!(input.peek_word(1).as_deref(), Some("ANALYZE" | "VERBOSE" | "FORMAT"))
+    {
+        input.expect(&Token::LParen)?;
+        input.separated(|input| {
+            let place = input.position();
+            match input.peek_word(0).as_deref() {
+                Some("ANALYZE") => analyze = explain_switch(input)?,
+                Some("VERBOSE") => verbose = explain_switch(input)?,
+                Some(option) => return Err(unsupported(format!("EXPLAIN option {option}"), place)),
+                None => return input.refuse(),
+            }
+            Ok(())
+        })?;
+        input.expect(&Token::RParen)?;
+    } else {
+        analyze = input.take_word("ANALYZE");
+        verbose = input.take_word("VERBOSE");
+    }
+    match input.peek_word(0).as_deref() {
+        Some("SELECT" | "WITH" | "VALUES" | "FROM") => {}
+        None if input.parser.peek_token_ref().token == Token::LParen => {}
+        None => return input.refuse(),
+        Some(word) => return Err(unsupported(format!("EXPLAIN {word}"), input.position())),
+    }
+    Ok(Statement::Explain { analyze, verbose, query: query::query(input)? })
+}
+
+/// `ANALYZE [TRUE|ON|FALSE|OFF]` within the parentheses of EXPLAIN.
+fn explain_switch(input: &mut Input<'_>) -> Parse<bool> {
+    input.parser.advance_token();
+    if input.take_word("FALSE") || input.take_word("OFF") {
+        return Ok(false);
+    }
+    let _ = input.take_word("TRUE") || input.take_word("ON");
+    Ok(true)
+}
+
+fn storage(input: &mut Input<'_>) -> Parse<Statement> {
+    if input.take_words(&["STORAGE", "FLUSH", "TABLE"]) {
+        return Ok(Statement::FlushTable { table: input.table()? });
+    }
+    if input.take_words(&["STORAGE", "FLUSH", "ALL"]) {
+        let namespace = if input.take_word("IN") { Some(input.name()?.0) } else { None };
+        return Ok(Statement::FlushAll { namespace });
+    }
+    if input.is_word(1, "FLUSH") {
+        input.parser.advance_token();
+        input.parser.advance_token();
+        return input.refuse();
+    }
+    Err(refusal(input))
+}

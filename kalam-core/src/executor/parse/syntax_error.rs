@@ -1,0 +1,102 @@
+//! Errors of the parser, with the place and a caret below it.
+
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, TokenizerError};
+
+use super::input::Input;
+use crate::executor::limits;
+use crate::executor::placeholder::position;
+use crate::{Error, Position, SqlState};
+
+/// Characters of a line shown on either side of the place.
+const LINE_CHARS_SHOWN: usize = 60;
+
+/// Characters of a token shown in the message.
+const TOKEN_CHARS_SHOWN: usize = 40;
+
+/// Text that does not split into tokens, such as an open string.
+pub(super) fn from_tokenizer(sql: &str, error: TokenizerError) -> Error {
+    let mut what = error.message;
+    if let Some(first) = what.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    let error_at = position(error.location);
+    with_caret(
+        sql,
+        Error::new(SqlState::SYNTAX_ERROR, format!("syntax error: {what}")).with_position(error_at),
+    )
+}
+
+/// What the parser of expressions and queries refused; `end` is where the
+/// statement ends.
+pub(super) fn from_parser(
+    sql: &str,
+    input: &Input<'_>,
+    end: Location,
+    error: ParserError,
+) -> Error {
+    if matches!(error, ParserError::RecursionLimitExceeded) {
+        return limits::exceeded("statement is nested too deeply".to_owned());
+    }
+    let refused = match offending_token(input, &error) {
+        TokenWithSpan { token: Token::EOF, .. } => at_end(end),
+        token => at_token(&token),
+    };
+    with_caret(sql, refused.with_source(error))
+}
+
+/// `syntax error at or near "token"`.
+pub(super) fn at_token(found: &TokenWithSpan) -> Error {
+    let text = found.token.to_string();
+    let shown = match text.char_indices().nth(TOKEN_CHARS_SHOWN) {
+        Some((cut, _)) => format!("{}..", &text[..cut]),
+        None => text,
+    };
+    Error::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{shown}\""))
+        .with_position(position(found.span.start))
+}
+
+fn at_end(end: Location) -> Error {
+    Error::new(SqlState::SYNTAX_ERROR, "syntax error at end of statement")
+        .with_position(position(end))
+}
+
+/// The token that the parser stopped at. It has either taken it already or only
+/// looked at it, and says which by its location alone.
+fn offending_token(input: &Input<'_>, error: &ParserError) -> TokenWithSpan {
+    let next = input.parser.peek_token_ref();
+    let current = input.parser.get_current_token();
+    let said = error.to_string();
+    let is_meant = |token: &TokenWithSpan| said.ends_with(&token.span.start.to_string());
+    if current.token != Token::EOF && !is_meant(next) && is_meant(current) {
+        return current.clone();
+    }
+    next.clone()
+}
+
+/// Adds the line of the place, and a caret below it, as the detail.
+pub(super) fn with_caret(sql: &str, error: Error) -> Error {
+    match error.position() {
+        Some(place) if error.detail().is_none() => {
+            let lines = underlined(sql, place);
+            error.with_detail(lines)
+        }
+        _ => error,
+    }
+}
+
+fn underlined(sql: &str, place: Position) -> String {
+    let as_index = |n: u64| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
+    let line = sql.split('\n').nth(as_index(place.line)).unwrap_or_default();
+    let column = as_index(place.column);
+    let skipped = column.saturating_sub(LINE_CHARS_SHOWN);
+    let shown: String = line
+        .chars()
+        .skip(skipped)
+        .take(2 * LINE_CHARS_SHOWN)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let prefix = format!("line {}: ", place.line);
+    let indent = prefix.chars().count() + column - skipped;
+    format!("{prefix}{}\n{:indent$}^", shown.trim_end(), "")
+}

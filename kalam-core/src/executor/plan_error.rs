@@ -1,0 +1,127 @@
+//! DataFusion's errors as ours, by their variants.
+
+use arrow::error::ArrowError;
+use datafusion::common::{DataFusionError, SchemaError};
+
+use crate::{Error, SqlState};
+
+/// Maps an error of planning or execution. Errors of ours that travelled through
+/// DataFusion come out as they went in.
+pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
+    match error {
+        DataFusionError::External(source) => match source.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(source) => match source.downcast::<DataFusionError>() {
+                Ok(inner) => from_datafusion(*inner),
+                Err(source) => Error::new(SqlState::INTERNAL_ERROR, source.to_string()),
+            },
+        },
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            from_datafusion(*inner)
+        }
+        DataFusionError::Collection(mut errors) if !errors.is_empty() => {
+            from_datafusion(errors.swap_remove(0))
+        }
+        DataFusionError::Shared(shared) => match std::sync::Arc::try_unwrap(shared) {
+            Ok(inner) => from_datafusion(inner),
+            Err(shared) => from_shared(&shared),
+        },
+        DataFusionError::ArrowError(inner, _) => from_arrow(*inner),
+        other => from_shared(&other),
+    }
+}
+
+/// An error that others still hold: its kind and text, without its source.
+fn from_shared(error: &DataFusionError) -> Error {
+    let state = match error {
+        DataFusionError::External(source) => {
+            if let Some(ours) = source.downcast_ref::<Error>() {
+                return ours.duplicate();
+            }
+            SqlState::INTERNAL_ERROR
+        }
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            return from_shared(inner);
+        }
+        DataFusionError::Shared(inner) => return from_shared(inner),
+        DataFusionError::SQL(..) => SqlState::SYNTAX_ERROR,
+        DataFusionError::Plan(_) => SqlState::DATATYPE_MISMATCH,
+        DataFusionError::NotImplemented(_) => SqlState::FEATURE_NOT_SUPPORTED,
+        DataFusionError::ResourcesExhausted(_) => SqlState::OUT_OF_MEMORY,
+        DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => SqlState::IO_ERROR,
+        DataFusionError::ParquetError(_) => SqlState::DATA_CORRUPTED,
+        DataFusionError::Execution(_) | DataFusionError::Configuration(_) => {
+            SqlState::INVALID_PARAMETER_VALUE
+        }
+        DataFusionError::SchemaError(inner, _) => return from_schema(inner),
+        DataFusionError::ArrowError(inner, _) => arrow_state(inner),
+        _ => SqlState::INTERNAL_ERROR,
+    };
+    Error::new(state, first_line(&error.strip_backtrace()))
+}
+
+fn from_schema(error: &SchemaError) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let missing = Error::new(
+                SqlState::UNDEFINED_COLUMN,
+                format!("column \"{}\" does not exist", field.name),
+            );
+            let near = valid_fields
+                .iter()
+                .map(|f| f.name.as_str())
+                .filter(|name| strsim::damerau_levenshtein(name, &field.name) <= 2)
+                .min_by_key(|name| strsim::damerau_levenshtein(name, &field.name));
+            match near {
+                Some(name) => missing.with_hint(format!("did you mean \"{name}\"?")),
+                None => missing,
+            }
+        }
+        SchemaError::AmbiguousReference { field } => Error::new(
+            SqlState::AMBIGUOUS_COLUMN,
+            format!("column reference \"{}\" is ambiguous", field.name),
+        )
+        .with_hint("qualify it with its table"),
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => Error::new(
+            SqlState::AMBIGUOUS_COLUMN,
+            format!("column name \"{name}\" occurs twice"),
+        )
+        .with_hint("give one of them an alias"),
+    }
+}
+
+fn from_arrow(error: ArrowError) -> Error {
+    match error {
+        ArrowError::ExternalError(source) => match source.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(source) => match source.downcast::<DataFusionError>() {
+                Ok(inner) => from_datafusion(*inner),
+                Err(source) => Error::new(SqlState::INTERNAL_ERROR, source.to_string()),
+            },
+        },
+        other => Error::new(arrow_state(&other), first_line(&other.to_string())),
+    }
+}
+
+fn arrow_state(error: &ArrowError) -> SqlState {
+    match error {
+        ArrowError::DivideByZero => SqlState::DIVISION_BY_ZERO,
+        ArrowError::ArithmeticOverflow(_) => SqlState::NUMERIC_OUT_OF_RANGE,
+        ArrowError::CastError(_) | ArrowError::ParseError(_) => {
+            SqlState::INVALID_TEXT_REPRESENTATION
+        }
+        ArrowError::InvalidArgumentError(_) | ArrowError::ComputeError(_) => {
+            SqlState::INVALID_PARAMETER_VALUE
+        }
+        ArrowError::NotYetImplemented(_) => SqlState::FEATURE_NOT_SUPPORTED,
+        ArrowError::IoError(..) => SqlState::IO_ERROR,
+        ArrowError::MemoryError(_) => SqlState::OUT_OF_MEMORY,
+        ArrowError::ParquetError(_) => SqlState::DATA_CORRUPTED,
+        _ => SqlState::INTERNAL_ERROR,
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
+}

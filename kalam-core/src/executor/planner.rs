@@ -1,0 +1,314 @@
+//! Queries to plans to streams.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::catalog::cte_worktable::CteWorkTable;
+use datafusion::catalog::{TableFunctionArgs, TableProvider};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{
+    DFSchema, DataFusionError, Result as DataFusionResult, ScalarValue, TableReference,
+};
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::execution::SessionState;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::sql::planner::{ParserOptions, SqlToRel};
+use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
+use parking_lot::Mutex;
+
+use super::caller::Caller;
+use super::engine::Engine;
+use super::functions::session_functions;
+use super::gateway::{TableAction, authorize_table, check_plan};
+use super::information_schema::information_schema_table;
+use super::plan_error::from_datafusion;
+use super::resolve::read_scope;
+use crate::catalog::Table;
+use crate::model::UserKey;
+use crate::scan::{Shape, TableScan};
+use crate::store::View;
+use crate::{Error, Result, SqlState};
+
+/// Name under which an UPDATE or DELETE finds its target; no table can have it.
+pub(crate) const TARGET_RELATION: &str = "_target";
+
+/// Functions in FROM that read nothing outside the statement.
+const TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
+
+/// Plans the queries of one statement on one view.
+pub(crate) struct Planner<'a> {
+    engine: &'a Engine,
+    caller: &'a Caller,
+    view: Arc<View>,
+    state: SessionState,
+    shape: Shape,
+    /// What [`TARGET_RELATION`] stands for.
+    target: Option<(Arc<Table>, UserKey)>,
+    session_functions: Vec<Arc<ScalarUDF>>,
+    /// The last name that is no function: planning reports it only in words.
+    missing_function: Mutex<Option<String>>,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(engine: &'a Engine, caller: &'a Caller, view: Arc<View>) -> Planner<'a> {
+        Planner {
+            engine,
+            caller,
+            view,
+            state: engine.planning.state(),
+            shape: Shape::User,
+            target: None,
+            session_functions: session_functions(
+                caller.user.as_str(),
+                caller.role.as_str(),
+            ),
+            missing_function: Mutex::new(None),
+        }
+    }
+
+    /// Scans show `_seq` and `_deleted` too.
+    pub(crate) fn with_system_columns(mut self) -> Planner<'a> {
+        self.shape = Shape::System;
+        self
+    }
+
+    /// Makes [`TARGET_RELATION`] stand for a table's rows with their places.
+    pub(crate) fn with_target(mut self, table: &Arc<Table>, user: UserKey) -> Planner<'a> {
+        self.target = Some((table.clone(), user));
+        self
+    }
+
+    /// The logical plan of a query, parameters filled in.
+    ///
+    /// # Errors
+    /// What the query gets wrong: `42P01`, `42703`, `42883`, `42804` and others.
+    pub(crate) fn logical(&self, query: Query, params: &[ScalarValue]) -> Result<LogicalPlan> {
+        self.logical_statement(SqlStatement::Query(Box::new(query)), params)
+    }
+
+    /// The logical plan of a query or of EXPLAIN.
+    ///
+    /// # Errors
+    /// As [`Planner::logical`].
+    pub(crate) fn logical_statement(
+        &self,
+        statement: SqlStatement,
+        params: &[ScalarValue],
+    ) -> Result<LogicalPlan> {
+        let settings = &self.state.config_options().sql_parser;
+        let options = ParserOptions::from(settings);
+        let plan = SqlToRel::new_with_options(self, options)
+            .sql_statement_to_plan(statement)
+            .map_err(|e| self.explain_failure(e))?;
+        let plan = if params.is_empty() {
+            plan
+        } else {
+            plan.with_param_values(params.to_vec()).map_err(from_datafusion)?
+        };
+        check_plan(&plan, self.caller.role)?;
+        Ok(plan)
+    }
+
+    /// An unknown function is an unknown function, whatever words planning uses.
+    fn explain_failure(&self, error: DataFusionError) -> Error {
+        match self.missing_function.lock().take() {
+            Some(name) if matches!(error.find_root(), DataFusionError::Plan(_)) => Error::new(
+                SqlState::UNDEFINED_FUNCTION,
+                format!("function \"{name}\" does not exist"),
+            ),
+            _ => from_datafusion(error),
+        }
+    }
+
+    /// The optimized physical plan.
+    ///
+    /// # Errors
+    /// As [`Planner::logical`], and `XX001` for a damaged segment.
+    pub(crate) fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        self.engine
+            .runtime()
+            .block_on(self.state.create_physical_plan(plan))
+            .map_err(from_datafusion)
+    }
+
+    /// Starts a query.
+    ///
+    /// # Errors
+    /// As [`Planner::physical`].
+    pub(crate) fn stream(&self, plan: &LogicalPlan) -> Result<SendableRecordBatchStream> {
+        let physical = self.physical(plan)?;
+        let _runtime = self.engine.runtime().enter();
+        execute_stream(physical, self.state.task_ctx()).map_err(from_datafusion)
+    }
+
+    fn table_provider(&self, name: &TableReference) -> Result<Arc<dyn TableProvider>> {
+        let namespace = match name.catalog() {
+            Some(catalog) if catalog != "kalam" => {
+                return Err(Error::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    format!("catalog \"{catalog}\" is not this database"),
+                ));
+            }
+            _ => name.schema().unwrap_or(&self.caller.namespace),
+        };
+        if namespace == "information_schema" {
+            return self.information_schema(name.table());
+        }
+        if let Some((table, user)) = &self.target
+            && name.schema().is_none()
+            && name.table() == TARGET_RELATION
+        {
+            return Ok(self.scan(table, Some(*user), Shape::Target));
+        }
+        let table = self.engine.registry.table(namespace, name.table())?;
+        authorize_table(TableAction::Read, &table.definition, self.caller.role)?;
+        let user = read_scope(self.engine, self.caller, &table)?;
+        Ok(self.scan(&table, user, self.shape))
+    }
+
+    fn scan(
+        &self,
+        table: &Arc<Table>,
+        user: Option<UserKey>,
+        shape: Shape,
+    ) -> Arc<dyn TableProvider> {
+        Arc::new(TableScan {
+            table: table.clone(),
+            user,
+            view: self.view.clone(),
+            tier: self.engine.tier.clone(),
+            shape,
+            now_ms: self.engine.clock.now_ms(),
+        })
+    }
+
+    fn information_schema(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
+        let namespaces: Vec<_> =
+            self.engine.registry.namespaces().iter().map(|n| n.name.clone()).collect();
+        let tables: Vec<_> = visible_tables(self.engine, self.caller)?
+            .iter()
+            .map(|t| t.definition.clone())
+            .collect();
+        let batch = information_schema_table(name, &namespaces, &tables).ok_or_else(|| {
+            Error::new(
+                SqlState::UNDEFINED_TABLE,
+                format!("table \"information_schema.{name}\" does not exist"),
+            )
+        })?;
+        let table =
+            MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(from_datafusion)?;
+        Ok(Arc::new(table))
+    }
+}
+
+/// The tables that the caller may read.
+pub(crate) fn visible_tables(engine: &Engine, caller: &Caller) -> Result<Vec<Arc<Table>>> {
+    let mut tables = engine.registry.tables()?;
+    tables.retain(|t| authorize_table(TableAction::Read, &t.definition, caller.role).is_ok());
+    Ok(tables)
+}
+
+impl ContextProvider for Planner<'_> {
+    fn get_table_source(
+        &self,
+        name: TableReference,
+    ) -> DataFusionResult<Arc<dyn TableSource>> {
+        self.table_provider(&name)
+            .map(provider_as_source)
+            .map_err(|e| DataFusionError::External(Box::new(e)))
+    }
+
+    fn get_table_function_source(
+        &self,
+        name: &str,
+        args: Vec<Expr>,
+    ) -> DataFusionResult<Arc<dyn TableSource>> {
+        let function = self.state.table_functions().get(name);
+        let Some(function) = function.filter(|_| TABLE_FUNCTIONS.contains(&name)) else {
+            return Err(DataFusionError::External(Box::new(Error::new(
+                SqlState::UNDEFINED_FUNCTION,
+                format!("table function \"{name}\" does not exist"),
+            ))));
+        };
+        let context = SimplifyContext::builder()
+            .with_config_options(self.state.config_options().clone())
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        let schema = DFSchema::empty();
+        let args = args
+            .into_iter()
+            .map(|arg| simplifier.coerce(arg, &schema).and_then(|e| simplifier.simplify(e)))
+            .collect::<DataFusionResult<Vec<_>>>()?;
+        let args = TableFunctionArgs::new(&args, &self.state);
+        Ok(provider_as_source(function.create_table_provider_with_args(args)?))
+    }
+
+    fn create_cte_work_table(
+        &self,
+        name: &str,
+        schema: arrow::datatypes::SchemaRef,
+    ) -> DataFusionResult<Arc<dyn TableSource>> {
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.state.expr_planners()
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        self.state.relation_planners()
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let own = self.session_functions.iter().find(|f| f.name() == name);
+        own.or_else(|| self.state.scalar_functions().get(name)).cloned()
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.state.higher_order_functions().get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        let found = self.state.aggregate_functions().get(name).cloned();
+        // The last kind that is asked for.
+        if found.is_none() && self.state.window_functions().get(name).is_none() {
+            *self.missing_function.lock() = Some(name.to_owned());
+        }
+        found
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.state.window_functions().get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.state.scalar_functions().keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.state.higher_order_functions().keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.state.aggregate_functions().keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.state.window_functions().keys().cloned().collect()
+    }
+}

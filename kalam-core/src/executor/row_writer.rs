@@ -1,0 +1,390 @@
+//! Rows of one statement on their way into one commit.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::Int64Type;
+
+use super::engine::Engine;
+use crate::catalog::Table;
+use crate::flush::{ColdPosition, KeyLookup, MarkKind, ScopeEdit, ScopeId, ScopeManifest};
+use crate::model::{SegmentId, Seq, TableKind, UserKey};
+use crate::store::{
+    CommitError, Expect, FLAG_DELETED, Family, KeyEncoder, RowEncoder, RowHeader, RowWrites, SCOPE_PREFIX_LEN,
+    View, WriteSet, damaged, set_flags,
+};
+use crate::{Error, Result, SqlState};
+
+/// Where the current version of a row is, as a target scan tells it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RowPlace {
+    /// In the hot tier, with this `_seq`.
+    Hot(Seq),
+    /// In a segment.
+    Cold(SegmentId, u32),
+}
+
+/// What becomes of a row whose key is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The statement fails.
+    Refuse,
+    /// The row is replaced.
+    Replace,
+}
+
+/// Collects the writes of one statement in one scope and commits them.
+pub(crate) struct RowWriter<'a> {
+    engine: &'a Engine,
+    table: &'a Arc<Table>,
+    view: Arc<View>,
+    manifest: Arc<ScopeManifest>,
+    prefix: [u8; SCOPE_PREFIX_LEN],
+    rows: RowWrites,
+    edit: ScopeEdit,
+    /// Places of rows that leave their key in this statement, by hot key: another
+    /// row of the statement may take it.
+    vacated: HashMap<Vec<u8>, RowPlace>,
+    /// Hot keys of rows that were changed or deleted.
+    touched: HashSet<Vec<u8>>,
+}
+
+impl<'a> RowWriter<'a> {
+    /// Starts the writes of a statement that reads `view`.
+    ///
+    /// # Errors
+    /// `XX001` if the manifest does not decode.
+    pub(crate) fn new(
+        engine: &'a Engine,
+        table: &'a Arc<Table>,
+        user: UserKey,
+        view: Arc<View>,
+    ) -> Result<RowWriter<'a>> {
+        let scope = ScopeId { table: table.definition.id, user };
+        let manifest = engine.tier.manifest.scope(scope, &view)?;
+        let mut edit = ScopeEdit::new(&engine.tier.manifest, scope);
+        edit.expect_version(manifest.version);
+        Ok(RowWriter {
+            engine,
+            table,
+            view,
+            manifest,
+            prefix: table.scope_prefix(user),
+            rows: RowWrites::default(),
+            edit,
+            vacated: HashMap::new(),
+            touched: HashSet::new(),
+        })
+    }
+
+    /// The key columns of complete rows; `hidden` is the hidden key where that is
+    /// the key.
+    fn key_encoder(&self, columns: &[ArrayRef], hidden: Option<&ArrayRef>) -> Result<KeyEncoder> {
+        match hidden {
+            Some(hidden) => self.table.key_codec.encoder(std::slice::from_ref(hidden)),
+            None => {
+                let keys: Vec<_> =
+                    self.table.key_positions.iter().map(|i| columns[*i].clone()).collect();
+                self.table.key_codec.encoder(&keys)
+            }
+        }
+    }
+
+    /// Adds new rows.
+    ///
+    /// # Errors
+    /// `23505` if a key is taken in the cold tier; the hot tier is checked when the
+    /// statement commits.
+    pub(crate) fn insert(
+        &mut self,
+        columns: &[ArrayRef],
+        hidden: Option<&ArrayRef>,
+        taken: Taken,
+    ) -> Result<()> {
+        let keys = self.key_encoder(columns, hidden)?;
+        let records = RowEncoder::new(self.table.layout(), columns)?;
+        let rows = columns.first().or(hidden).map_or(0, |c| c.len());
+        let lookup = !self.manifest.segments.is_empty();
+        let expect = match taken {
+            Taken::Refuse => Expect::Absent,
+            Taken::Replace => Expect::Any,
+        };
+        let prefix = self.prefix;
+        self.rows.reserve(rows, rows * 64);
+        for row in 0..rows {
+            self.rows.push(
+                expect,
+                |out| {
+                    out.extend_from_slice(&prefix);
+                    keys.encode(row, out);
+                },
+                |out| records.encode(row, out),
+            );
+            if lookup {
+                self.clear_cold(self.rows.len() - 1, taken)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that no segment shows the key of a write any more.
+    fn clear_cold(&mut self, write: usize, taken: Taken) -> Result<()> {
+        let key = self.rows.key(write);
+        let Some(found) = self.find_cold(&key[SCOPE_PREFIX_LEN..])? else { return Ok(()) };
+        if !found.deleted && taken == Taken::Refuse {
+            return Err(self.duplicate(key));
+        }
+        self.edit.mark(found.segment, found.row, MarkKind::Superseded);
+        Ok(())
+    }
+
+    fn find_cold(&self, key: &[u8]) -> Result<Option<ColdPosition>> {
+        KeyLookup { tier: &self.engine.tier, table: self.table, manifest: &self.manifest }
+            .find(key)
+    }
+
+    /// Replaces rows that keep their key.
+    ///
+    /// # Errors
+    /// `XX000` if the columns do not fit the table.
+    pub(crate) fn replace(
+        &mut self,
+        columns: &[ArrayRef],
+        hidden: Option<&ArrayRef>,
+        places: &[RowPlace],
+    ) -> Result<()> {
+        let keys = self.key_encoder(columns, hidden)?;
+        let records = RowEncoder::new(self.table.layout(), columns)?;
+        let prefix = self.prefix;
+        for (row, place) in places.iter().enumerate() {
+            let mut key = prefix.to_vec();
+            keys.encode(row, &mut key);
+            let expect = self.leave(*place);
+            self.rows.push(
+                expect,
+                |out| out.extend_from_slice(&key),
+                |out| records.encode(row, out),
+            );
+            self.touch(key)?;
+        }
+        Ok(())
+    }
+
+    /// A row can be changed once: a second change would start from the same
+    /// snapshot and undo the first.
+    fn touch(&mut self, key: Vec<u8>) -> Result<()> {
+        if self.touched.insert(key) {
+            return Ok(());
+        }
+        Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("a row of table \"{}\" is changed twice in one commit", self.table.definition.name),
+        )
+        .with_hint("run the statement once for each set of parameters"))
+    }
+
+    /// What must hold of a key whose row is replaced.
+    fn leave(&mut self, place: RowPlace) -> Expect {
+        match place {
+            RowPlace::Hot(seq) => Expect::Seq(seq),
+            RowPlace::Cold(segment, row) => {
+                self.edit.mark(segment, row, MarkKind::Superseded);
+                Expect::Nothing
+            }
+        }
+    }
+
+    /// Gives rows new keys: the old ones are deleted, the new ones inserted. Call
+    /// [`RowWriter::finish_moves`] after the last one.
+    ///
+    /// # Errors
+    /// `XX000` if the columns do not fit the table.
+    pub(crate) fn vacate(&mut self, old: &[ArrayRef], places: &[RowPlace]) -> Result<()> {
+        let keys = self.key_encoder(old, None)?;
+        for (row, place) in places.iter().enumerate() {
+            let mut key = self.prefix.to_vec();
+            keys.encode(row, &mut key);
+            self.touch(key.clone())?;
+            self.vacated.insert(key, *place);
+        }
+        Ok(())
+    }
+
+    /// Puts moved rows under their new keys.
+    ///
+    /// # Errors
+    /// `23505` if a key is taken by a row that does not move away.
+    pub(crate) fn occupy(&mut self, columns: &[ArrayRef]) -> Result<()> {
+        let keys = self.key_encoder(columns, None)?;
+        let records = RowEncoder::new(self.table.layout(), columns)?;
+        for row in 0..columns[0].len() {
+            let mut key = self.prefix.to_vec();
+            keys.encode(row, &mut key);
+            let left = self.vacated.remove(&key);
+            let expect = match left {
+                Some(place) => self.leave(place),
+                None => Expect::Absent,
+            };
+            self.rows.push(
+                expect,
+                |out| out.extend_from_slice(&key),
+                |out| records.encode(row, out),
+            );
+            if left.is_none() {
+                self.clear_cold(self.rows.len() - 1, Taken::Refuse)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the old keys that no row of the statement took.
+    ///
+    /// # Errors
+    /// `40001` if an old row is gone.
+    pub(crate) fn finish_moves(&mut self) -> Result<()> {
+        for (key, place) in std::mem::take(&mut self.vacated) {
+            self.delete_key(&key, place)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes rows and returns how many; those deleted before count once.
+    ///
+    /// # Errors
+    /// `40001` if a row is gone.
+    pub(crate) fn delete(
+        &mut self,
+        columns: &[ArrayRef],
+        hidden: Option<&ArrayRef>,
+        places: &[RowPlace],
+    ) -> Result<u64> {
+        let keys = self.key_encoder(columns, hidden)?;
+        let mut deleted = 0;
+        for (row, place) in places.iter().enumerate() {
+            let mut key = self.prefix.to_vec();
+            keys.encode(row, &mut key);
+            if !self.touched.contains(&key) {
+                self.delete_key(&key, *place)?;
+                self.touched.insert(key);
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+
+    fn delete_key(&mut self, key: &[u8], place: RowPlace) -> Result<()> {
+        let seq = match place {
+            RowPlace::Cold(segment, row) => {
+                // The mark says it all: the file still holds the row.
+                self.edit.mark(segment, row, MarkKind::Deleted);
+                return Ok(());
+            }
+            RowPlace::Hot(seq) => seq,
+        };
+        if self.table.definition.kind == TableKind::Stream {
+            self.rows.push(Expect::Seq(seq), |out| out.extend_from_slice(key), |_| {});
+            return Ok(());
+        }
+        let record = self
+            .view
+            .snapshot
+            .get(Family::Hot, key)?
+            .ok_or_else(|| damaged("the snapshot of a row"))?;
+        self.rows.push(
+            Expect::Seq(seq),
+            |out| out.extend_from_slice(key),
+            |out| {
+                let start = out.len();
+                out.extend_from_slice(&record);
+                set_flags(&mut out[start..], FLAG_DELETED);
+            },
+        );
+        Ok(())
+    }
+
+    /// Commits everything; without a write it does nothing.
+    ///
+    /// # Errors
+    /// `23505` naming the key, `40001` if rows changed meanwhile, `58030`, `53100`.
+    pub(crate) fn commit(self) -> Result<()> {
+        self.check_distinct()?;
+        if self.rows.is_empty() && !self.edit.has_marks() {
+            return Ok(());
+        }
+        let mut set = WriteSet { rows: self.rows, ..WriteSet::default() };
+        set.changes.push(self.engine.registry.unchanged(self.table));
+        set.changes.push(Box::new(self.edit));
+        match self.engine.store.commit(set) {
+            Ok(_) => Ok(()),
+            Err(CommitError::KeyTaken(key)) => {
+                Err(duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..]))
+            }
+            Err(CommitError::Other(e)) => Err(e),
+        }
+    }
+
+    /// A key may occur once in a statement.
+    fn check_distinct(&self) -> Result<()> {
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        // Rows mostly come in key order, which the sort finds out in one pass.
+        order.sort_by(|a, b| self.rows.key(*a).cmp(self.rows.key(*b)));
+        let twice = order.windows(2).find(|w| self.rows.key(w[0]) == self.rows.key(w[1]));
+        twice.map_or(Ok(()), |w| Err(self.duplicate(self.rows.key(w[0]))))
+    }
+
+    fn duplicate(&self, key: &[u8]) -> Error {
+        duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..])
+    }
+}
+
+fn duplicate_key(table: &Table, key: &[u8]) -> Error {
+    let error = Error::new(
+        SqlState::UNIQUE_VIOLATION,
+        format!("duplicate key in table \"{}\"", table.definition.name),
+    );
+    let Ok(values) = table.key_codec.decode(key) else { return error };
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    error.with_detail(format!(
+        "key ({}) = ({}) exists already",
+        table.key_names().join(", "),
+        values.join(", ")
+    ))
+}
+
+/// The places of rows, from the columns of a target scan.
+pub(crate) fn row_places(seq: &ArrayRef, segment: &ArrayRef, row: &ArrayRef) -> Vec<RowPlace> {
+    let seq = seq.as_primitive::<Int64Type>();
+    let segment = segment.as_primitive::<Int64Type>();
+    let row = row.as_primitive::<Int64Type>();
+    (0..seq.len())
+        .map(|i| match segment.value(i) {
+            0 => RowPlace::Hot(Seq(seq.value(i).unsigned_abs())),
+            id => RowPlace::Cold(
+                SegmentId(id.unsigned_abs()),
+                u32::try_from(row.value(i)).unwrap_or(u32::MAX),
+            ),
+        })
+        .collect()
+}
+
+/// Repeats a statement until no other commit gets in its way.
+///
+/// # Errors
+/// What the statement raises; `40001` after many tries.
+pub(crate) fn retrying<T>(mut statement: impl FnMut() -> Result<T>) -> Result<T> {
+    const TRIES_MAX: u32 = 1000;
+    let mut tries = 0;
+    loop {
+        match statement() {
+            Err(e) if e.sqlstate() == SqlState::SERIALIZATION_FAILURE && tries < TRIES_MAX => {
+                tries += 1;
+                if tries > 4 {
+                    let wait = std::time::Duration::from_micros(50 << tries.min(10) / 2);
+                    std::thread::sleep(wait);
+                }
+            }
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Statements, parsed: what the text says, before any name is looked up.
+
+use datafusion::sql::sqlparser::ast::{DataType, Expr, Query};
+
+use super::placeholder::Placeholders;
+use crate::Position;
+use crate::model::TableKind;
+
+/// One statement of a text, with the parameters it takes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Parsed {
+    /// The statement.
+    pub statement: Statement,
+    /// Its parameters, which the statement holds as `$1`, `$2`, ...
+    pub placeholders: Placeholders,
+}
+
+/// One statement. Names in it are folded.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Statement {
+    CreateNamespace { if_not_exists: bool, name: String },
+    DropNamespace { if_exists: bool, name: String, cascade: bool },
+    UseNamespace(String),
+    ShowNamespaces,
+    ShowTables { namespace: Option<String> },
+    Describe { table: TableRef },
+    CreateTable(CreateTable),
+    DropTable { if_exists: bool, names: Vec<TableRef> },
+    Insert(Insert),
+    Update(Update),
+    Delete(Delete),
+    Query(Box<Query>),
+    Explain { analyze: bool, verbose: bool, query: Box<Query> },
+    FlushTable { table: TableRef },
+    FlushAll { namespace: Option<String> },
+    ShowManifest { table: TableRef },
+    ShowStats { table: TableRef },
+    ShowCreateTable { table: TableRef },
+}
+
+impl Statement {
+    /// The statement's words, as messages and the audit give them.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Statement::CreateNamespace { .. } => "CREATE NAMESPACE",
+            Statement::DropNamespace { .. } => "DROP NAMESPACE",
+            Statement::UseNamespace(_) => "USE",
+            Statement::ShowNamespaces => "SHOW NAMESPACES",
+            Statement::ShowTables { .. } => "SHOW TABLES",
+            Statement::Describe { .. } => "DESCRIBE",
+            Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::DropTable { .. } => "DROP TABLE",
+            Statement::Insert(_) => "INSERT",
+            Statement::Update(_) => "UPDATE",
+            Statement::Delete(_) => "DELETE",
+            Statement::Query(_) => "SELECT",
+            Statement::Explain { .. } => "EXPLAIN",
+            Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
+            Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
+            Statement::ShowManifest { .. } => "SHOW MANIFEST",
+            Statement::ShowStats { .. } => "SHOW STATS",
+            Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+        }
+    }
+}
+
+/// A table as a statement names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TableRef {
+    /// The namespace; `None`: the session's.
+    pub namespace: Option<String>,
+    /// The table.
+    pub table: String,
+    /// Where the statement names it.
+    pub position: Position,
+}
+
+/// `CREATE [USER|SHARED|STREAM] TABLE`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateTable {
+    /// The word before TABLE, if any.
+    pub kind: Option<TableKind>,
+    /// Whether an existing table is no error.
+    pub if_not_exists: bool,
+    /// The table.
+    pub table: TableRef,
+    /// The columns, in their order.
+    pub columns: Vec<ColumnSpec>,
+    /// Each `PRIMARY KEY (..)` clause.
+    pub primary_keys: Vec<PrimaryKeyClause>,
+    /// `WITH (..)`.
+    pub options: Vec<TableOption>,
+    /// `COMMENT '..'` after the columns.
+    pub comment: Option<String>,
+}
+
+/// One column of CREATE TABLE.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ColumnSpec {
+    /// The name, folded.
+    pub name: String,
+    /// Where the name stands.
+    pub position: Position,
+    /// The type as it is written.
+    pub data_type: DataType,
+    /// Where the type stands.
+    pub type_position: Position,
+    /// NOT NULL: `Some(true)`, NULL: `Some(false)`, neither: `None`.
+    pub not_null: Option<bool>,
+    /// DEFAULT, and where its expression stands.
+    pub default: Option<(Expr, Position)>,
+    /// PRIMARY KEY beside the column.
+    pub primary_key: bool,
+    /// AUTO_INCREMENT or GENERATED AS IDENTITY.
+    pub identity: bool,
+    /// COMMENT.
+    pub comment: Option<String>,
+}
+
+/// `PRIMARY KEY (a, b)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PrimaryKeyClause {
+    /// The columns, in key order.
+    pub columns: Vec<(String, Position)>,
+    /// Where the clause starts.
+    pub position: Position,
+}
+
+/// `name = value` of `WITH (..)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TableOption {
+    /// The name, in upper case.
+    pub name: String,
+    /// The value: a text's content, a number, or a word.
+    pub value: String,
+    /// Where the name stands.
+    pub position: Position,
+}
+
+/// `INSERT INTO`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Insert {
+    /// The target.
+    pub table: TableRef,
+    /// The columns it names; empty: all, in their order.
+    pub columns: Vec<(String, Position)>,
+    /// Where the rows come from.
+    pub source: InsertSource,
+}
+
+/// Where the rows of an INSERT come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum InsertSource {
+    /// `VALUES (..), ..`: rows of one length.
+    Values(Vec<Vec<InsertValue>>),
+    /// A query.
+    Query(Box<Query>),
+    /// `DEFAULT VALUES`: one row of defaults.
+    DefaultValues,
+}
+
+/// A value that INSERT or UPDATE gives to a column.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum InsertValue {
+    /// `DEFAULT`.
+    Default,
+    /// An expression.
+    Expr(Expr),
+}
+
+/// `UPDATE .. SET`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Update {
+    /// The target.
+    pub table: TableRef,
+    /// The target's alias, folded.
+    pub alias: Option<String>,
+    /// Columns, where they stand, and their new values.
+    pub assignments: Vec<(String, Position, InsertValue)>,
+    /// WHERE.
+    pub selection: Option<Expr>,
+}
+
+/// `DELETE FROM`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Delete {
+    /// The target.
+    pub table: TableRef,
+    /// The target's alias, folded.
+    pub alias: Option<String>,
+    /// WHERE.
+    pub selection: Option<Expr>,
+}

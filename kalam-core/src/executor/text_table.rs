@@ -1,0 +1,83 @@
+//! Small tables of texts and numbers: what SHOW and DESCRIBE return.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+
+/// One column of a [`TextTable`].
+pub(crate) enum TextColumn {
+    /// TEXT not null.
+    Text(Vec<String>),
+    /// TEXT.
+    TextOrNull(Vec<Option<String>>),
+    /// BIGINT not null.
+    Number(Vec<i64>),
+    /// BIGINT.
+    NumberOrNull(Vec<Option<i64>>),
+    /// BOOLEAN not null.
+    Flag(Vec<bool>),
+}
+
+impl TextColumn {
+    fn into_array(self) -> ArrayRef {
+        match self {
+            TextColumn::Text(values) => Arc::new(StringArray::from(values)),
+            TextColumn::TextOrNull(values) => Arc::new(StringArray::from(values)),
+            TextColumn::Number(values) => Arc::new(Int64Array::from(values)),
+            TextColumn::NumberOrNull(values) => Arc::new(Int64Array::from(values)),
+            TextColumn::Flag(values) => Arc::new(BooleanArray::from(values)),
+        }
+    }
+
+    fn field(&self, name: &str) -> Field {
+        let (data_type, nullable) = match self {
+            TextColumn::Text(_) => (DataType::Utf8, false),
+            TextColumn::TextOrNull(_) => (DataType::Utf8, true),
+            TextColumn::Number(_) => (DataType::Int64, false),
+            TextColumn::NumberOrNull(_) => (DataType::Int64, true),
+            TextColumn::Flag(_) => (DataType::Boolean, false),
+        };
+        Field::new(name, data_type, nullable)
+    }
+}
+
+/// Builds a batch column by column.
+#[derive(Default)]
+pub(crate) struct TextTable {
+    fields: Vec<Field>,
+    arrays: Vec<ArrayRef>,
+}
+
+impl TextTable {
+    /// Adds a column.
+    pub(crate) fn with(mut self, name: &str, column: TextColumn) -> Self {
+        self.fields.push(column.field(name));
+        self.arrays.push(column.into_array());
+        self
+    }
+
+    /// Adds a column of TEXT not null.
+    pub(crate) fn texts<T: ToString>(
+        self,
+        name: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let values = values.into_iter().map(|value| value.to_string()).collect();
+        self.with(name, TextColumn::Text(values))
+    }
+
+    /// Adds a column of BIGINT not null.
+    pub(crate) fn numbers(self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
+        self.with(name, TextColumn::Number(values.into_iter().collect()))
+    }
+
+    /// The batch, whose schema is that of the columns.
+    ///
+    /// # Panics
+    /// If the columns differ in length.
+    pub(crate) fn finish(self) -> RecordBatch {
+        RecordBatch::try_new(Arc::new(Schema::new(self.fields)), self.arrays)
+            .expect("every column has one value for each object")
+    }
+}

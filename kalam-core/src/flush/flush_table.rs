@@ -1,0 +1,311 @@
+//! Moves the rows of a table from the hot tier to segments.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use roaring::RoaringBitmap;
+
+use super::manifest::{Flushed, ScopeEdit, ScopeId};
+use super::manifest_export::export_manifest;
+use super::segment::SegmentMeta;
+use super::segment_writer::{SegmentWriter, segment_schema};
+use super::tier::ColdTier;
+use crate::catalog::{SchemaRegistry, Table, UserDirectory};
+use crate::model::{SegmentId, Seq, TableKind, UserId, UserKey};
+use crate::store::{
+    DecodeTarget, Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, Store, WriteSet,
+    prefix_end, scope_prefix,
+};
+use crate::{Error, Result, SqlState};
+
+/// What a flush did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FlushReport {
+    /// Rows moved, deleted ones included.
+    pub(crate) rows: u64,
+    /// Segments written.
+    pub(crate) segments: u64,
+}
+
+/// What a flush works with.
+pub(crate) struct Flusher<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) registry: &'a Arc<SchemaRegistry>,
+    pub(crate) users: &'a UserDirectory,
+    pub(crate) tier: &'a ColdTier,
+    /// Milliseconds since 1970 UTC.
+    pub(crate) now_ms: i64,
+}
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 8192;
+
+impl Flusher<'_> {
+    /// Flushes every scope of a table. Each scope commits by itself; a failure
+    /// leaves the scopes before it flushed and the others hot.
+    ///
+    /// # Errors
+    /// `0A000` for STREAM tables, `53100` or `58030` if a file cannot be written.
+    pub(crate) fn flush_table(&self, table: &Arc<Table>) -> Result<FlushReport> {
+        let definition = &table.definition;
+        if definition.kind == TableKind::Stream {
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                format!("STREAM table \"{}\" is never flushed", definition.name),
+            )
+            .with_hint("rows of STREAM tables stay in the hot tier until their time is over"));
+        }
+        let mut report = FlushReport::default();
+        if definition.kind == TableKind::Shared {
+            self.flush_scope(table, UserKey::SHARED, None, &mut report)?;
+        } else {
+            let view = self.store.view();
+            for (key, user) in self.users.all(&view.snapshot)? {
+                self.flush_scope(table, key, Some(&user), &mut report)?;
+            }
+        }
+        Ok(report)
+    }
+
+    fn flush_scope(
+        &self,
+        table: &Arc<Table>,
+        user: UserKey,
+        user_id: Option<&UserId>,
+        report: &mut FlushReport,
+    ) -> Result<()> {
+        let prefix = scope_prefix(table.definition.kind, table.definition.id, user);
+        let range = prefix.to_vec()..prefix_end(&prefix);
+        if is_empty(&self.store.view().snapshot.cursor(Family::Hot, &range.start, &range.end))? {
+            return Ok(());
+        }
+        // Two flushes of one scope would write the same rows twice.
+        let turn = self.tier.flush_turn(ScopeId { table: table.definition.id, user });
+        let _turn = turn.lock();
+        let (watch, view) = self.store.watch(range.clone());
+        let mut cursor = view.snapshot.cursor(Family::Hot, &range.start, &range.end);
+        let scope = ScopeId { table: table.definition.id, user };
+        let folder = table.path.resolve(user_id);
+        let mut written = Vec::new();
+        let outcome = self.write_segments(table, scope, &folder, &mut cursor, &mut written);
+        let committed = outcome.and_then(|()| {
+            if written.is_empty() {
+                return Ok(());
+            }
+            self.commit_flush(table, scope, range.clone(), watch.keys(), &written)
+        });
+        drop(watch);
+        if let Err(e) = committed {
+            let place = self.tier.place(&table.definition.options.storage)?;
+            for segment in &written {
+                if let Err(e) = place.delete(&segment.meta.path) {
+                    tracing::warn!(error = %e, "a segment of a failed flush stays until the next open");
+                }
+            }
+            return Err(e);
+        }
+        report.rows += written.iter().map(|s| u64::from(s.meta.rows)).sum::<u64>();
+        report.segments += written.len() as u64;
+        drop(cursor);
+        drop(view);
+        export_manifest(self.tier, self.store, table, scope, &folder);
+        self.store.compact_hot(&range);
+        Ok(())
+    }
+
+    fn write_segments(
+        &self,
+        table: &Arc<Table>,
+        scope: ScopeId,
+        folder: &str,
+        cursor: &mut HotCursor,
+        written: &mut Vec<NewSegment>,
+    ) -> Result<()> {
+        while !is_empty(cursor)? {
+            written.push(self.write_segment(table, scope, folder, cursor)?);
+        }
+        Ok(())
+    }
+
+    fn write_segment(
+        &self,
+        table: &Arc<Table>,
+        scope: ScopeId,
+        folder: &str,
+        cursor: &mut HotCursor,
+    ) -> Result<NewSegment> {
+        let definition = &table.definition;
+        let id = SegmentId(u64::try_from(self.tier.ids.snowflake()).unwrap_or_default());
+        let path = format!("{folder}/{:016x}.parquet", id.get());
+        let place = self.tier.place(&definition.options.storage)?;
+        let mut rows = HotRows::new(table, BATCH_ROWS)?;
+        let mut batch = rows.next_batch(cursor, self.tier.segment_rows_max)?;
+        let mut writer = SegmentWriter::new(&place, &path, table, &batch)?;
+        while batch.num_rows() > 0 {
+            let first = rows.keys.len() - batch.num_rows();
+            writer.write(&batch, |row| rows.keys.get(first + row))?;
+            batch = rows.next_batch(cursor, self.tier.segment_rows_max)?;
+        }
+        let file = writer.finish()?;
+        let meta = SegmentMeta {
+            id,
+            scope,
+            storage: definition.options.storage.clone(),
+            path,
+            schema_version: definition.version,
+            rows: u32::try_from(file.rows).map_err(|_| {
+                Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "a segment passes 4 billion rows")
+            })?,
+            bytes: file.bytes,
+            checksum: file.checksum,
+            min_key: rows.keys.get(0).to_vec(),
+            max_key: rows.keys.get(rows.keys.len() - 1).to_vec(),
+            min_seq: rows.min_seq,
+            max_seq: rows.max_seq,
+            columns: file.columns.into_iter().map(|c| c.bounded()).collect(),
+            created_at_ms: self.now_ms,
+        };
+        Ok(NewSegment { meta, keys: Arc::new(rows.keys), deleted: rows.deleted })
+    }
+
+    fn commit_flush(
+        &self,
+        table: &Arc<Table>,
+        scope: ScopeId,
+        range: Range<Vec<u8>>,
+        watched: crate::store::WatchedKeys,
+        written: &[NewSegment],
+    ) -> Result<()> {
+        let mut edit = ScopeEdit::new(&self.tier.manifest, scope);
+        let mut keys = Vec::with_capacity(written.len());
+        for segment in written {
+            edit.add(segment.meta.clone(), segment.deleted.clone());
+            keys.push((segment.meta.id, segment.keys.clone()));
+        }
+        edit.flushed(Flushed {
+            range,
+            watched,
+            positions: Box::new(move |key| {
+                let key = &key[SCOPE_PREFIX_LEN..];
+                keys.iter().find_map(|(id, keys)| Some((*id, keys.find(key)?)))
+            }),
+        });
+        let mut set = WriteSet::default();
+        set.changes.push(self.registry.unchanged(table));
+        set.changes.push(Box::new(edit));
+        self.store.commit(set)?;
+        Ok(())
+    }
+}
+
+struct NewSegment {
+    meta: SegmentMeta,
+    keys: Arc<KeyList>,
+    deleted: RoaringBitmap,
+}
+
+fn is_empty(cursor: &HotCursor) -> Result<bool> {
+    Ok(cursor.entry()?.is_none())
+}
+
+/// Keys in order, in one allocation.
+#[derive(Default)]
+pub(crate) struct KeyList {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl KeyList {
+    fn push(&mut self, key: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn get(&self, index: usize) -> &[u8] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.bytes[start..self.ends[index]]
+    }
+
+    fn find(&self, key: &[u8]) -> Option<u32> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.get(middle).cmp(key) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return u32::try_from(middle).ok(),
+            }
+        }
+        None
+    }
+}
+
+/// Hot rows decoded for a segment, and what the manifest needs to know of them.
+struct HotRows {
+    decoder: RowDecoder,
+    schema: arrow::datatypes::SchemaRef,
+    keys: KeyList,
+    deleted: RoaringBitmap,
+    min_seq: Seq,
+    max_seq: Seq,
+}
+
+impl HotRows {
+    fn new(table: &Table, capacity: usize) -> Result<HotRows> {
+        Ok(HotRows {
+            decoder: RowDecoder::new(segment_targets(table), table.layouts.clone(), capacity)?,
+            schema: segment_schema(table),
+            keys: KeyList::default(),
+            deleted: RoaringBitmap::new(),
+            min_seq: Seq(u64::MAX),
+            max_seq: Seq(0),
+        })
+    }
+
+    /// The next rows, none when the cursor is at its end or the segment is full.
+    fn next_batch(&mut self, cursor: &mut HotCursor, rows_max: usize) -> Result<RecordBatch> {
+        while self.decoder.len() < BATCH_ROWS && self.keys.len() < rows_max {
+            let Some((key, record)) = cursor.entry()? else { break };
+            let key = &key[SCOPE_PREFIX_LEN..];
+            let header = RowHeader::read(record)?;
+            if header.is_deleted() {
+                self.deleted.insert(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
+            }
+            self.min_seq = self.min_seq.min(header.seq);
+            self.max_seq = self.max_seq.max(header.seq);
+            self.decoder.push(key, record)?;
+            self.keys.push(key);
+            cursor.advance();
+        }
+        let rows = self.decoder.len();
+        let columns: Vec<ArrayRef> = self.decoder.finish()?;
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options).map_err(|e| {
+            Error::new(SqlState::INTERNAL_ERROR, format!("decoded rows do not fit: {e}"))
+        })
+    }
+}
+
+/// What a segment holds of each row: all columns, `_seq`, the hidden key.
+fn segment_targets(table: &Table) -> Vec<DecodeTarget> {
+    let mut targets: Vec<_> = table
+        .definition
+        .columns
+        .iter()
+        .map(|c| DecodeTarget::Column {
+            id: c.id,
+            data_type: c.data_type.clone(),
+            missing: None,
+        })
+        .collect();
+    targets.push(DecodeTarget::Seq);
+    if table.definition.has_hidden_key() {
+        targets.push(DecodeTarget::HiddenKey);
+    }
+    targets
+}

@@ -1,0 +1,214 @@
+//! One key in the cold tier: key range, bloom filter, one block.
+
+use arrow::array::{ArrayRef, RecordBatch};
+use datafusion::common::ScalarValue;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use parquet::bloom_filter::Sbbf;
+use parquet::file::metadata::RowGroupMetaData;
+
+use super::manifest::{ScopeManifest, SegmentState};
+use super::segment_writer::KEY_BLOCK_ROWS;
+use super::tier::ColdTier;
+use crate::cache::{KeyBlock, OpenSegment};
+use crate::catalog::{HIDDEN_KEY_COLUMN, Table};
+use crate::model::SegmentId;
+use crate::{Error, Result, SqlState};
+
+/// Where a key is in the cold tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ColdPosition {
+    pub(crate) segment: SegmentId,
+    pub(crate) row: u32,
+    /// Deleted, and visible under `_deleted`; otherwise live.
+    pub(crate) deleted: bool,
+}
+
+/// Looks keys of one scope up.
+pub(crate) struct KeyLookup<'a> {
+    pub(crate) tier: &'a ColdTier,
+    pub(crate) table: &'a Table,
+    pub(crate) manifest: &'a ScopeManifest,
+}
+
+impl KeyLookup<'_> {
+    /// Where the row with this key is, if it is live or deleted. `key` is without
+    /// the scope prefix.
+    ///
+    /// # Errors
+    /// `XX001` if a segment that may hold the key is damaged.
+    pub(crate) fn find(&self, key: &[u8]) -> Result<Option<ColdPosition>> {
+        for state in self.manifest.segments.iter().rev() {
+            let meta = &state.meta;
+            if key < meta.min_key.as_slice() || key > meta.max_key.as_slice() {
+                continue;
+            }
+            let segment = self.tier.open(meta)?;
+            let Some(row) = self.find_in(&segment, key)? else { continue };
+            if let Some(deleted) = visible(state, row) {
+                return Ok(Some(ColdPosition { segment: meta.id, row, deleted }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn find_in(&self, segment: &OpenSegment, key: &[u8]) -> Result<Option<u32>> {
+        let after = segment.block_keys.partition_point(|first| **first <= *key);
+        let Some(block) = after.checked_sub(1) else { return Ok(None) };
+        let first_row = u32::try_from(block * KEY_BLOCK_ROWS)
+            .map_err(|_| segment.undecodable("it has too many rows"))?;
+        let (group, _) = segment
+            .row_group_of(first_row)
+            .ok_or_else(|| segment.undecodable("its key index is longer than the file"))?;
+        if !self.may_contain(segment, group, key)? {
+            return Ok(None);
+        }
+        let number = u32::try_from(block).expect("fewer blocks than rows");
+        let keys = self.tier.cache.block(segment.meta.id, number, || {
+            self.decode_block(segment, first_row)
+        })?;
+        Ok(keys.find(key).map(|index| {
+            first_row + u32::try_from(index).expect("a block has few rows")
+        }))
+    }
+
+    /// False only if the bloom filters rule the key out.
+    fn may_contain(&self, segment: &OpenSegment, group: usize, key: &[u8]) -> Result<bool> {
+        if self.table.key_positions.is_empty() {
+            return Ok(true);
+        }
+        if segment.blooms.get().is_none() {
+            let blooms = self.read_blooms(segment)?;
+            // Another thread may have been first, with the same filters.
+            let _ = segment.blooms.set(blooms);
+        }
+        let blooms = segment.blooms.get().expect("set above");
+        let values = self.table.key_codec.decode(key)?;
+        let excluded = |(bloom, value): (&Option<Sbbf>, &ScalarValue)| {
+            bloom.as_ref().is_some_and(|bloom| !bloom_contains(bloom, value))
+        };
+        Ok(!blooms[group].iter().zip(&values).any(excluded))
+    }
+
+    fn read_blooms(&self, segment: &OpenSegment) -> Result<Vec<Vec<Option<Sbbf>>>> {
+        let metadata = segment.footer.metadata();
+        let columns = self.key_columns(segment)?;
+        let read = |group: &RowGroupMetaData| {
+            columns
+                .iter()
+                .map(|column| {
+                    Sbbf::read_from_column_chunk(group.column(*column), &segment.source)
+                        .map_err(|e| segment.undecodable(e))
+                })
+                .collect()
+        };
+        metadata.row_groups().iter().map(read).collect()
+    }
+
+    /// The positions of the key columns in the file.
+    fn key_columns(&self, segment: &OpenSegment) -> Result<Vec<usize>> {
+        let names = if self.table.key_positions.is_empty() {
+            vec![HIDDEN_KEY_COLUMN]
+        } else {
+            self.table.key_names()
+        };
+        let columns = segment.footer.metadata().file_metadata().schema_descr();
+        names
+            .iter()
+            .map(|name| {
+                columns
+                    .columns()
+                    .iter()
+                    .position(|c| c.path().parts() == [*name])
+                    .ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
+            })
+            .collect()
+    }
+
+    fn decode_block(&self, segment: &OpenSegment, first_row: u32) -> Result<KeyBlock> {
+        let leaves = self.key_columns(segment)?;
+        let mask = ProjectionMask::leaves(
+            segment.footer.metadata().file_metadata().schema_descr(),
+            leaves.iter().copied(),
+        );
+        let rows = KEY_BLOCK_ROWS.min((segment.meta.rows - first_row) as usize);
+        let batch = read_rows(segment, mask, first_row, rows)?;
+        // A mask keeps the file's order; the key has its own.
+        let mut sorted = leaves.clone();
+        sorted.sort_unstable();
+        let arrays: Vec<ArrayRef> = leaves
+            .iter()
+            .map(|leaf| {
+                let index = sorted.iter().position(|l| l == leaf).expect("a permutation");
+                batch.column(index).clone()
+            })
+            .collect();
+        let encoder = self.table.key_codec.encoder(&arrays)?;
+        let mut block = KeyBlock { bytes: Vec::new(), ends: Vec::with_capacity(rows) };
+        for row in 0..batch.num_rows() {
+            encoder.encode(row, &mut block.bytes);
+            block.ends.push(u32::try_from(block.bytes.len()).map_err(|_| {
+                Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "a block of keys passes 4 GiB")
+            })?);
+        }
+        Ok(block)
+    }
+}
+
+/// Whether a row is seen at all, and if so whether it is deleted.
+fn visible(state: &SegmentState, row: u32) -> Option<bool> {
+    if !state.dead.contains(row) {
+        Some(false)
+    } else if state.deleted.contains(row) {
+        Some(true)
+    } else {
+        None
+    }
+}
+
+/// Reads `rows` rows from `first_row` on, which lie in one row group.
+///
+/// # Errors
+/// `XX001` if they cannot be decoded.
+pub(crate) fn read_rows(
+    segment: &OpenSegment,
+    mask: ProjectionMask,
+    first_row: u32,
+    rows: usize,
+) -> Result<RecordBatch> {
+    let (group, within) = segment
+        .row_group_of(first_row)
+        .ok_or_else(|| segment.undecodable("a row lies past its end"))?;
+    let selection =
+        RowSelection::from(vec![RowSelector::skip(within), RowSelector::select(rows)]);
+    let mut reader = segment
+        .reader()
+        .with_projection(mask)
+        .with_row_groups(vec![group])
+        .with_row_selection(selection)
+        .with_batch_size(rows)
+        .build()
+        .map_err(|e| segment.undecodable(e))?;
+    match reader.next() {
+        Some(Ok(batch)) if batch.num_rows() == rows => Ok(batch),
+        Some(Err(e)) => Err(segment.undecodable(e)),
+        Some(Ok(_)) | None => Err(segment.undecodable("it has fewer rows than it should")),
+    }
+}
+
+/// The filters hold values in Parquet's physical form.
+fn bloom_contains(bloom: &Sbbf, value: &ScalarValue) -> bool {
+    match value {
+        ScalarValue::Int16(Some(v)) => bloom.check(&i32::from(*v)),
+        ScalarValue::Int32(Some(v)) | ScalarValue::Date32(Some(v)) => bloom.check(v),
+        ScalarValue::Int64(Some(v))
+        | ScalarValue::Time64Microsecond(Some(v))
+        | ScalarValue::TimestampMicrosecond(Some(v), _) => bloom.check(v),
+        ScalarValue::Utf8(Some(v)) => bloom.check(&v.as_str()),
+        ScalarValue::Binary(Some(v)) | ScalarValue::FixedSizeBinary(16, Some(v)) => {
+            bloom.check(v.as_slice())
+        }
+        // Other types have several physical forms; they go without the filter.
+        _ => true,
+    }
+}

@@ -1,0 +1,430 @@
+//! Which segments exist, and which of their rows are live, at every view.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+
+use super::mark::{MarkKind, mark_key, mark_range, mark_value, read_marks};
+use super::segment::{SegmentKey, SegmentMeta};
+use crate::model::{SegmentId, Seq, TableId, UserKey};
+use crate::store::{
+    Batch, Change, EntityKey, EntityStore, Family, Snapshot, Store, View, WatchedKeys,
+    encode_entity,
+};
+use crate::{Error, Result, SqlState};
+
+/// The rows of one owner in one table: what a segment, a manifest and a flush are
+/// about.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub(crate) struct ScopeId {
+    pub(crate) table: TableId,
+    pub(crate) user: UserKey,
+}
+
+impl ScopeId {
+    pub(crate) const ENCODED_LEN: usize = 12;
+}
+
+impl EntityKey for ScopeId {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.table.get().to_be_bytes());
+        out.extend_from_slice(&self.user.get().to_be_bytes());
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (table, user) = bytes.split_at_checked(4)?;
+        Some(ScopeId {
+            table: TableId(u32::from_be_bytes(table.try_into().ok()?)),
+            user: UserKey(u64::from_be_bytes(user.try_into().ok()?)),
+        })
+    }
+}
+
+/// A file that no manifest lists any more and that waits for its last view.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Garbage {
+    pub(crate) segment: SegmentId,
+    pub(crate) storage: crate::model::Name,
+    pub(crate) path: String,
+}
+
+impl EntityKey for SegmentId {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.get().to_be_bytes());
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(|b| SegmentId(u64::from_be_bytes(b)))
+    }
+}
+
+pub(super) const SEGMENTS: EntityStore<SegmentKey, SegmentMeta> =
+    EntityStore::new(Family::Manifest, b'S', "a manifest entry");
+pub(super) const GARBAGE: EntityStore<SegmentId, Garbage> =
+    EntityStore::new(Family::Manifest, b'G', "a garbage entry");
+
+/// The segments of one scope as one epoch sees them. Immutable.
+#[derive(Default)]
+pub(crate) struct ScopeManifest {
+    /// Counts up when the list of segments changes; marks leave it, because a mark
+    /// never brings a key to life.
+    pub(crate) version: u64,
+    /// By id, oldest first.
+    pub(crate) segments: Vec<Arc<SegmentState>>,
+}
+
+/// A segment and which of its rows are live.
+pub(crate) struct SegmentState {
+    pub(crate) meta: Arc<SegmentMeta>,
+    /// Rows that are not live.
+    pub(crate) dead: Arc<RoaringBitmap>,
+    /// Those of the dead rows that stay visible under `_deleted`.
+    pub(crate) deleted: Arc<RoaringBitmap>,
+}
+
+impl SegmentState {
+    /// Rows that a query counts.
+    pub(crate) fn live_rows(&self) -> u64 {
+        u64::from(self.meta.rows) - self.dead.len()
+    }
+}
+
+impl ScopeManifest {
+    pub(crate) fn segment(&self, id: SegmentId) -> Option<&Arc<SegmentState>> {
+        self.segments.iter().find(|s| s.meta.id == id)
+    }
+}
+
+/// One scope's versions, each valid from its epoch on.
+struct VersionChain(Vec<(u64, Arc<ScopeManifest>)>);
+
+impl VersionChain {
+    fn at(&self, epoch: u64) -> Arc<ScopeManifest> {
+        let newer = self.0.partition_point(|(from, _)| *from <= epoch);
+        self.0[newer.max(1) - 1].1.clone()
+    }
+
+    fn push(&mut self, epoch: u64, manifest: Arc<ScopeManifest>, oldest_view: Option<u64>) {
+        self.0.push((epoch, manifest));
+        // The oldest view needs the newest version that is not newer than it.
+        let oldest = oldest_view.unwrap_or(epoch);
+        let needed = self.0.partition_point(|(from, _)| *from <= oldest).max(1) - 1;
+        self.0.drain(..needed);
+    }
+}
+
+/// The manifests of all scopes, read on first use.
+pub(crate) struct Manifest {
+    store: Arc<Store>,
+    scopes: DashMap<ScopeId, VersionChain>,
+    /// What sets of the running group made and nobody sees yet.
+    staged: Mutex<HashMap<ScopeId, Arc<ScopeManifest>>>,
+    garbage: Mutex<Vec<(u64, Garbage)>>,
+}
+
+impl Manifest {
+    pub(crate) fn new(store: Arc<Store>) -> Manifest {
+        Manifest {
+            store,
+            scopes: DashMap::new(),
+            staged: Mutex::default(),
+            garbage: Mutex::default(),
+        }
+    }
+
+    /// The scope as `view` sees it.
+    pub(crate) fn scope(&self, scope: ScopeId, view: &View) -> Result<Arc<ScopeManifest>> {
+        if let Some(chain) = self.scopes.get(&scope) {
+            return Ok(chain.at(view.epoch));
+        }
+        self.load(scope)?;
+        let chain = self.scopes.get(&scope).expect("loaded above, and never removed");
+        Ok(chain.at(view.epoch))
+    }
+
+    /// Reads a scope's entries. Whoever changes a scope loads it first, so an entry
+    /// that is still missing when it is inserted has not changed since the open.
+    fn load(&self, scope: ScopeId) -> Result<()> {
+        let view = self.store.view();
+        let manifest = read_scope(&view.snapshot, scope)?;
+        self.scopes.entry(scope).or_insert_with(|| VersionChain(vec![(0, Arc::new(manifest))]));
+        Ok(())
+    }
+
+    /// The newest state, what the running group staged included.
+    fn newest(&self, scope: ScopeId) -> Result<Arc<ScopeManifest>> {
+        if let Some(staged) = self.staged.lock().get(&scope) {
+            return Ok(staged.clone());
+        }
+        if !self.scopes.contains_key(&scope) {
+            self.load(scope)?;
+        }
+        Ok(self.scopes.get(&scope).expect("loaded above, and never removed").at(u64::MAX))
+    }
+
+    /// Every segment of a table, in any scope.
+    pub(crate) fn table_segments(
+        &self,
+        table: TableId,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Vec<SegmentMeta>> {
+        let found = SEGMENTS.scan(snapshot, &table.get().to_be_bytes())?;
+        Ok(found.into_iter().map(|(_, meta)| meta).collect())
+    }
+
+    /// Files whose last view is gone; the caller deletes them.
+    pub(crate) fn take_garbage(&self) -> Vec<Garbage> {
+        let oldest = self.store.epochs().oldest().unwrap_or(u64::MAX);
+        let mut garbage = self.garbage.lock();
+        let (ready, kept) = garbage.drain(..).partition(|(epoch, _)| *epoch <= oldest);
+        *garbage = kept;
+        drop(garbage);
+        let ready: Vec<(u64, Garbage)> = ready;
+        ready.into_iter().map(|(_, g)| g).collect()
+    }
+}
+
+fn read_scope(snapshot: &Arc<Snapshot>, scope: ScopeId) -> Result<ScopeManifest> {
+    let mut prefix = Vec::new();
+    scope.encode(&mut prefix);
+    let mut segments = Vec::new();
+    for (key, meta) in SEGMENTS.scan(snapshot, &prefix)? {
+        let mut dead = RoaringBitmap::new();
+        let mut deleted = RoaringBitmap::new();
+        for mark in read_marks(snapshot, scope, key.segment)? {
+            apply(&mut dead, &mut deleted, mark.kind, &mark.rows);
+        }
+        segments.push(Arc::new(SegmentState {
+            meta: Arc::new(meta),
+            dead: Arc::new(dead),
+            deleted: Arc::new(deleted),
+        }));
+    }
+    Ok(ScopeManifest { version: 1, segments })
+}
+
+fn apply(
+    dead: &mut RoaringBitmap,
+    deleted: &mut RoaringBitmap,
+    kind: MarkKind,
+    rows: &RoaringBitmap,
+) {
+    *dead |= rows;
+    match kind {
+        MarkKind::Deleted => *deleted |= rows,
+        MarkKind::Superseded => *deleted -= rows,
+    }
+}
+
+/// A change of one scope's segments and marks, as part of a commit.
+pub(crate) struct ScopeEdit {
+    manifest: Arc<Manifest>,
+    scope: ScopeId,
+    checked_version: Option<u64>,
+    added: Vec<(SegmentMeta, RoaringBitmap)>,
+    removed: bool,
+    marks: BTreeMap<(SegmentId, MarkKind), RoaringBitmap>,
+    flushed: Option<Flushed>,
+}
+
+/// What a flush takes out of the hot tier.
+pub(crate) struct Flushed {
+    pub(crate) range: std::ops::Range<Vec<u8>>,
+    pub(crate) watched: WatchedKeys,
+    /// Position of a hot key in the new segments.
+    pub(crate) positions: Box<dyn Fn(&[u8]) -> Option<(SegmentId, u32)> + Send>,
+}
+
+impl ScopeEdit {
+    pub(crate) fn new(manifest: &Arc<Manifest>, scope: ScopeId) -> ScopeEdit {
+        ScopeEdit {
+            manifest: manifest.clone(),
+            scope,
+            checked_version: None,
+            added: Vec::new(),
+            removed: false,
+            marks: BTreeMap::new(),
+            flushed: None,
+        }
+    }
+
+    /// The commit fails as a conflict if the list of segments is another by then:
+    /// keys were looked for in this version.
+    pub(crate) fn expect_version(&mut self, version: u64) {
+        self.checked_version = Some(version);
+    }
+
+    /// Marks a row of a segment. For `Deleted` it must be live; for `Superseded` it
+    /// must be live or deleted.
+    pub(crate) fn mark(&mut self, segment: SegmentId, row: u32, kind: MarkKind) {
+        self.marks.entry((segment, kind)).or_default().insert(row);
+    }
+
+    /// Whether any row was marked.
+    pub(crate) fn has_marks(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    /// Adds a segment, of which `deleted` rows are deleted from the start.
+    pub(crate) fn add(&mut self, meta: SegmentMeta, deleted: RoaringBitmap) {
+        self.added.push((meta, deleted));
+    }
+
+    /// Removes every segment of the scope.
+    pub(crate) fn remove_all(&mut self) {
+        self.removed = true;
+    }
+
+    /// Removes the flushed keys from the hot tier, but those that were written since.
+    pub(crate) fn flushed(&mut self, flushed: Flushed) {
+        self.flushed = Some(flushed);
+    }
+
+    fn conflict() -> Error {
+        Error::new(SqlState::SERIALIZATION_FAILURE, "a row was changed by another commit")
+            .with_hint("retry the statement")
+    }
+
+    /// Range deletions around the keys that were written since the flush began, and
+    /// marks on their old versions in the new segments.
+    fn stage_flush(&mut self, batch: &mut Batch<'_>) {
+        let Some(flushed) = self.flushed.take() else { return };
+        let mut from = flushed.range.start.clone();
+        for key in flushed.watched.sorted() {
+            if from < key {
+                batch.delete_range(Family::Hot, &from, &key);
+            }
+            if let Some((segment, row)) = (flushed.positions)(&key) {
+                self.mark(segment, row, MarkKind::Superseded);
+            }
+            from = key;
+            from.push(0);
+        }
+        if from < flushed.range.end {
+            batch.delete_range(Family::Hot, &from, &flushed.range.end);
+        }
+    }
+
+    fn stage_removal(&self, current: &ScopeManifest, batch: &mut Batch<'_>) {
+        for segment in &current.segments {
+            let meta = &segment.meta;
+            let key = SegmentKey { scope: self.scope, segment: meta.id };
+            batch.delete(Family::Manifest, &SEGMENTS.key(&key));
+            let (lower, upper) = mark_range(self.scope, meta.id);
+            batch.delete_range(Family::Manifest, &lower, &upper);
+            let garbage = Garbage {
+                segment: meta.id,
+                storage: meta.storage.clone(),
+                path: meta.path.clone(),
+            };
+            batch.put(Family::Manifest, &GARBAGE.key(&meta.id), &encode_entity(&garbage));
+            // The epoch is set when the removal is published.
+            self.manifest.garbage.lock().push((u64::MAX, garbage));
+        }
+    }
+
+    fn next(&self, current: &ScopeManifest) -> ScopeManifest {
+        let mut segments = if self.removed { Vec::new() } else { current.segments.clone() };
+        for (meta, deleted) in &self.added {
+            segments.push(Arc::new(SegmentState {
+                meta: Arc::new(meta.clone()),
+                dead: Arc::new(deleted.clone()),
+                deleted: Arc::new(deleted.clone()),
+            }));
+        }
+        for ((id, kind), rows) in &self.marks {
+            let Some(segment) = segments.iter_mut().find(|s| s.meta.id == *id) else { continue };
+            let mut dead = (*segment.dead).clone();
+            let mut deleted = (*segment.deleted).clone();
+            apply(&mut dead, &mut deleted, *kind, rows);
+            *segment = Arc::new(SegmentState {
+                meta: segment.meta.clone(),
+                dead: Arc::new(dead),
+                deleted: Arc::new(deleted),
+            });
+        }
+        let changed = self.removed || !self.added.is_empty();
+        ScopeManifest { version: current.version + u64::from(changed), segments }
+    }
+}
+
+impl Change for ScopeEdit {
+    fn check(&self) -> Result<()> {
+        let current = self.manifest.newest(self.scope)?;
+        if self.checked_version.is_some_and(|version| version != current.version) {
+            return Err(Self::conflict());
+        }
+        for ((id, kind), rows) in &self.marks {
+            let segment = current.segment(*id).ok_or_else(Self::conflict)?;
+            let taken = match kind {
+                MarkKind::Deleted => !segment.dead.is_disjoint(rows),
+                MarkKind::Superseded => {
+                    !(&*segment.dead - &*segment.deleted).is_disjoint(rows)
+                }
+            };
+            if taken {
+                return Err(Self::conflict());
+            }
+        }
+        Ok(())
+    }
+
+    fn stage(&mut self, seq: Seq, batch: &mut Batch<'_>) {
+        if !self.is_visible() {
+            return;
+        }
+        let current = self
+            .manifest
+            .newest(self.scope)
+            .expect("the scope was loaded when the set was checked");
+        self.stage_flush(batch);
+        if self.removed {
+            self.stage_removal(&current, batch);
+        }
+        for (meta, deleted) in &self.added {
+            let key = SegmentKey { scope: self.scope, segment: meta.id };
+            batch.put(Family::Manifest, &SEGMENTS.key(&key), &encode_entity(meta));
+            if !deleted.is_empty() {
+                // Their `_seq` in the file is that of the deletion already; 0 adds nothing.
+                let key = mark_key(self.scope, meta.id, Seq(0), MarkKind::Deleted);
+                batch.put(Family::Manifest, &key, &mark_value(deleted));
+            }
+        }
+        for ((segment, kind), rows) in &self.marks {
+            let key = mark_key(self.scope, *segment, seq, *kind);
+            batch.put(Family::Manifest, &key, &mark_value(rows));
+        }
+        let next = Arc::new(self.next(&current));
+        self.manifest.staged.lock().insert(self.scope, next);
+    }
+
+    fn publish(&mut self, epoch: u64) {
+        let manifest = &self.manifest;
+        let Some(next) = manifest.staged.lock().remove(&self.scope) else { return };
+        if self.removed {
+            for (from, _) in manifest.garbage.lock().iter_mut().filter(|(e, _)| *e == u64::MAX) {
+                *from = epoch;
+            }
+        }
+        let oldest = manifest.store.epochs().oldest();
+        if let Some(mut chain) = manifest.scopes.get_mut(&self.scope) {
+            chain.push(epoch, next, oldest);
+        }
+    }
+
+    fn is_visible(&self) -> bool {
+        self.removed
+            || self.flushed.is_some()
+            || !self.added.is_empty()
+            || !self.marks.is_empty()
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.removed || self.flushed.is_some()
+    }
+}
+

@@ -1,0 +1,100 @@
+//! Deletion marks: which rows of a segment are no longer live.
+
+use roaring::RoaringBitmap;
+
+use super::manifest::ScopeId;
+use crate::model::{SegmentId, Seq};
+use crate::store::Family;
+use crate::Result;
+use crate::store::{Snapshot, damaged};
+
+/// Why a row of a segment is not live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum MarkKind {
+    /// A newer version of the row is elsewhere, or nothing of it is left to see.
+    Superseded,
+    /// The row was deleted and stays visible under `_deleted`.
+    Deleted,
+}
+
+impl MarkKind {
+    fn byte(self) -> u8 {
+        match self {
+            MarkKind::Superseded => 0,
+            MarkKind::Deleted => 1,
+        }
+    }
+}
+
+/// The rows of one segment that one commit marked: one key, one bitmap, whether it
+/// is one row or a million.
+pub(crate) struct Mark {
+    pub(crate) seq: Seq,
+    pub(crate) kind: MarkKind,
+    pub(crate) rows: RoaringBitmap,
+}
+
+const PREFIX: u8 = b'D';
+const FORMAT: u8 = 1;
+
+fn segment_prefix(scope: ScopeId, segment: SegmentId) -> Vec<u8> {
+    use crate::store::EntityKey;
+    let mut key = vec![PREFIX];
+    scope.encode(&mut key);
+    key.extend_from_slice(&segment.get().to_be_bytes());
+    key
+}
+
+/// The key of a mark: prefix, scope, segment, `_seq`, kind.
+pub(crate) fn mark_key(scope: ScopeId, segment: SegmentId, seq: Seq, kind: MarkKind) -> Vec<u8> {
+    let mut key = segment_prefix(scope, segment);
+    key.extend_from_slice(&seq.get().to_be_bytes());
+    key.push(kind.byte());
+    key
+}
+
+/// The value of a mark: a format byte and the bitmap in roaring's portable format.
+pub(crate) fn mark_value(rows: &RoaringBitmap) -> Vec<u8> {
+    let mut value = Vec::with_capacity(1 + rows.serialized_size());
+    value.push(FORMAT);
+    rows.serialize_into(&mut value).expect("writing to memory succeeds");
+    value
+}
+
+/// The range of all marks of a scope's segment.
+pub(crate) fn mark_range(scope: ScopeId, segment: SegmentId) -> (Vec<u8>, Vec<u8>) {
+    let lower = segment_prefix(scope, segment);
+    let upper = crate::store::prefix_end(&lower);
+    (lower, upper)
+}
+
+/// The marks of a segment, in commit order.
+pub(crate) fn read_marks(
+    snapshot: &std::sync::Arc<Snapshot>,
+    scope: ScopeId,
+    segment: SegmentId,
+) -> Result<Vec<Mark>> {
+    let (lower, upper) = mark_range(scope, segment);
+    let mut cursor = snapshot.cursor(Family::Manifest, &lower, &upper);
+    let mut marks = Vec::new();
+    while let Some((key, value)) = cursor.entry()? {
+        marks.push(decode_mark(&key[lower.len()..], value).ok_or_else(|| damaged("a deletion mark"))?);
+        cursor.advance();
+    }
+    Ok(marks)
+}
+
+fn decode_mark(suffix: &[u8], value: &[u8]) -> Option<Mark> {
+    let (seq, kind) = suffix.split_at_checked(8)?;
+    let kind = match kind {
+        [0] => MarkKind::Superseded,
+        [1] => MarkKind::Deleted,
+        _ => return None,
+    };
+    let (&FORMAT, bitmap) = value.split_first()? else { return None };
+    Some(Mark {
+        seq: Seq(u64::from_be_bytes(seq.try_into().ok()?)),
+        kind,
+        rows: RoaringBitmap::deserialize_from(bitmap).ok()?,
+    })
+}

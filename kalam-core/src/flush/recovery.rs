@@ -1,0 +1,72 @@
+//! What a crash leaves beside the manifest, removed at open.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::manifest::{GARBAGE, SEGMENTS};
+use super::segment_file::TEMPORARY_SUFFIX;
+use super::tier::ColdTier;
+use crate::Result;
+use crate::catalog::DEFAULT_STORAGE;
+use crate::error::io_error;
+use crate::model::Name;
+use crate::store::{Store, WriteSet};
+
+/// Deletes segment files that the manifest does not list: a flush that crashed
+/// before its commit wrote them. Call it before anything else writes.
+///
+/// Only files of our own naming are touched.
+///
+/// # Errors
+/// `58030` if a folder cannot be read, `XX001` if the manifest cannot.
+pub(crate) fn remove_orphans(tier: &ColdTier, store: &Arc<Store>) -> Result<()> {
+    let view = store.view();
+    let garbage = GARBAGE.scan(&view.snapshot, &[])?;
+    if !garbage.is_empty() {
+        let mut set = WriteSet::default();
+        for (id, file) in &garbage {
+            tier.place(&file.storage)?.delete(&file.path)?;
+            GARBAGE.delete(&mut set, id);
+        }
+        store.commit(set)?;
+    }
+    let storage = Name::new("storage", DEFAULT_STORAGE)?;
+    let place = tier.place(&storage)?;
+    let Some(root) = place.folder().filter(|root| root.is_dir()) else { return Ok(()) };
+    let listed: HashSet<String> =
+        SEGMENTS.scan(&view.snapshot, &[])?.into_iter().map(|(_, meta)| meta.path).collect();
+    let mut orphans = Vec::new();
+    find_files(root, root, &mut |path| {
+        if is_ours(path) && !listed.contains(path) {
+            orphans.push(path.to_owned());
+        }
+    })?;
+    for path in orphans {
+        tracing::info!(path, "removing a segment that no commit lists");
+        place.delete(&path)?;
+    }
+    Ok(())
+}
+
+/// Sixteen hexadecimal digits, `.parquet`, and perhaps the temporary suffix.
+fn is_ours(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
+    name.strip_suffix(".parquet")
+        .is_some_and(|id| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn find_files(root: &Path, folder: &Path, found: &mut impl FnMut(&str)) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|e| io_error("list folder", folder, e))?;
+    for entry in entries {
+        let path = entry.map_err(|e| io_error("list folder", folder, e))?.path();
+        if path.is_dir() {
+            find_files(root, &path, found)?;
+        } else if let Some(relative) = path.strip_prefix(root).ok().and_then(Path::to_str) {
+            found(relative);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Where segment bytes are: a folder, or memory.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::io_error;
+use crate::store::sync_directory;
+use crate::{Error, Result, SqlState};
+
+/// Suffix of a file that is being written.
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// A place for segments.
+pub(crate) enum SegmentPlace {
+    /// A folder.
+    Folder(PathBuf),
+    /// Memory, for databases that live there.
+    Memory(DashMap<String, Bytes>),
+}
+
+impl SegmentPlace {
+    /// Starts a file.
+    ///
+    /// # Errors
+    /// `53100` or `58030`.
+    pub(crate) fn create(&self, path: &str) -> Result<SegmentSink<'_>> {
+        let target = match self {
+            SegmentPlace::Memory(_) => SinkTarget::Memory(Vec::new()),
+            SegmentPlace::Folder(root) => {
+                let file = root.join(path);
+                let temporary = root.join(format!("{path}{TEMPORARY_SUFFIX}"));
+                let folder = file.parent().expect("a segment's path has a folder");
+                fs::create_dir_all(folder).map_err(|e| io_error("create folder", folder, e))?;
+                let out = OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .open(&temporary)
+                    .map_err(|e| io_error("create", &temporary, e))?;
+                SinkTarget::File { out: BufWriter::with_capacity(1 << 18, out), temporary, file }
+            }
+        };
+        Ok(SegmentSink { place: self, path: path.into(), target, hash: Box::default(), bytes: 0 })
+    }
+
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// `XX001` if it is not there: the manifest lists it, so it must be.
+    pub(crate) fn open(&self, path: &str) -> Result<SegmentSource> {
+        match self {
+            SegmentPlace::Folder(root) => {
+                let file = root.join(path);
+                let opened = File::open(&file).and_then(|f| Ok((f.metadata()?.len(), f)));
+                match opened {
+                    Ok((len, opened)) => Ok(SegmentSource::File(Arc::new(opened), len)),
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => Err(missing(path)),
+                    Err(e) => Err(io_error("open", &file, e)),
+                }
+            }
+            SegmentPlace::Memory(files) => {
+                let bytes = files.get(path).ok_or_else(|| missing(path))?;
+                Ok(SegmentSource::Memory(bytes.clone()))
+            }
+        }
+    }
+
+    /// Deletes a file; one that is gone already is fine.
+    pub(crate) fn delete(&self, path: &str) -> Result<()> {
+        match self {
+            SegmentPlace::Folder(root) => {
+                let file = root.join(path);
+                match fs::remove_file(&file) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                        return Err(io_error("delete", &file, e));
+                    }
+                    _ => {}
+                }
+                // Folders of dropped tables and users go when they are empty.
+                let mut folder = file.parent();
+                while let Some(f) = folder.filter(|f| f != root && f.starts_with(root)) {
+                    // A manifest.json alone describes nothing.
+                    let only_manifest = fs::read_dir(f).is_ok_and(|entries| {
+                        entries.flatten().all(|e| e.file_name() == super::manifest_export::FILE)
+                    });
+                    if !only_manifest {
+                        break;
+                    }
+                    let _ = fs::remove_file(f.join(super::manifest_export::FILE));
+                    if fs::remove_dir(f).is_err() {
+                        break;
+                    }
+                    folder = f.parent();
+                }
+            }
+            SegmentPlace::Memory(files) => {
+                files.remove(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder on disk, if it is one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match self {
+            SegmentPlace::Folder(root) => Some(root),
+            SegmentPlace::Memory(_) => None,
+        }
+    }
+}
+
+fn missing(path: &str) -> Error {
+    Error::new(SqlState::DATA_CORRUPTED, format!("segment \"{path}\" is missing"))
+        .with_hint("restore the file from a backup")
+}
+
+/// A segment being written. Dropping it without `finish` removes it.
+pub(crate) struct SegmentSink<'a> {
+    place: &'a SegmentPlace,
+    path: String,
+    target: SinkTarget,
+    hash: Box<Xxh3>,
+    bytes: u64,
+}
+
+enum SinkTarget {
+    File { out: BufWriter<File>, temporary: PathBuf, file: PathBuf },
+    Memory(Vec<u8>),
+    Finished,
+}
+
+impl SegmentSink<'_> {
+    /// Makes the file durable under its name and returns size and checksum.
+    ///
+    /// IMPORTANT: data, then name, then folder; the manifest commit that lists the
+    /// file comes after all three, or a power failure could leave an entry without
+    /// its file.
+    ///
+    /// # Errors
+    /// `53100` or `58030`; nothing is left behind.
+    pub(crate) fn finish(mut self) -> Result<(u64, String)> {
+        let checksum = format!("{:032x}", self.hash.digest128());
+        match std::mem::replace(&mut self.target, SinkTarget::Finished) {
+            SinkTarget::File { out, temporary, file } => {
+                let publish = || -> io::Result<()> {
+                    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+                    fs::rename(&temporary, &file)?;
+                    sync_parents(self.place.folder(), &file)
+                };
+                publish().map_err(|e| {
+                    let _ = fs::remove_file(&temporary);
+                    io_error("write", &file, e)
+                })?;
+            }
+            SinkTarget::Memory(bytes) => {
+                if let SegmentPlace::Memory(files) = self.place {
+                    files.insert(self.path.clone(), bytes.into());
+                }
+            }
+            SinkTarget::Finished => {}
+        }
+        Ok((self.bytes, checksum))
+    }
+}
+
+/// Syncs every folder from the file's up to the root: any of them may be new.
+fn sync_parents(root: Option<&Path>, file: &Path) -> io::Result<()> {
+    let mut folder = file.parent();
+    while let Some(path) = folder {
+        sync_directory(path)?;
+        if Some(path) == root {
+            break;
+        }
+        folder = path.parent();
+    }
+    Ok(())
+}
+
+impl Write for SegmentSink<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &mut self.target {
+            SinkTarget::File { out, .. } => out.write_all(data)?,
+            SinkTarget::Memory(bytes) => bytes.extend_from_slice(data),
+            SinkTarget::Finished => return Err(io::ErrorKind::NotConnected.into()),
+        }
+        self.hash.update(data);
+        self.bytes += data.len() as u64;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.target {
+            SinkTarget::File { out, .. } => out.flush(),
+            SinkTarget::Memory(_) | SinkTarget::Finished => Ok(()),
+        }
+    }
+}
+
+impl Drop for SegmentSink<'_> {
+    fn drop(&mut self) {
+        if let SinkTarget::File { temporary, .. } = &self.target {
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
+/// An open segment file.
+#[derive(Clone)]
+pub(crate) enum SegmentSource {
+    /// A file and its length.
+    File(Arc<File>, u64),
+    /// Bytes in memory.
+    Memory(Bytes),
+}
+
+impl SegmentSource {
+    /// Reads a range.
+    pub(crate) fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        let outside = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        if range.start > range.end || range.end > self.len() {
+            return Err(outside());
+        }
+        let len = usize::try_from(range.end - range.start).map_err(|_| outside())?;
+        match self {
+            SegmentSource::File(file, _) => {
+                let mut bytes = vec![0; len];
+                file.read_exact_at(&mut bytes, range.start)?;
+                Ok(bytes.into())
+            }
+            SegmentSource::Memory(bytes) => {
+                let start = usize::try_from(range.start).map_err(|_| outside())?;
+                Ok(bytes.slice(start..start + len))
+            }
+        }
+    }
+
+    /// XXH3-128 of all bytes, in hexadecimal.
+    pub(crate) fn checksum(&self) -> io::Result<String> {
+        const CHUNK_BYTES: u64 = 1 << 20;
+        let mut hash = Xxh3::new();
+        let mut at = 0;
+        while at < self.len() {
+            let end = (at + CHUNK_BYTES).min(self.len());
+            hash.update(&self.read(at..end)?);
+            at = end;
+        }
+        Ok(format!("{:032x}", hash.digest128()))
+    }
+}
+
+impl Length for SegmentSource {
+    fn len(&self) -> u64 {
+        match self {
+            SegmentSource::File(_, len) => *len,
+            SegmentSource::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+impl ChunkReader for SegmentSource {
+    type T = io::Cursor<Bytes>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        // Only page headers are read this way, and they lie in one short range.
+        const READ_AHEAD_BYTES: u64 = 64 << 10;
+        let end = (start + READ_AHEAD_BYTES).min(self.len());
+        Ok(io::Cursor::new(self.read(start..end).map_err(ParquetError::from)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        self.read(start..start + length as u64).map_err(ParquetError::from)
+    }
+}

@@ -1,0 +1,324 @@
+//! Rows in key order to one Parquet file.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression as ParquetCompression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+
+use super::segment::ColumnStatistics;
+use super::segment_file::{SegmentPlace, SegmentSink};
+use crate::catalog::{
+    ColumnDefinition, Compression, HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table, seq_field,
+};
+use crate::model::{ColumnId, KalamDataType};
+use crate::store::KeyCodec;
+use crate::{Error, Result, SqlState};
+
+/// Rows of one data page, and of one entry of the key index. A point read decodes
+/// one page of each column: 1,024 rows keep that below the time of a disk read.
+pub(crate) const KEY_BLOCK_ROWS: usize = 1024;
+const ROW_GROUP_ROWS: usize = 128 * 1024;
+/// Larger dictionaries do not pay: a point read must decode all of one.
+const DICTIONARY_BYTES_MAX: usize = 64 << 10;
+
+/// Key of the file's metadata entry with the first key of each block, in hexadecimal.
+pub(crate) const KEY_INDEX: &str = "kalam.key_index";
+
+/// Writes one segment.
+pub(crate) struct SegmentWriter<'a> {
+    writer: ArrowWriter<SegmentSink<'a>>,
+    schema: SchemaRef,
+    path: String,
+    rows: usize,
+    key_index: Vec<String>,
+    bounds: Vec<Option<ColumnBounds>>,
+    nulls: Vec<u64>,
+    columns: Vec<ColumnId>,
+}
+
+/// What the manifest needs to know of a finished file.
+pub(crate) struct WrittenSegment {
+    pub(crate) rows: usize,
+    pub(crate) bytes: u64,
+    pub(crate) checksum: String,
+    pub(crate) columns: Vec<ColumnStatistics>,
+}
+
+impl<'a> SegmentWriter<'a> {
+    /// Starts a segment of `table`; `sample` decides the encodings.
+    ///
+    /// # Errors
+    /// `53100` or `58030`.
+    pub(crate) fn new(
+        place: &'a SegmentPlace,
+        path: &str,
+        table: &Table,
+        sample: &RecordBatch,
+    ) -> Result<SegmentWriter<'a>> {
+        let schema = segment_schema(table);
+        let properties = properties(table, sample);
+        let sink = place.create(path)?;
+        let options = ArrowWriterOptions::new().with_properties(properties);
+        let writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options)
+            .map_err(|e| write_error(path, e))?;
+        let columns = &table.definition.columns;
+        Ok(SegmentWriter {
+            writer,
+            schema,
+            path: path.into(),
+            rows: 0,
+            key_index: Vec::new(),
+            bounds: columns.iter().map(ColumnBounds::new).collect(),
+            nulls: vec![0; columns.len()],
+            columns: columns.iter().map(|c| c.id).collect(),
+        })
+    }
+
+    /// Appends rows; `key` gives the key of a row of the batch.
+    ///
+    /// # Errors
+    /// `53100` or `58030`.
+    pub(crate) fn write<'k>(
+        &mut self,
+        batch: &RecordBatch,
+        key: impl Fn(usize) -> &'k [u8],
+    ) -> Result<()> {
+        let first_block = self.rows.next_multiple_of(KEY_BLOCK_ROWS) - self.rows;
+        for row in (first_block..batch.num_rows()).step_by(KEY_BLOCK_ROWS) {
+            self.key_index.push(hex::encode(key(row)));
+        }
+        for (column, bounds) in self.bounds.iter_mut().enumerate() {
+            let array = batch.column(column);
+            self.nulls[column] += array.null_count() as u64;
+            if let Some(bounds) = bounds {
+                bounds.update(array)?;
+            }
+        }
+        let batch = batch
+            .clone()
+            .with_schema(self.schema.clone())
+            .map_err(|e| write_error(&self.path, e.into()))?;
+        self.writer.write(&batch).map_err(|e| write_error(&self.path, e))?;
+        self.rows += batch.num_rows();
+        Ok(())
+    }
+
+    /// Makes the file durable.
+    ///
+    /// # Errors
+    /// `53100` or `58030`; nothing is left behind.
+    pub(crate) fn finish(mut self) -> Result<WrittenSegment> {
+        let index = self.key_index.join(",");
+        self.writer.append_key_value_metadata(KeyValue::new(KEY_INDEX.into(), index));
+        let sink = self.writer.into_inner().map_err(|e| write_error(&self.path, e))?;
+        let (bytes, checksum) = sink.finish()?;
+        let columns = self
+            .columns
+            .into_iter()
+            .zip(self.bounds)
+            .zip(self.nulls)
+            .map(|((column, bounds), nulls)| {
+                let (min, max) = bounds.and_then(|b| b.range).unzip();
+                ColumnStatistics { column, nulls, min, max }
+            })
+            .collect();
+        Ok(WrittenSegment { rows: self.rows, bytes, checksum, columns })
+    }
+}
+
+/// The columns of a segment: the table's, then `_seq`, then the hidden key if that
+/// is the key. Field ids are column ids.
+pub(crate) fn segment_schema(table: &Table) -> SchemaRef {
+    let field_id = |field: Field, id: ColumnId| {
+        let mut metadata = field.metadata().clone();
+        metadata.insert("PARQUET:field_id".into(), id.to_string());
+        field.with_metadata(metadata)
+    };
+    let mut fields: Vec<Field> =
+        table.definition.columns.iter().map(|c| field_id(c.arrow_field(), c.id)).collect();
+    fields.push(seq_field());
+    if table.definition.has_hidden_key() {
+        fields.push(Field::new(HIDDEN_KEY_COLUMN, DataType::Int64, false));
+    }
+    let mut metadata = HashMap::new();
+    metadata.insert("kalam.table".to_string(), table.definition.name.to_string());
+    metadata.insert("kalam.schema_version".to_string(), table.definition.version.to_string());
+    Arc::new(Schema::new_with_metadata(fields, metadata))
+}
+
+fn properties(table: &Table, sample: &RecordBatch) -> WriterProperties {
+    let definition = &table.definition;
+    let compression = match definition.options.compression {
+        Compression::Zstd => {
+            ParquetCompression::ZSTD(ZstdLevel::try_new(3).expect("3 is a zstd level"))
+        }
+        Compression::Lz4 => ParquetCompression::LZ4_RAW,
+        Compression::Snappy => ParquetCompression::SNAPPY,
+        Compression::None => ParquetCompression::UNCOMPRESSED,
+    };
+    let mut builder = WriterProperties::builder()
+        .set_compression(compression)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_row_count_limit(KEY_BLOCK_ROWS)
+        .set_write_batch_size(KEY_BLOCK_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_created_by(format!("kalamdb {}", env!("CARGO_PKG_VERSION")));
+    for (index, column) in definition.columns.iter().enumerate() {
+        let is_key = definition.primary_key.contains(&column.id);
+        builder = encode_column(builder, column.name.as_str(), sample.column(index), is_key);
+    }
+    for name in [SEQ_COLUMN, HIDDEN_KEY_COLUMN] {
+        let path = ColumnPath::from(name);
+        builder = builder
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+    }
+    builder.build()
+}
+
+fn encode_column(
+    builder: WriterPropertiesBuilder,
+    name: &str,
+    sample: &ArrayRef,
+    is_key: bool,
+) -> WriterPropertiesBuilder {
+    let path = ColumnPath::from(name);
+    let packed = matches!(
+        sample.data_type(),
+        DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::Date32
+            | DataType::Time64(_)
+            | DataType::Timestamp(..)
+    );
+    let dictionary = !is_key && repeats(sample);
+    let mut builder = builder.set_column_dictionary_enabled(path.clone(), dictionary);
+    if !dictionary && packed {
+        builder = builder.set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
+    }
+    if is_key {
+        builder = builder
+            .set_column_bloom_filter_enabled(path.clone(), true)
+            .set_column_bloom_filter_fpp(path, 0.01);
+    }
+    builder
+}
+
+/// Whether a dictionary pays: fewer than half of the sample's values are distinct.
+fn repeats(sample: &ArrayRef) -> bool {
+    let distinct = match sample.data_type() {
+        DataType::Utf8 => {
+            let values = sample.as_string::<i32>();
+            values.iter().flatten().collect::<std::collections::HashSet<_>>().len()
+        }
+        DataType::List(_) | DataType::FixedSizeList(..) | DataType::Binary => return false,
+        _ => {
+            let Ok(rows) = arrow::row::RowConverter::new(vec![arrow::row::SortField::new(
+                sample.data_type().clone(),
+            )])
+            .and_then(|c| c.convert_columns(std::slice::from_ref(sample))) else {
+                return false;
+            };
+            rows.iter().map(|r| r.owned()).collect::<std::collections::HashSet<_>>().len()
+        }
+    };
+    distinct * 2 < sample.len()
+}
+
+fn write_error(path: &str, error: parquet::errors::ParquetError) -> Error {
+    use parquet::errors::ParquetError;
+    let io = match &error {
+        ParquetError::External(source) => source.downcast_ref::<std::io::Error>(),
+        _ => None,
+    };
+    let state = match io.map(std::io::Error::kind) {
+        Some(
+            std::io::ErrorKind::StorageFull
+            | std::io::ErrorKind::QuotaExceeded
+            | std::io::ErrorKind::FileTooLarge,
+        ) => SqlState::DISK_FULL,
+        _ => SqlState::IO_ERROR,
+    };
+    Error::new(state, format!("cannot write segment \"{path}\": {error}")).with_source(error)
+}
+
+/// The smallest and largest value of a column, memcomparable.
+struct ColumnBounds {
+    codec: KeyCodec,
+    range: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Longer values would make manifest entries large; columns with one have no bounds.
+const BOUND_BYTES_MAX: usize = 256;
+
+impl ColumnBounds {
+    fn new(column: &ColumnDefinition) -> Option<ColumnBounds> {
+        // A float column may hold NaN, which DataFusion's statistics do not order.
+        if matches!(column.data_type, KalamDataType::Float | KalamDataType::Double) {
+            return None;
+        }
+        let codec = KeyCodec::new(vec![column.data_type.clone()]).ok()?;
+        Some(ColumnBounds { codec, range: None })
+    }
+
+    fn update(&mut self, array: &ArrayRef) -> Result<()> {
+        let Some((low, high)) = extremes(array) else { return Ok(()) };
+        let encode = |row: usize| {
+            let mut bytes = Vec::new();
+            self.codec.encoder(&[array.slice(row, 1)])?.encode(0, &mut bytes);
+            Ok::<_, Error>(bytes)
+        };
+        let (low, high) = (encode(low)?, encode(high)?);
+        self.range = Some(match self.range.take() {
+            None => (low, high),
+            Some((a, b)) => (a.min(low), b.max(high)),
+        });
+        Ok(())
+    }
+}
+
+/// The rows of the smallest and the largest value that are not NULL.
+fn extremes(array: &ArrayRef) -> Option<(usize, usize)> {
+    let options = arrow::compute::SortOptions::default();
+    let compare = arrow::array::make_comparator(array, array, options).ok()?;
+    let mut found: Option<(usize, usize)> = None;
+    for row in (0..array.len()).filter(|row| array.is_valid(*row)) {
+        found = Some(match found {
+            None => (row, row),
+            Some((low, high)) => (
+                if compare(row, low).is_lt() { row } else { low },
+                if compare(row, high).is_gt() { row } else { high },
+            ),
+        });
+    }
+    found
+}
+
+impl ColumnStatistics {
+    /// Drops bounds that would make the manifest large.
+    pub(crate) fn bounded(mut self) -> ColumnStatistics {
+        let long = |b: &Option<Vec<u8>>| b.as_ref().is_some_and(|b| b.len() > BOUND_BYTES_MAX);
+        if long(&self.min) || long(&self.max) {
+            self.min = None;
+            self.max = None;
+        }
+        self
+    }
+}
+
+/// Reads the metadata entry under [`KEY_INDEX`].
+pub(crate) fn parse_key_index(text: &str) -> Option<Vec<Box<[u8]>>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    text.split(',').map(|hex| hex::decode(hex).ok().map(Vec::into_boxed_slice)).collect()
+}

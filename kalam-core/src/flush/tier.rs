@@ -1,0 +1,101 @@
+//! The cold tier as the layers above hold it: manifest, files, open segments.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+
+use super::manifest::{GARBAGE, Manifest, ScopeId};
+use super::segment::SegmentMeta;
+use super::segment_file::SegmentPlace;
+use crate::cache::{OpenSegment, SegmentCache};
+use crate::catalog::{SchemaRegistry, StorageKind};
+use crate::env::IdSource;
+use crate::model::Name;
+use crate::store::{Store, WriteSet};
+use crate::{Options, Result};
+
+/// Manifest, files and open segments of a database.
+pub(crate) struct ColdTier {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) cache: SegmentCache,
+    pub(crate) ids: Arc<IdSource>,
+    pub(crate) segment_rows_max: usize,
+    registry: Arc<SchemaRegistry>,
+    places: DashMap<Name, Arc<SegmentPlace>>,
+    turns: DashMap<ScopeId, Arc<Mutex<()>>>,
+    /// The database directory; `None` in memory.
+    directory: Option<PathBuf>,
+}
+
+impl ColdTier {
+    pub(crate) fn new(
+        store: &Arc<Store>,
+        registry: &Arc<SchemaRegistry>,
+        ids: &Arc<IdSource>,
+        directory: Option<&Path>,
+        options: &Options,
+    ) -> ColdTier {
+        ColdTier {
+            manifest: Arc::new(Manifest::new(store.clone())),
+            // A quarter as much as RocksDB's blocks: keys are the smaller part.
+            cache: SegmentCache::new((options.cache_bytes / 4) as u64),
+            ids: ids.clone(),
+            segment_rows_max: options.segment_rows_max,
+            registry: registry.clone(),
+            places: DashMap::new(),
+            turns: DashMap::new(),
+            directory: directory.map(Path::to_path_buf),
+        }
+    }
+
+    /// The place of a storage's files.
+    ///
+    /// # Errors
+    /// `42704` if the storage is not there.
+    pub(crate) fn place(&self, storage: &Name) -> Result<Arc<SegmentPlace>> {
+        if let Some(place) = self.places.get(storage) {
+            return Ok(place.clone());
+        }
+        let definition = self.registry.storage(storage)?;
+        let StorageKind::Filesystem { path } = &definition.kind;
+        let place = Arc::new(match &self.directory {
+            Some(directory) => SegmentPlace::Folder(directory.join(path)),
+            None => SegmentPlace::Memory(DashMap::new()),
+        });
+        // Two threads may come here at once; both must get the same memory.
+        Ok(self.places.entry(storage.clone()).or_insert(place).clone())
+    }
+
+    /// What whoever flushes the scope holds: one flush at a time.
+    pub(crate) fn flush_turn(&self, scope: ScopeId) -> Arc<Mutex<()>> {
+        self.turns.entry(scope).or_default().clone()
+    }
+
+    /// The open segment.
+    ///
+    /// # Errors
+    /// `XX001` if its bytes are not those that were written.
+    pub(crate) fn open(&self, meta: &Arc<SegmentMeta>) -> Result<Arc<OpenSegment>> {
+        self.cache.segment(meta.id, || {
+            OpenSegment::open(meta, self.place(&meta.storage)?.open(&meta.path)?)
+        })
+    }
+
+    /// Deletes files that no view needs any more.
+    pub(crate) fn collect_garbage(&self, store: &Store) -> Result<()> {
+        let garbage = self.manifest.take_garbage();
+        if garbage.is_empty() {
+            return Ok(());
+        }
+        let mut set = WriteSet::default();
+        for file in &garbage {
+            self.cache.forget(file.segment);
+            self.place(&file.storage)?.delete(&file.path)?;
+            GARBAGE.delete(&mut set, &file.segment);
+        }
+        store.commit(set)?;
+        Ok(())
+    }
+}

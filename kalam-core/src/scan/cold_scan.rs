@@ -1,0 +1,281 @@
+//! The segments of one scope as an execution plan.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::stats::Precision;
+use datafusion::common::{
+    ColumnStatistics, Result as DataFusionResult, ScalarValue, Statistics,
+};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::physical_plan::ExecutionPlan;
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use roaring::RoaringBitmap;
+
+use super::segment_reader::{FileSegment, SegmentReaderFactory};
+use super::shape::{row_field, segment_field};
+use crate::cache::OpenSegment;
+use crate::catalog::{DELETED_COLUMN, Table};
+use crate::flush::{ColdTier, SegmentState, segment_schema};
+use crate::model::Seq;
+use crate::store::KeyCodec;
+use crate::{Result, SqlState};
+
+/// Name of the column with the `_seq` of the mark that deleted a row.
+pub(super) const MARK_SEQ_COLUMN: &str = "_mark_seq";
+
+/// Rows of one segment that a scan reads.
+pub(super) struct SegmentRows<'a> {
+    pub(super) state: &'a Arc<SegmentState>,
+    pub(super) rows: RowSet,
+}
+
+/// Which rows of a segment.
+pub(super) enum RowSet {
+    /// Those that are live.
+    Live,
+    /// These, which a commit deleted.
+    Deleted(RoaringBitmap, Seq),
+}
+
+/// The plan over the given rows, showing `columns` of the file, `_segment`, `_row`,
+/// `_deleted` and the mark's `_seq` by name.
+///
+/// # Errors
+/// `XX001` if a segment is damaged.
+pub(super) fn cold_scan(
+    tier: &ColdTier,
+    table: &Table,
+    segments: &[SegmentRows<'_>],
+    columns: &[&str],
+    partitions: usize,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let file_schema = plain(&segment_schema(table));
+    let schema = TableSchema::builder(file_schema.clone())
+        .with_table_partition_cols(vec![
+            segment_field(),
+            Arc::new(Field::new(DELETED_COLUMN, DataType::Boolean, false)),
+            Arc::new(Field::new(MARK_SEQ_COLUMN, DataType::Int64, false)),
+        ])
+        .with_virtual_columns(vec![row_field()])
+        .build();
+    let projection = columns
+        .iter()
+        .map(|name| schema.table_schema().index_of(name))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| crate::Error::new(SqlState::INTERNAL_ERROR, e.to_string()))?;
+    // A file cannot count rows for a column that nobody asks for.
+    let schema = if projection.iter().any(|i| *i + 1 == schema.table_schema().fields().len()) {
+        schema
+    } else {
+        TableSchema::new(file_schema.clone(), schema.table_partition_cols().to_vec())
+    };
+    let mut files = Vec::with_capacity(segments.len());
+    for segment in segments {
+        let open = tier.open(&segment.state.meta)?;
+        let of_file = file_statistics(table, &file_schema, segment);
+        files.push(partitioned_file(open, segment, of_file));
+    }
+    build(schema, files, projection, partitions).map_err(|e| {
+        crate::Error::new(SqlState::INTERNAL_ERROR, "the cold scan cannot be planned")
+            .with_source(e)
+    })
+}
+
+fn build(
+    schema: TableSchema,
+    files: Vec<PartitionedFile>,
+    projection: Vec<usize>,
+    partitions: usize,
+) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+    let statistics = total(&schema, &files);
+    let source = ParquetSource::new(schema)
+        .with_parquet_file_reader_factory(Arc::new(SegmentReaderFactory))
+        .with_enable_page_index(true)
+        .with_bloom_filter_on_read(true);
+    let config =
+        FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+            .with_file_groups(groups(files, partitions))
+            .with_statistics(statistics)
+            .with_projection_indices(Some(projection))?
+            .build();
+    Ok(DataSourceExec::from_data_source(config))
+}
+
+/// The file's schema without metadata: what scans and hot rows agree on is the
+/// table's schema, whose fields carry the type and nothing of the file.
+fn plain(schema: &SchemaRef) -> SchemaRef {
+    let fields: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let mut metadata = field.metadata().clone();
+            metadata.remove("PARQUET:field_id");
+            field.as_ref().clone().with_metadata(metadata)
+        })
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// Files spread over partitions by size, largest first.
+fn groups(mut files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup> {
+    let count = partitions.clamp(1, files.len().max(1));
+    files.sort_by_key(|f| std::cmp::Reverse(f.object_meta.size));
+    let mut groups: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); count];
+    for file in files {
+        let smallest = groups.iter_mut().min_by_key(|(bytes, _)| *bytes);
+        let (bytes, group) = smallest.expect("at least one group");
+        *bytes += file.object_meta.size;
+        group.push(file);
+    }
+    groups.into_iter().map(|(_, files)| FileGroup::new(files)).collect()
+}
+
+fn partitioned_file(
+    open: Arc<OpenSegment>,
+    segment: &SegmentRows<'_>,
+    statistics: Statistics,
+) -> PartitionedFile {
+    let meta = &segment.state.meta;
+    let id = i64::try_from(meta.id.get()).unwrap_or(i64::MAX);
+    let (deleted, mark_seq) = match &segment.rows {
+        RowSet::Live => (false, 0),
+        RowSet::Deleted(_, seq) => (true, i64::try_from(seq.get()).unwrap_or(i64::MAX)),
+    };
+    let mut file = PartitionedFile::new(meta.path.clone(), meta.bytes).with_partition_values(vec![
+        ScalarValue::Int64(Some(id)),
+        ScalarValue::Boolean(Some(deleted)),
+        ScalarValue::Int64(Some(mark_seq)),
+    ]);
+    let plan = match &segment.rows {
+        RowSet::Live if segment.state.dead.is_empty() => None,
+        RowSet::Live => Some(access_plan(&open, &segment.state.dead, false)),
+        RowSet::Deleted(rows, _) => Some(access_plan(&open, rows, true)),
+    };
+    if let Some(plan) = plan {
+        file = file.with_extension(plan);
+    }
+    file.with_extension(FileSegment(open)).with_statistics(Arc::new(statistics))
+}
+
+/// A plan that reads the `listed` rows, or all others.
+fn access_plan(open: &OpenSegment, listed: &RoaringBitmap, select: bool) -> ParquetAccessPlan {
+    let groups = open.footer.metadata().row_groups();
+    let mut plan = ParquetAccessPlan::new_all(groups.len());
+    let mut first = 0u32;
+    for (index, group) in groups.iter().enumerate() {
+        let rows = u32::try_from(group.num_rows()).unwrap_or(u32::MAX);
+        let end = first.saturating_add(rows);
+        let count = listed.range_cardinality(first..end);
+        let all = count == u64::from(rows);
+        match (count == 0, all, select) {
+            (true, _, true) | (_, true, false) => plan.skip(index),
+            (true, _, false) | (_, true, true) => {}
+            _ => plan.scan_selection(index, selection(listed, first, end, select)),
+        }
+        first = end;
+    }
+    plan
+}
+
+fn selection(listed: &RoaringBitmap, first: u32, end: u32, select: bool) -> RowSelection {
+    let selector = |rows: u32, listed: bool| {
+        if listed == select {
+            RowSelector::select(rows as usize)
+        } else {
+            RowSelector::skip(rows as usize)
+        }
+    };
+    let mut selectors: Vec<RowSelector> = Vec::new();
+    let mut at = first;
+    let mut run: Option<(u32, u32)> = None;
+    let close = |run: (u32, u32), at: &mut u32, selectors: &mut Vec<RowSelector>| {
+        if run.0 > *at {
+            selectors.push(selector(run.0 - *at, false));
+        }
+        selectors.push(selector(run.1 - run.0, true));
+        *at = run.1;
+    };
+    for row in listed.range(first..end) {
+        run = match run {
+            Some((from, to)) if to == row => Some((from, row + 1)),
+            Some(done) => {
+                close(done, &mut at, &mut selectors);
+                Some((row, row + 1))
+            }
+            None => Some((row, row + 1)),
+        };
+    }
+    if let Some(done) = run {
+        close(done, &mut at, &mut selectors);
+    }
+    if at < end {
+        selectors.push(selector(end - at, false));
+    }
+    RowSelection::from(selectors)
+}
+
+/// What the manifest knows. Bounds and NULL counts include deleted rows, so they
+/// are exact only while there are none.
+fn file_statistics(table: &Table, schema: &Schema, segment: &SegmentRows<'_>) -> Statistics {
+    let state = segment.state;
+    let rows = match &segment.rows {
+        RowSet::Live => state.live_rows(),
+        RowSet::Deleted(rows, _) => rows.len(),
+    };
+    let exact = state.dead.is_empty();
+    let known = |found: Option<ScalarValue>| match found {
+        Some(value) if exact => Precision::Exact(value),
+        Some(value) => Precision::Inexact(value),
+        None => Precision::Absent,
+    };
+    let mut columns = vec![ColumnStatistics::new_unknown(); schema.fields().len()];
+    for statistics in &state.meta.columns {
+        let Some(position) =
+            table.definition.columns.iter().position(|c| c.id == statistics.column)
+        else {
+            continue;
+        };
+        let data_type = &table.definition.columns[position].data_type;
+        let bound = |bytes: &Option<Vec<u8>>| {
+            let codec = KeyCodec::new(vec![data_type.clone()]).ok()?;
+            codec.decode(bytes.as_ref()?).ok()?.pop()
+        };
+        columns[position].min_value = known(bound(&statistics.min));
+        columns[position].max_value = known(bound(&statistics.max));
+        let nulls = usize::try_from(statistics.nulls).unwrap_or(usize::MAX);
+        columns[position].null_count =
+            if exact { Precision::Exact(nulls) } else { Precision::Inexact(nulls) };
+    }
+    Statistics {
+        num_rows: Precision::Exact(usize::try_from(rows).unwrap_or(usize::MAX)),
+        total_byte_size: Precision::Inexact(usize::try_from(state.meta.bytes).unwrap_or(0) * 4),
+        column_statistics: columns,
+    }
+}
+
+/// The statistics of all files together, for the columns of the table schema.
+fn total(schema: &TableSchema, files: &[PartitionedFile]) -> Statistics {
+    let columns = schema.table_schema();
+    let mut total: Option<Statistics> = None;
+    for file in files {
+        let Some(of_file) = &file.statistics else {
+            return Statistics::new_unknown(columns);
+        };
+        let mut of_file = of_file.as_ref().clone();
+        of_file.column_statistics.resize(columns.fields().len(), ColumnStatistics::new_unknown());
+        total = Some(match total {
+            None => of_file,
+            Some(total) => match Statistics::try_merge_iter([&total, &of_file], columns) {
+                Ok(merged) => merged,
+                Err(_) => return Statistics::new_unknown(columns),
+            },
+        });
+    }
+    total.unwrap_or_else(|| Statistics::new_unknown(columns))
+}

@@ -1,0 +1,205 @@
+//! The hot rows of one scope as an execution plan.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+};
+
+use super::shape::hot_target;
+use crate::catalog::Table;
+use crate::model::Seq;
+use crate::store::{Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
+use crate::{Error, Result};
+
+/// Which of the stored rows a scan shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Live ones.
+    Live,
+    /// Deleted ones too.
+    LiveAndDeleted,
+}
+
+/// Scans a range of hot keys of one scope, decoding only the columns asked for.
+pub(super) struct HotExec {
+    pub(super) table: Arc<Table>,
+    pub(super) view: Arc<View>,
+    /// Lower and upper hot key.
+    pub(super) range: (Vec<u8>, Vec<u8>),
+    /// Rows with a smaller `_seq` have outlived their time.
+    pub(super) expiry: Seq,
+    pub(super) rows: Rows,
+    pub(super) limit: Option<usize>,
+    schema: SchemaRef,
+    properties: Arc<PlanProperties>,
+}
+
+impl HotExec {
+    pub(super) fn new(
+        table: Arc<Table>,
+        view: Arc<View>,
+        range: (Vec<u8>, Vec<u8>),
+        expiry: Seq,
+        rows: Rows,
+        limit: Option<usize>,
+        schema: SchemaRef,
+    ) -> HotExec {
+        let properties = Arc::new(PlanProperties::new(
+            EquivalenceProperties::new(schema.clone()),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        ));
+        HotExec { table, view, range, expiry, rows, limit, schema, properties }
+    }
+
+    fn scanner(&self, batch_rows: usize) -> Result<HotScanner> {
+        let targets = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| hot_target(&self.table, field.name()))
+            .collect();
+        let layouts = self.table.layouts.clone();
+        Ok(HotScanner {
+            cursor: self.view.snapshot.cursor(Family::Hot, &self.range.0, &self.range.1),
+            decoder: RowDecoder::new(targets, layouts, batch_rows)?,
+            expiry: self.expiry,
+            rows: self.rows,
+            left: self.limit.unwrap_or(usize::MAX),
+            batch_rows,
+            schema: self.schema.clone(),
+            _view: self.view.clone(),
+        })
+    }
+}
+
+struct HotScanner {
+    cursor: HotCursor,
+    decoder: RowDecoder,
+    expiry: Seq,
+    rows: Rows,
+    left: usize,
+    batch_rows: usize,
+    schema: SchemaRef,
+    _view: Arc<View>,
+}
+
+impl HotScanner {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        while self.decoder.len() < self.batch_rows.min(self.left) {
+            let Some((key, record)) = self.cursor.entry()? else { break };
+            let header = RowHeader::read(record)?;
+            let shown = self.rows == Rows::LiveAndDeleted || !header.is_deleted();
+            if shown && header.seq >= self.expiry {
+                self.decoder.push(&key[SCOPE_PREFIX_LEN..], record)?;
+            }
+            self.cursor.advance();
+        }
+        let rows = self.decoder.len();
+        if rows == 0 {
+            return Ok(None);
+        }
+        self.left -= rows;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.schema.clone(), self.decoder.finish()?, &options)
+            .map(Some)
+            .map_err(|e| Error::new(crate::SqlState::INTERNAL_ERROR, e.to_string()))
+    }
+}
+
+impl fmt::Debug for HotExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HotExec").field("table", &self.table.definition.name).finish()
+    }
+}
+
+impl DisplayAs for HotExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.schema.fields().iter().map(|f| f.name().as_str()).collect();
+        write!(f, "HotExec: table={}, columns=[{}]", self.table.definition.name, names.join(", "))?;
+        if let Some(limit) = self.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for HotExec {
+    fn name(&self) -> &'static str {
+        "HotExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+    ) -> DataFusionResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(
+        &self,
+        _partition: usize,
+        context: Arc<TaskContext>,
+    ) -> DataFusionResult<SendableRecordBatchStream> {
+        let mut scanner = self
+            .scanner(context.session_config().batch_size())
+            .map_err(|e| DataFusionError::External(Box::new(e)))?;
+        let batches = std::iter::from_fn(move || {
+            scanner.next_batch().map_err(|e| DataFusionError::External(Box::new(e))).transpose()
+        });
+        let stream = futures::stream::iter(batches);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream)))
+    }
+
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        Some(Arc::new(HotExec::new(
+            self.table.clone(),
+            self.view.clone(),
+            self.range.clone(),
+            self.expiry,
+            self.rows,
+            limit,
+            self.schema.clone(),
+        )))
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.limit
+    }
+}

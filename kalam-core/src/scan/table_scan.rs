@@ -1,0 +1,233 @@
+//! The table provider.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DataFusionError, Result as DataFusionResult};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::{CaseExpr, Column, binary};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::cold_scan::{MARK_SEQ_COLUMN, RowSet, SegmentRows, cold_scan};
+use super::hot_exec::{HotExec, Rows};
+use super::key_range::KeyRange;
+use super::shape::Shape;
+use crate::Result;
+use crate::catalog::{DELETED_COLUMN, SEQ_COLUMN, Table};
+use crate::flush::{ColdTier, MarkKind, ScopeId, SegmentState, read_marks};
+use crate::model::UserKey;
+use crate::store::{Family, View};
+
+/// The rows of one scope of a table at one view. The scope is part of the provider,
+/// so no predicate, view or function can widen it.
+pub(crate) struct TableScan {
+    pub(crate) table: Arc<Table>,
+    /// `None`: a user who owns no rows.
+    pub(crate) user: Option<UserKey>,
+    pub(crate) view: Arc<View>,
+    pub(crate) tier: Arc<ColdTier>,
+    pub(crate) shape: Shape,
+    /// Milliseconds since 1970 UTC; rows of STREAM tables that are older than their
+    /// time to live are not there.
+    pub(crate) now_ms: i64,
+}
+
+impl fmt::Debug for TableScan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableScan").field("table", &self.table.definition.name).finish()
+    }
+}
+
+#[async_trait]
+impl TableProvider for TableScan {
+    fn schema(&self) -> SchemaRef {
+        self.shape.schema(&self.table)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
+        // They choose segments, key ranges and pages; a filter above still decides.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let schema = self.schema();
+        let schema = match projection {
+            Some(projection) => Arc::new(schema.project(projection)?),
+            None => schema,
+        };
+        let partitions = state.config().target_partitions();
+        self.plan(&schema, filters, limit, partitions)
+            .map_err(|e| DataFusionError::External(Box::new(e)))
+    }
+}
+
+impl TableScan {
+    fn plan(
+        &self,
+        schema: &SchemaRef,
+        filters: &[Expr],
+        limit: Option<usize>,
+        partitions: usize,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let empty = || Arc::new(EmptyExec::new(schema.clone())) as Arc<dyn ExecutionPlan>;
+        let range = KeyRange::from_filters(&self.table, filters)?;
+        let Some(user) = self.user.filter(|_| !range.is_empty()) else { return Ok(empty()) };
+        let rows = if filters.iter().any(names_deleted) {
+            Rows::LiveAndDeleted
+        } else {
+            Rows::Live
+        };
+        let mut plans = Vec::with_capacity(2);
+        if let Some(hot) = self.hot_plan(user, schema, &range, rows, limit)? {
+            plans.push(hot);
+        }
+        if let Some(cold) = self.cold_plan(user, schema, &range, rows, partitions)? {
+            plans.push(cold);
+        }
+        match plans.len() {
+            0 => Ok(empty()),
+            1 => Ok(plans.remove(0)),
+            _ => UnionExec::try_new(plans).map_err(|e| {
+                crate::Error::new(crate::SqlState::INTERNAL_ERROR, "the tiers do not fit together")
+                    .with_source(e)
+            }),
+        }
+    }
+
+    fn hot_plan(
+        &self,
+        user: UserKey,
+        schema: &SchemaRef,
+        range: &KeyRange,
+        rows: Rows,
+        limit: Option<usize>,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let (lower, upper) = range.hot_bounds(&self.table.scope_prefix(user));
+        if self.view.snapshot.cursor(Family::Hot, &lower, &upper).entry()?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(HotExec::new(
+            self.table.clone(),
+            self.view.clone(),
+            (lower, upper),
+            self.expiry(),
+            rows,
+            limit,
+            schema.clone(),
+        ))))
+    }
+
+    /// The `_seq` below which rows of a STREAM table have outlived their time.
+    fn expiry(&self) -> crate::model::Seq {
+        let ttl = self.table.definition.options.ttl_seconds;
+        ttl.map_or(crate::model::Seq(0), |seconds| {
+            let age_ms = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+            crate::model::Seq::first_of_ms(self.now_ms.saturating_sub(age_ms))
+        })
+    }
+
+    fn cold_plan(
+        &self,
+        user: UserKey,
+        schema: &SchemaRef,
+        range: &KeyRange,
+        rows: Rows,
+        partitions: usize,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let scope = ScopeId { table: self.table.definition.id, user };
+        let manifest = self.tier.manifest.scope(scope, &self.view)?;
+        let kept = manifest
+            .segments
+            .iter()
+            .filter(|s| range.overlaps(&s.meta.min_key, &s.meta.max_key));
+        let mut segments = Vec::new();
+        for state in kept {
+            if state.live_rows() > 0 {
+                segments.push(SegmentRows { state, rows: RowSet::Live });
+            }
+            if rows == Rows::LiveAndDeleted && !state.deleted.is_empty() {
+                self.add_deleted(scope, state, &mut segments)?;
+            }
+        }
+        if segments.is_empty() {
+            return Ok(None);
+        }
+        let mut columns: Vec<&str> =
+            schema.fields().iter().map(|f| f.name().as_str()).collect();
+        // A deletion is a write: it gives the row the `_seq` of its commit.
+        let deletions = rows == Rows::LiveAndDeleted && columns.contains(&SEQ_COLUMN);
+        if deletions {
+            columns.push(MARK_SEQ_COLUMN);
+        }
+        let scan = cold_scan(&self.tier, &self.table, &segments, &columns, partitions)?;
+        if !deletions {
+            return Ok(Some(scan));
+        }
+        newest_seq(scan, schema).map(Some).map_err(|e| {
+            crate::Error::new(crate::SqlState::INTERNAL_ERROR, "the cold scan cannot be planned")
+                .with_source(e)
+        })
+    }
+
+    fn add_deleted<'a>(
+        &self,
+        scope: ScopeId,
+        state: &'a Arc<SegmentState>,
+        segments: &mut Vec<SegmentRows<'a>>,
+    ) -> Result<()> {
+        for mark in read_marks(&self.view.snapshot, scope, state.meta.id)? {
+            let rows = &mark.rows & &*state.deleted;
+            if mark.kind == MarkKind::Deleted && !rows.is_empty() {
+                segments.push(SegmentRows { state, rows: RowSet::Deleted(rows, mark.seq) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `_seq` as the larger of the row's and its mark's; the mark's column goes away.
+fn newest_seq(
+    scan: Arc<dyn ExecutionPlan>,
+    schema: &SchemaRef,
+) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+    let input = scan.schema();
+    let mark_index = input.index_of(MARK_SEQ_COLUMN)?;
+    let mark: Arc<dyn PhysicalExpr> = Arc::new(Column::new(MARK_SEQ_COLUMN, mark_index));
+    let mut expressions: Vec<(Arc<dyn PhysicalExpr>, String)> = Vec::new();
+    for (index, field) in schema.fields().iter().enumerate() {
+        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), index));
+        let expression = if field.name() == SEQ_COLUMN {
+            let marked = binary(mark.clone(), Operator::Gt, column.clone(), &input)?;
+            Arc::new(CaseExpr::try_new(None, vec![(marked, mark.clone())], Some(column))?)
+        } else {
+            column
+        };
+        expressions.push((expression, field.name().clone()));
+    }
+    Ok(Arc::new(ProjectionExec::try_new(expressions, scan)?))
+}
+
+fn names_deleted(filter: &Expr) -> bool {
+    filter.column_refs().iter().any(|c| c.name == DELETED_COLUMN)
+}

@@ -1,0 +1,534 @@
+//! The commit pipeline: one committer, group commit, one sync for a group.
+//!
+//! Sessions hand in write sets. Whoever finds no committer at work becomes it, takes
+//! everything that is queued, checks each set against the current state, writes one
+//! RocksDB batch and syncs once, publishes, and wakes the others. A set that fails
+//! its check fails alone.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, RwLock};
+use rocksdb::{WriteBatch, WriteOptions};
+
+use super::rocks::{self, Family, Rocks, rocks_error};
+use super::row::RowHeader;
+use super::snapshot::{EpochTracker, Snapshot, View, damaged, handle};
+use super::write_set::{Batch, Expect, RowWriteRef, WriteSet};
+use crate::env::Clock;
+use crate::model::Seq;
+use crate::{Durability, Error, Options, Result, SqlState};
+
+/// The high-water `_seq`: written with every group, so that a number is never
+/// handed out twice, whatever the clock does over a restart.
+const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
+
+/// The whole of RocksDB, and the only way to change it.
+pub(crate) struct Store {
+    db: Arc<Rocks>,
+    durability: Durability,
+    clock: Arc<dyn Clock>,
+    queue: Mutex<Queue>,
+    /// Held while a group is checked, written and published.
+    committer: Mutex<Committer>,
+    /// Readers hold it while they take a view; a group that changes what views
+    /// derive from holds it alone from its write to its publication, so that a
+    /// snapshot and its epoch always agree.
+    view_gate: RwLock<()>,
+    epoch: AtomicU64,
+    epochs: Arc<EpochTracker>,
+    poisoned: AtomicBool,
+    closed: AtomicBool,
+    unsynced: AtomicBool,
+    commits: AtomicU64,
+    syncs: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(WriteSet, Arc<Ticket>)>,
+    led: bool,
+}
+
+impl Queue {
+    /// Everything that may share a batch: all sets up to an exclusive one, or that
+    /// one alone.
+    fn take_group(&mut self) -> Vec<(WriteSet, Arc<Ticket>)> {
+        let shared = self.waiting.iter().take_while(|(set, _)| !set.is_exclusive()).count();
+        self.waiting.drain(..shared.max(1)).collect()
+    }
+}
+
+struct Committer {
+    last_seq: u64,
+    watches: Vec<Arc<WatchState>>,
+}
+
+/// Where a waiting session learns what became of its set.
+#[derive(Default)]
+struct Ticket {
+    state: Mutex<TicketState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+enum TicketState {
+    #[default]
+    Waiting,
+    Lead,
+    Done(Result<Seq, CommitError>),
+}
+
+/// Why a set was not committed.
+pub(crate) enum CommitError {
+    /// This hot key, expected to be absent, has a live row.
+    KeyTaken(Vec<u8>),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for CommitError {
+    fn from(error: Error) -> Self {
+        CommitError::Other(error)
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::KeyTaken(_) => Error::new(SqlState::UNIQUE_VIOLATION, "duplicate key"),
+            CommitError::Other(error) => error,
+        }
+    }
+}
+
+impl Store {
+    /// Opens RocksDB at `path`, or in memory if there is none.
+    pub(crate) fn open(
+        path: Option<&std::path::Path>,
+        options: &Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Store>> {
+        let db = Arc::new(rocks::open(path, options)?);
+        let last_seq = db
+            .get_cf(&handle(&db, Family::Catalog), LAST_SEQ_KEY)
+            .map_err(|e| rocks_error("read", e))?;
+        let last_seq = match last_seq {
+            None => 0,
+            Some(bytes) => u64::from_be_bytes(
+                bytes.as_slice().try_into().map_err(|_| damaged("the commit counter"))?,
+            ),
+        };
+        Ok(Arc::new(Store {
+            db,
+            durability: options.durability,
+            clock,
+            queue: Mutex::default(),
+            committer: Mutex::new(Committer { last_seq, watches: Vec::new() }),
+            view_gate: RwLock::default(),
+            epoch: AtomicU64::new(1),
+            epochs: Arc::default(),
+            poisoned: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            unsynced: AtomicBool::new(false),
+            commits: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+        }))
+    }
+
+    /// What a statement reads, from now on for as long as it is held.
+    pub(crate) fn view(&self) -> Arc<View> {
+        let _gate = self.view_gate.read();
+        let snapshot = Arc::new(Snapshot::new(&self.db));
+        Arc::new(View::new(snapshot, self.epoch.load(Ordering::Acquire), &self.epochs))
+    }
+
+    /// The views that are alive.
+    pub(crate) fn epochs(&self) -> &EpochTracker {
+        &self.epochs
+    }
+
+    /// The high-water `_seq`.
+    pub(crate) fn last_seq(&self) -> Seq {
+        Seq(self.committer.lock().last_seq)
+    }
+
+    /// Commits groups so far, and syncs: fewer syncs than commits is group commit.
+    pub(crate) fn counters(&self) -> (u64, u64) {
+        (self.commits.load(Ordering::Relaxed), self.syncs.load(Ordering::Relaxed))
+    }
+
+    /// Commits a set: durable as the options say, and visible, when this returns.
+    ///
+    /// # Errors
+    /// `40001` if a row changed since it was read, `23505` if a key expected to be
+    /// absent is there, what the set's changes raise, `58030` once a write failed.
+    pub(crate) fn commit(&self, set: WriteSet) -> Result<Seq, CommitError> {
+        let ticket = Arc::new(Ticket::default());
+        {
+            let mut queue = self.queue.lock();
+            queue.waiting.push_back((set, ticket.clone()));
+            if queue.led {
+                drop(queue);
+                let mut state = ticket.state.lock();
+                loop {
+                    match std::mem::take(&mut *state) {
+                        TicketState::Waiting => ticket.changed.wait(&mut state),
+                        TicketState::Lead => break,
+                        TicketState::Done(result) => return result,
+                    }
+                }
+            } else {
+                queue.led = true;
+            }
+        }
+        self.lead();
+        match std::mem::take(&mut *ticket.state.lock()) {
+            TicketState::Done(result) => result,
+            TicketState::Waiting | TicketState::Lead => {
+                Err(Error::new(SqlState::INTERNAL_ERROR, "a commit was left without an answer").into())
+            }
+        }
+    }
+
+    /// Commits everything queued, then hands the lead to the next waiter.
+    fn lead(&self) {
+        let group = self.queue.lock().take_group();
+        let (mut sets, tickets): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        let results = self.commit_group(&mut sets);
+        // Destructors of large sets run before anyone is woken to queue more.
+        drop(sets);
+        for (ticket, result) in tickets.iter().zip(results) {
+            *ticket.state.lock() = TicketState::Done(result);
+            ticket.changed.notify_one();
+        }
+        let mut queue = self.queue.lock();
+        match queue.waiting.front() {
+            Some((_, next)) => {
+                *next.state.lock() = TicketState::Lead;
+                next.changed.notify_one();
+            }
+            None => queue.led = false,
+        }
+    }
+
+    fn commit_group(&self, sets: &mut [WriteSet]) -> Vec<Result<Seq, CommitError>> {
+        let mut committer = self.committer.lock();
+        if let Err(e) = self.check_writable() {
+            return sets.iter().map(|_| Err(e.duplicate().into())).collect();
+        }
+        let mut group = Group {
+            db: &self.db,
+            pending: HashMap::new(),
+            remembers: sets.len() > 1,
+            batch: WriteBatch::default(),
+        };
+        let mut results = Vec::with_capacity(sets.len());
+        for set in sets.iter_mut() {
+            results.push(group.stage(set, &mut committer, &*self.clock));
+        }
+        if results.iter().all(Result::is_err) {
+            return results;
+        }
+        let last_seq = committer.last_seq.to_be_bytes();
+        group.batch.put_cf(&handle(&self.db, Family::Catalog), LAST_SEQ_KEY, last_seq);
+        let visible = sets
+            .iter()
+            .zip(&results)
+            .any(|(s, r)| r.is_ok() && s.changes.iter().any(|c| c.is_visible()));
+        let gate = visible.then(|| self.view_gate.write());
+        if let Err(e) = self.write(group.batch) {
+            self.poisoned.store(true, Ordering::Release);
+            tracing::error!(error = %e, "a commit could not be written; writes are refused until reopen");
+            return results.into_iter().map(|r| r.and_then(|_| Err(e.duplicate().into()))).collect();
+        }
+        if visible {
+            let epoch = self.epoch.load(Ordering::Acquire) + 1;
+            for (set, _) in sets.iter_mut().zip(&results).filter(|(_, r)| r.is_ok()) {
+                for change in &mut set.changes {
+                    change.publish(epoch);
+                }
+            }
+            self.epoch.store(epoch, Ordering::Release);
+        }
+        drop(gate);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        results
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(SqlState::CONNECTION_CLOSED, "the database is closed"));
+        }
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::new(
+                SqlState::IO_ERROR,
+                "an earlier commit could not be written; writes are refused until reopen",
+            ));
+        }
+        Ok(())
+    }
+
+    fn write(&self, batch: WriteBatch) -> Result<()> {
+        let mut options = WriteOptions::default();
+        match self.durability {
+            Durability::Full => {
+                options.set_sync(true);
+                self.syncs.fetch_add(1, Ordering::Relaxed);
+            }
+            Durability::Normal => self.unsynced.store(true, Ordering::Release),
+            Durability::Off => options.disable_wal(true),
+        }
+        self.db.write_opt(batch, &options).map_err(|e| rocks_error("commit", e))
+    }
+
+    /// Makes what was acknowledged in `normal` durable.
+    ///
+    /// # Errors
+    /// `58030`; the database then refuses writes.
+    pub(crate) fn sync(&self) -> Result<()> {
+        if !self.unsynced.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.db.flush_wal(true).map_err(|e| {
+            self.poisoned.store(true, Ordering::Release);
+            rocks_error("sync the log", e)
+        })
+    }
+
+    /// Refuses later commits, waits for the running one, makes all durable.
+    ///
+    /// # Errors
+    /// `58030` if that fails.
+    pub(crate) fn close(&self) -> Result<()> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let _committer = self.committer.lock();
+        if self.durability == Durability::Off {
+            let families = [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
+            let handles: Vec<_> = families.iter().map(|f| handle(&self.db, *f)).collect();
+            let mut options = rocksdb::FlushOptions::default();
+            options.set_wait(true);
+            return self
+                .db
+                .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &options)
+                .map_err(|e| rocks_error("flush", e));
+        }
+        self.sync()
+    }
+
+    /// Whether [`Store::close`] was called.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Starts to note the keys of `range` that commits write, as of the view that
+    /// is returned: no commit lies between the two.
+    pub(crate) fn watch(&self, range: Range<Vec<u8>>) -> (KeyWatch<'_>, Arc<View>) {
+        let mut committer = self.committer.lock();
+        let state = Arc::new(WatchState { range, keys: Mutex::default() });
+        committer.watches.push(state.clone());
+        let view = self.view();
+        drop(committer);
+        (KeyWatch { store: self, state }, view)
+    }
+
+    /// Lets RocksDB drop what range deletions cover. Costs I/O, changes nothing.
+    pub(crate) fn compact_hot(&self, range: &Range<Vec<u8>>) {
+        self.db.compact_range_cf(
+            &handle(&self.db, Family::Hot),
+            Some(range.start.as_slice()),
+            Some(range.end.as_slice()),
+        );
+    }
+
+    /// Runs [`Store::sync`] every 100 ms until the store is gone; only `normal`
+    /// needs it.
+    pub(crate) fn start_syncing(self: &Arc<Self>) {
+        if self.durability != Durability::Normal {
+            return;
+        }
+        let store = Arc::downgrade(self);
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_millis(100));
+                let Some(store) = store.upgrade() else { return };
+                if let Err(e) = store.sync() {
+                    tracing::error!(error = %e, "the log could not be synced; writes are refused until reopen");
+                }
+            }
+        });
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Err(e) = self.close() {
+            tracing::error!(error = %e, "closing the database failed");
+        }
+    }
+}
+
+struct WatchState {
+    range: Range<Vec<u8>>,
+    keys: Mutex<Vec<Vec<u8>>>,
+}
+
+/// Notes which keys of a range are written while it lives.
+pub(crate) struct KeyWatch<'a> {
+    store: &'a Store,
+    state: Arc<WatchState>,
+}
+
+impl KeyWatch<'_> {
+    /// A handle for a [`Change`](super::Change), which asks while it is staged.
+    pub(crate) fn keys(&self) -> WatchedKeys {
+        WatchedKeys(self.state.clone())
+    }
+}
+
+impl Drop for KeyWatch<'_> {
+    fn drop(&mut self) {
+        self.store.committer.lock().watches.retain(|w| !Arc::ptr_eq(w, &self.state));
+    }
+}
+
+/// The keys noted by a [`KeyWatch`].
+pub(crate) struct WatchedKeys(Arc<WatchState>);
+
+impl WatchedKeys {
+    /// The keys so far, sorted, each once.
+    pub(crate) fn sorted(&self) -> Vec<Vec<u8>> {
+        let mut keys = self.0.keys.lock().clone();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}
+
+/// The sets of one batch, and what the earlier ones did to the keys of later ones.
+struct Group<'a> {
+    db: &'a Arc<Rocks>,
+    pending: HashMap<Vec<u8>, Stored>,
+    /// A group of one needs no memory: the keys of a set are distinct.
+    remembers: bool,
+    batch: WriteBatch,
+}
+
+#[derive(Clone, Copy)]
+enum Stored {
+    Nothing,
+    Live(Seq),
+    Deleted(Seq),
+}
+
+impl Group<'_> {
+    fn stage(
+        &mut self,
+        set: &mut WriteSet,
+        committer: &mut Committer,
+        clock: &dyn Clock,
+    ) -> Result<Seq, CommitError> {
+        for write in set.rows.iter() {
+            self.check_row(&write)?;
+        }
+        for change in &set.changes {
+            change.check()?;
+        }
+        let seq = next_seq(committer.last_seq, clock.now_ms());
+        committer.last_seq = seq.get();
+        set.rows.stamp(seq);
+        self.note(set, committer, seq);
+        let hot = handle(self.db, Family::Hot);
+        // Changes go first: a flush removes ranges, and a row that the same group
+        // writes afterwards must survive it.
+        let mut batch = Batch { inner: &mut self.batch, db: self.db };
+        for change in &mut set.changes {
+            change.stage(seq, &mut batch);
+        }
+        for (family, key, value) in &set.entries {
+            match value {
+                Some(value) => batch.put(*family, key, value),
+                None => batch.delete(*family, key),
+            }
+        }
+        for write in set.rows.iter() {
+            if write.record.is_empty() {
+                self.batch.delete_cf(&hot, write.key);
+            } else {
+                self.batch.put_cf(&hot, write.key, write.record);
+            }
+        }
+        Ok(seq)
+    }
+
+    fn check_row(&self, write: &RowWriteRef<'_>) -> Result<(), CommitError> {
+        let conflict = || {
+            Error::new(SqlState::SERIALIZATION_FAILURE, "a row was changed by another commit")
+                .with_hint("retry the statement")
+        };
+        match (write.expect, self.stored(write.key)?) {
+            (Expect::Any, _)
+            | (Expect::Absent | Expect::Nothing, Stored::Nothing)
+            | (Expect::Absent, Stored::Deleted(_)) => Ok(()),
+            (Expect::Absent, Stored::Live(_)) => {
+                Err(CommitError::KeyTaken(write.key.to_vec()))
+            }
+            (Expect::Seq(read), Stored::Live(now) | Stored::Deleted(now)) if read == now => Ok(()),
+            (Expect::Nothing | Expect::Seq(_), _) => Err(conflict().into()),
+        }
+    }
+
+    fn stored(&self, key: &[u8]) -> Result<Stored> {
+        if let Some(stored) = self.pending.get(key) {
+            return Ok(*stored);
+        }
+        let value = self
+            .db
+            .get_pinned_cf(&handle(self.db, Family::Hot), key)
+            .map_err(|e| rocks_error("read", e))?;
+        let Some(value) = value else { return Ok(Stored::Nothing) };
+        let header = RowHeader::read(&value)?;
+        Ok(if header.is_deleted() {
+            Stored::Deleted(header.seq)
+        } else {
+            Stored::Live(header.seq)
+        })
+    }
+
+    /// Remembers the set's keys for later sets of the group and for the watches.
+    fn note(&mut self, set: &WriteSet, committer: &Committer, seq: Seq) {
+        if !self.remembers && committer.watches.is_empty() {
+            return;
+        }
+        for write in set.rows.iter() {
+            if self.remembers {
+                let stored = match RowHeader::read(write.record) {
+                    Ok(header) if header.is_deleted() => Stored::Deleted(seq),
+                    Ok(_) => Stored::Live(seq),
+                    Err(_) => Stored::Nothing,
+                };
+                self.pending.insert(write.key.to_vec(), stored);
+            }
+            for watch in &committer.watches {
+                if watch.range.start.as_slice() <= write.key
+                    && write.key < watch.range.end.as_slice()
+                {
+                    watch.keys.lock().push(write.key.to_vec());
+                }
+            }
+        }
+    }
+}
+
+/// The clock's number, or the next one where the clock is behind.
+///
+/// Source: the layout of Twitter's Snowflake ids, without a machine number.
+fn next_seq(last: u64, now_ms: i64) -> Seq {
+    Seq(Seq::first_of_ms(now_ms).get().max(last + 1))
+}

@@ -1,0 +1,153 @@
+//! The database directory: who holds it, and which format it is in.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind as IoKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::io_error;
+use crate::{Error, Result, SqlState};
+
+/// Version of the directory's format that this build writes and reads.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+const FORMAT_FILE: &str = "KALAM";
+const FORMAT_FILE_NEW: &str = "KALAM.new";
+const LOCK_FILE: &str = "LOCK";
+const FORMAT_WORDS: &str = "kalamdb format ";
+
+/// A locked database directory. Dropping it releases the lock.
+pub(crate) struct Directory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Directory {
+    /// Locks the directory, creating it if allowed.
+    ///
+    /// # Errors
+    /// `55006` if another process holds it, `22023` if it is something else than a
+    /// database, `0A000` if a newer version wrote it, `XX001` if its format file is
+    /// damaged.
+    pub(crate) fn open(path: &Path, create_if_missing: bool) -> Result<Directory> {
+        match fs::metadata(path) {
+            Ok(meta) if !meta.is_dir() => {
+                return Err(not_ours(path, "is a file, not a directory"));
+            }
+            Ok(_) => {}
+            Err(e) if e.kind() == IoKind::NotFound && create_if_missing => {
+                fs::create_dir_all(path).map_err(|e| io_error("create directory", path, e))?;
+            }
+            Err(e) => return Err(io_error("open directory", path, e)),
+        }
+        let has_format = path.join(FORMAT_FILE).exists();
+        if !has_format {
+            refuse_foreign(path)?;
+            if !create_if_missing {
+                return Err(not_ours(path, "is not a KalamDB database"));
+            }
+        }
+        let lock = lock(path)?;
+        if has_format { check_format(path)? } else { write_format(path)? }
+        let path = path.canonicalize().map_err(|e| io_error("open directory", path, e))?;
+        Ok(Directory { path, _lock: lock })
+    }
+
+    /// The canonical path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn not_ours(path: &Path, problem: &str) -> Error {
+    Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("\"{}\" {problem}", path.display()))
+        .with_hint("name a database directory, or an empty or missing one to create a database")
+}
+
+/// A crash while the directory was made leaves at most these files.
+fn refuse_foreign(path: &Path) -> Result<()> {
+    let entries = fs::read_dir(path).map_err(|e| io_error("list directory", path, e))?;
+    for entry in entries {
+        let name = entry.map_err(|e| io_error("list directory", path, e))?.file_name();
+        if name != LOCK_FILE && name != FORMAT_FILE_NEW {
+            return Err(not_ours(path, "is not a KalamDB database and is not empty"));
+        }
+    }
+    Ok(())
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let file = path.join(LOCK_FILE);
+    let mut lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&file)
+        .map_err(|e| io_error("open", &file, e))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // The holder's number is for the message only; an unreadable file still
+            // means that the directory is held.
+            let _ = lock.read_to_string(&mut holder);
+            let who = match holder.trim() {
+                "" => "another process".to_string(),
+                pid => format!("process {pid}"),
+            };
+            return Err(Error::new(
+                SqlState::OBJECT_IN_USE,
+                format!("database \"{}\" is in use by {who}", path.display()),
+            )
+            .with_hint("one process opens a database at a time; close it there first"));
+        }
+        Err(TryLockError::Error(e)) => return Err(io_error("lock", &file, e)),
+    }
+    let written = lock
+        .set_len(0)
+        .and_then(|()| lock.rewind())
+        .and_then(|()| write!(lock, "{}", std::process::id()));
+    written.map_err(|e| io_error("write", &file, e))?;
+    Ok(lock)
+}
+
+fn check_format(path: &Path) -> Result<()> {
+    let file = path.join(FORMAT_FILE);
+    let text = fs::read(&file).map_err(|e| io_error("read", &file, e))?;
+    let version = std::str::from_utf8(&text)
+        .ok()
+        .and_then(|t| t.strip_prefix(FORMAT_WORDS))
+        .and_then(|t| t.trim_end().parse::<u32>().ok());
+    match version {
+        Some(FORMAT_VERSION) => Ok(()),
+        Some(newer) if newer > FORMAT_VERSION => Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!(
+                "database \"{}\" has format {newer}, this version reads up to {FORMAT_VERSION}",
+                path.display()
+            ),
+        )
+        .with_hint("open it with a newer version of KalamDB")),
+        _ => Err(Error::new(
+            SqlState::DATA_CORRUPTED,
+            format!("format file \"{}\" is damaged", file.display()),
+        )),
+    }
+}
+
+fn write_format(path: &Path) -> Result<()> {
+    let new = path.join(FORMAT_FILE_NEW);
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&new)?;
+        writeln!(file, "{FORMAT_WORDS}{FORMAT_VERSION}")?;
+        file.sync_all()?;
+        fs::rename(&new, path.join(FORMAT_FILE))?;
+        sync_directory(path)
+    };
+    write().map_err(|e| io_error("write", &path.join(FORMAT_FILE), e))
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
+}

@@ -1,0 +1,121 @@
+//! How RocksDB is set up: column families, filters, recovery.
+
+use std::path::Path;
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
+    DataBlockIndexType, Env, ErrorKind as RocksKind, Options as RocksOptions, SliceTransform,
+};
+
+use super::key::SCOPE_PREFIX_LEN;
+use crate::{Durability, Error, Options, Result, SqlState};
+
+pub(crate) type Rocks = rocksdb::DBWithThreadMode<rocksdb::MultiThreaded>;
+
+/// The column families: few and fixed, because RocksDB pays for each one, and a
+/// thousand tables must be cheap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Family {
+    /// Definitions: tables, namespaces, storages, users; the high-water `_seq`.
+    Catalog,
+    /// Rows.
+    Hot,
+    /// Segments and deletion marks.
+    Manifest,
+    /// Jobs.
+    Jobs,
+    /// Audit log and change feed.
+    Log,
+}
+
+impl Family {
+    const ALL: [Family; 5] =
+        [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Family::Catalog => "catalog",
+            Family::Hot => "hot",
+            Family::Manifest => "manifest",
+            Family::Jobs => "jobs",
+            Family::Log => "log",
+        }
+    }
+}
+
+/// Opens RocksDB at `path`, or in memory if there is none.
+pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<Rocks> {
+    let cache = Cache::new_lru_cache(options.cache_bytes);
+    let mut db = RocksOptions::default();
+    db.create_if_missing(true);
+    db.create_missing_column_families(true);
+    db.set_max_background_jobs(2);
+    db.set_keep_log_file_num(2);
+    db.set_max_total_wal_size(256 << 20);
+    // A torn last record is what a crash leaves. In `full`, damage before it is rot
+    // in acknowledged commits and must be said; in `normal` and `off` a power loss
+    // may tear the log anywhere, and the commits before the tear are what is kept.
+    db.set_wal_recovery_mode(match options.durability {
+        Durability::Full => DBRecoveryMode::TolerateCorruptedTailRecords,
+        Durability::Normal | Durability::Off => DBRecoveryMode::PointInTime,
+    });
+    // Without a log only memtables that are flushed together agree.
+    db.set_atomic_flush(options.durability == Durability::Off);
+    if path.is_none() {
+        let env = Env::mem_env().map_err(|e| rocks_error("create memory database", e))?;
+        db.set_env(&env);
+    }
+    let families = Family::ALL.map(|f| {
+        ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache))
+    });
+    let path = path.unwrap_or_else(|| Path::new("/kalamdb-memory"));
+    Rocks::open_cf_descriptors(&db, path, families).map_err(|e| rocks_error("open database", e))
+}
+
+fn family_options(family: Family, cache: &Cache) -> RocksOptions {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_bloom_filter(10.0, false);
+    table.set_format_version(6);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    let mut options = RocksOptions::default();
+    options.set_compression_type(DBCompressionType::Lz4);
+    match family {
+        Family::Hot => {
+            // Point reads dominate: a hash index in each data block finds the key
+            // without a binary search.
+            table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+            table.set_block_size(16 << 10);
+            options.set_prefix_extractor(SliceTransform::create_fixed_prefix(SCOPE_PREFIX_LEN));
+            options.set_memtable_prefix_bloom_ratio(0.05);
+            options.set_memtable_whole_key_filtering(true);
+            options.set_write_buffer_size(64 << 20);
+            options.set_max_write_buffer_number(4);
+        }
+        Family::Catalog | Family::Manifest | Family::Jobs | Family::Log => {
+            options.set_write_buffer_size(8 << 20);
+        }
+    }
+    options.set_block_based_table_factory(&table);
+    options
+}
+
+/// An error of RocksDB as one of ours.
+#[allow(clippy::needless_pass_by_value)] // reads as `map_err(|e| rocks_error(.., e))`
+pub(crate) fn rocks_error(what: &str, error: rocksdb::Error) -> Error {
+    let state = match error.kind() {
+        RocksKind::Corruption => SqlState::DATA_CORRUPTED,
+        RocksKind::Busy | RocksKind::TryAgain => SqlState::OBJECT_IN_USE,
+        RocksKind::IOError if is_no_space(&error) => SqlState::DISK_FULL,
+        _ => SqlState::IO_ERROR,
+    };
+    Error::new(state, format!("cannot {what}: {error}")).with_source(error)
+}
+
+/// RocksDB's C interface drops the subcode that tells a full disk from other I/O
+/// errors and hands over only its text, so the text is read here and nowhere else.
+fn is_no_space(error: &rocksdb::Error) -> bool {
+    let text: &str = error.as_ref();
+    text.contains("No space left") || text.contains("File too large") || text.contains("quota")
+}
