@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::cursor::Cursor;
 use crate::error::{NotSupportedError, engine, exception};
-use crate::process::{ProcessLocal, drop_detached};
+use crate::process::{ProcessLocal, drop_detached, survive_fork};
 use crate::result::ResultSet;
 use crate::{input, parameter};
 
@@ -39,6 +39,7 @@ pub fn connect(
     namespace: Option<&str>,
     config: Option<HashMap<String, Bound<'_, PyAny>>>,
 ) -> PyResult<Connection> {
+    survive_fork(py)?;
     let mut options = Options::default();
     for (key, value) in config.unwrap_or_default() {
         let value = value.str()?.to_str()?.to_owned();

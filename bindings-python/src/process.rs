@@ -5,6 +5,8 @@ use std::process;
 
 use kalam_core::{Error, Result, SqlState};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
 
 /// A value of the engine that only the process that made it may use or drop.
 ///
@@ -50,6 +52,55 @@ impl<T> Drop for ProcessLocal<T> {
             // SAFETY: this is the only place that takes the value, and a value is
             // dropped once.
             unsafe { ManuallyDrop::drop(&mut self.value) }
+        }
+    }
+}
+
+/// Makes the children of this process end cleanly, from the first call on.
+///
+/// RocksDB has a static object whose destructor joins the engine's threads when a
+/// process exits. A forked child has the object and not the threads: it would
+/// crash after its work is done. So a child leaves by `_exit`, with its status,
+/// after what it wrote through stdio is flushed. Python's own exit handlers have
+/// run by then.
+pub fn survive_fork(py: Python<'_>) -> PyResult<()> {
+    static REGISTERED: PyOnceLock<()> = PyOnceLock::new();
+    REGISTERED
+        .get_or_try_init(py, || {
+            let kwargs = PyDict::new(py);
+            kwargs.set_item("after_in_child", wrap_pyfunction!(after_fork, py)?)?;
+            py.import("os")?.call_method("register_at_fork", (), Some(&kwargs)).map(drop)
+        })
+        .copied()
+}
+
+#[pyfunction]
+fn after_fork() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    exit::leave_before_destructors();
+}
+
+/// Exit handlers run last in, first out: one that is added in the child runs before
+/// the destructors that were registered when the library was loaded.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod exit {
+    use std::ffi::{c_int, c_void};
+    use std::ptr;
+
+    unsafe extern "C" {
+        fn on_exit(handler: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    }
+
+    pub fn leave_before_destructors() {
+        // SAFETY: the handler is a function of this library, which is never unloaded.
+        unsafe { on_exit(leave, ptr::null_mut()) };
+    }
+
+    extern "C" fn leave(status: c_int, _: *mut c_void) {
+        // SAFETY: both may be called at any time in an exit handler.
+        unsafe {
+            libc::fflush(ptr::null_mut());
+            libc::_exit(status);
         }
     }
 }

@@ -25,13 +25,13 @@ def test_a_result_describes_its_columns(numbers):
     result = numbers.execute("SELECT id, name, CAST(1.5 AS DECIMAL(5, 2)) AS price FROM app.numbers")
     assert result.columns == ["id", "name", "price"]
     assert result.schema.names == result.columns and len(result.schema) == 3
-    assert result.schema.types == ["BIGINT", "TEXT", "DECIMAL(5,2)"]
+    assert result.schema.types == ["BIGINT", "TEXT", "DECIMAL(5, 2)"]
     assert [column[:2] for column in result.description] == [
-        ("id", "BIGINT"), ("name", "TEXT"), ("price", "DECIMAL(5,2)"),
+        ("id", "BIGINT"), ("name", "TEXT"), ("price", "DECIMAL(5, 2)"),
     ]
     assert all(len(column) == 7 for column in result.description)
     assert result.description[2][4:6] == (5, 2)
-    assert "price DECIMAL(5,2)" in repr(result)
+    assert "price DECIMAL(5, 2)" in repr(result)
     assert result.rowcount == -1
 
 
