@@ -152,7 +152,7 @@ def test_intervals_are_months_days_and_nanoseconds(db):
 def test_a_timedelta_is_an_interval(db):
     delta = datetime.timedelta(days=2, microseconds=1)
     assert db.execute("SELECT ?", [delta]).fetchone() == ((0, 2, 1_000),)
-    (before, after) = db.execute("SELECT NOW() AS a, NOW() + ? AS b", [delta]).fetchone()
+    (before, after) = db.execute("SELECT NOW() AS a, NOW() + CAST(? AS INTERVAL) AS b", [delta]).fetchone()
     assert after - before == delta
 
 
