@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 
-def test_stubtest_finds_no_difference():
+def test_stubtest_finds_no_difference(tmp_path):
     command = [sys.executable, "-m", "mypy.stubtest", "kalamdb"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
