@@ -31,9 +31,8 @@ impl Database {
     /// the options of the first.
     ///
     /// # Errors
-    /// `55006` if another process holds the directory, `22023` if it is something
-    /// else than a database, `XX001` if it is damaged, `0A000` if a newer version
-    /// wrote it.
+    /// `55006` if another process holds the directory, `XX001` if it is damaged or
+    /// something else than a database, `0A000` if a newer version wrote it.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Database> {
         Self::open_with_clock(path, options, Arc::new(SystemClock))
     }

@@ -93,7 +93,7 @@ impl SchemaRegistry {
     /// The table with this name.
     ///
     /// # Errors
-    /// `42P01` if there is none, with the namespace named if that is what is missing.
+    /// `42P01` if there is none; the hint says so if the namespace is what is missing.
     pub fn table(&self, namespace: &str, table: &str) -> Result<Arc<Table>> {
         let missing = || {
             Error::new(
@@ -108,7 +108,9 @@ impl SchemaRegistry {
         match id {
             Some(id) => self.table_by_id(id)?.ok_or_else(missing),
             None if self.namespaces.contains_key(&name.namespace) => Err(missing()),
-            None => Err(undefined_namespace(namespace)),
+            None => {
+                Err(missing().with_hint(format!("namespace \"{namespace}\" does not exist")))
+            }
         }
     }
 

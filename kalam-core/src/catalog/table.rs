@@ -41,7 +41,9 @@ impl Table {
         let schema = definition.arrow_schema();
         let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
         fields.push(Arc::new(seq_field()));
-        fields.push(Arc::new(Field::new(DELETED_COLUMN, DataType::Boolean, false)));
+        // Nullable, although it never is: a condition on a column that cannot be NULL
+        // may be simplified away, and a scan knows from the condition what to show.
+        fields.push(Arc::new(Field::new(DELETED_COLUMN, DataType::Boolean, true)));
         let key_positions = definition
             .primary_key
             .iter()

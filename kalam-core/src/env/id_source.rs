@@ -57,9 +57,9 @@ impl IdSource {
         let now = since_epoch << SNOWFLAKE_COUNTER_BITS;
         let next = |last: i64| now.max(last + 1);
         // A counter that runs over borrows from the next millisecond.
-        let last = self.snowflake.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-            Some(next(last))
-        });
+        let last = self
+            .snowflake
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
         next(last.expect("the closure always returns a value"))
     }
 
@@ -92,9 +92,7 @@ impl IdSource {
     /// Random letters and digits, `length` of them, from a cryptographic source.
     #[must_use]
     pub fn random_string(&self, length: usize) -> String {
-        (0..length)
-            .map(|_| char::from(ALPHABET[rand::random_range(0..ALPHABET.len())]))
-            .collect()
+        (0..length).map(|_| char::from(ALPHABET[rand::random_range(0..ALPHABET.len())])).collect()
     }
 }
 

@@ -93,7 +93,10 @@ pub(crate) fn define_column(spec: &ColumnSpec, ordinal: u32) -> Result<ColumnDef
         .with_position(spec.position));
     }
     let name = Name::new("column", &spec.name).map_err(|e| e.with_position(spec.position))?;
-    let at_type = |e: Error| name_column(e, &spec.name).with_position(spec.type_position);
+    let at_type = |e: Error| {
+        e.with_detail(format!("in the definition of column \"{name}\""))
+            .with_position(spec.type_position)
+    };
     let (data_type, chars_max) = kalam_type(&spec.data_type).map_err(at_type)?;
     let generated = spec.identity || is_serial(&spec.data_type);
     if spec.identity && data_type != KalamDataType::BigInt {
@@ -153,14 +156,6 @@ fn define_default(
         function => function.expression(),
     };
     Ok(Some(ColumnDefault { expression }))
-}
-
-/// Adds the column's name to errors that do not know it.
-fn name_column(e: Error, column: &str) -> Error {
-    if e.message().contains(&format!("\"{column}\"")) || e.detail().is_some() {
-        return e;
-    }
-    e.with_detail(format!("in the definition of column \"{column}\""))
 }
 
 /// The ids of the key columns in key order; makes the columns NOT NULL.

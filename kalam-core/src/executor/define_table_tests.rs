@@ -37,11 +37,10 @@ fn a_table_has_ids_ordinals_key_and_history_from_one() {
     )
     .expect("valid");
     assert_eq!(table.kind, TableKind::User);
-    assert_eq!(table.columns.iter().map(|c| (c.id.0, c.ordinal)).collect::<Vec<_>>(), [
-        (1, 1),
-        (2, 2),
-        (3, 3)
-    ]);
+    assert_eq!(
+        table.columns.iter().map(|c| (c.id.0, c.ordinal)).collect::<Vec<_>>(),
+        [(1, 1), (2, 2), (3, 3)]
+    );
     assert_eq!(table.primary_key, [ColumnId(1)]);
     assert_eq!(table.next_column_id, ColumnId(4));
     assert_eq!(table.version, SchemaVersion(1));
@@ -151,9 +150,18 @@ fn options_are_checked_against_the_kind_and_their_range() {
         assert_eq!(code, "22023", "{sql}");
         assert!(message.contains(expected), "{message}");
     }
-    for policy in ["", "rows", "rows:0", "rows:10000001", "interval:0", "interval:604801", "x:1",
-        "rows:1,rows:2", "rows:-1", "rows:1,"]
-    {
+    for policy in [
+        "",
+        "rows",
+        "rows:0",
+        "rows:10000001",
+        "interval:0",
+        "interval:604801",
+        "x:1",
+        "rows:1,rows:2",
+        "rows:-1",
+        "rows:1,",
+    ] {
         let sql = format!("CREATE TABLE t (a INT) WITH (FLUSH_POLICY = '{policy}')");
         assert_eq!(code(&sql), "22023", "{policy}");
     }

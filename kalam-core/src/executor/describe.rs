@@ -46,10 +46,7 @@ pub(crate) fn show_tables(tables: &[Arc<TableDefinition>]) -> RecordBatch {
         .texts("kind", tables.iter().map(|t| t.kind))
         .numbers("columns", tables.iter().map(|t| count(t.columns.len())))
         .numbers("version", tables.iter().map(|t| i64::from(t.version.get())))
-        .with(
-            "comment",
-            TextColumn::TextOrNull(tables.iter().map(|t| t.comment.clone()).collect()),
-        )
+        .with("comment", TextColumn::TextOrNull(tables.iter().map(|t| t.comment.clone()).collect()))
         .finish()
 }
 
@@ -57,10 +54,7 @@ pub(crate) fn show_tables(tables: &[Arc<TableDefinition>]) -> RecordBatch {
 /// among `tables`.
 ///
 /// Shape: namespace TEXT, tables BIGINT.
-pub(crate) fn show_namespaces(
-    namespaces: &[Name],
-    tables: &[Arc<TableDefinition>],
-) -> RecordBatch {
+pub(crate) fn show_namespaces(namespaces: &[Name], tables: &[Arc<TableDefinition>]) -> RecordBatch {
     let mut namespaces: Vec<&Name> = namespaces.iter().collect();
     namespaces.sort();
     let tables_in =
@@ -103,11 +97,14 @@ mod tests {
         let table = define(
             "CREATE TABLE t (a VARCHAR(5) COMMENT 'x', b INT DEFAULT 7 NOT NULL, PRIMARY KEY (b, a))",
         );
-        assert_eq!(lines(describe(&table.expect("valid"))), [
-            "| ordinal | column | type       | nullable | key | default | comment |",
-            "| 1       | a      | VARCHAR(5) | false    | 2   |         | x       |",
-            "| 2       | b      | INT        | false    | 1   | 7       |         |",
-        ]);
+        assert_eq!(
+            lines(describe(&table.expect("valid"))),
+            [
+                "| ordinal | column | type       | nullable | key | default | comment |",
+                "| 1       | a      | VARCHAR(5) | false    | 2   |         | x       |",
+                "| 2       | b      | INT        | false    | 1   | 7       |         |",
+            ]
+        );
     }
 
     #[test]
@@ -116,15 +113,18 @@ mod tests {
             .iter()
             .map(|sql| Arc::new(define(sql).expect("valid")))
             .collect();
-        assert_eq!(lines(show_tables(&tables))[1..], [
-            "| app       | t     | USER   | 2       | 1       |         |",
-            "| app       | u     | SHARED | 1       | 1       |         |",
-        ]);
+        assert_eq!(
+            lines(show_tables(&tables))[1..],
+            [
+                "| app       | t     | USER   | 2       | 1       |         |",
+                "| app       | u     | SHARED | 1       | 1       |         |",
+            ]
+        );
         let names = ["default", "app"].map(|name| Name::new("namespace", name).expect("valid"));
-        assert_eq!(lines(show_namespaces(&names, &tables))[1..], [
-            "| app       | 2      |",
-            "| default   | 0      |",
-        ]);
+        assert_eq!(
+            lines(show_namespaces(&names, &tables))[1..],
+            ["| app       | 2      |", "| default   | 0      |",]
+        );
         assert_eq!(show_tables(&[]).num_rows(), 0);
     }
 }

@@ -46,9 +46,9 @@ impl Dialect for KalamDialect {
     /// Reads CURRENT_USER and CURRENT_ROLE with and without parentheses, of which
     /// the parser knows one form each.
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
-        let burnt = self.fuel.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |fuel| {
-            fuel.checked_sub(1)
-        });
+        let burnt = self
+            .fuel
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |fuel| fuel.checked_sub(1));
         if burnt.is_err() {
             return Some(Err(ParserError::RecursionLimitExceeded));
         }

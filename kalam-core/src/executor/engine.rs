@@ -163,6 +163,8 @@ fn planning_context(options: &Options) -> Result<SessionContext> {
     let settings = config.options_mut();
     // TEXT is Utf8 in every result; a cast must not yield another text type.
     settings.sql_parser.map_string_types_to_utf8view = false;
+    // 0.1 is a decimal number, as in PostgreSQL: 0.1 + 0.2 = 0.3.
+    settings.sql_parser.parse_float_as_decimal = true;
     settings.execution.parquet.schema_force_view_types = false;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_limit_bytes)))

@@ -102,9 +102,7 @@ pub(crate) fn check_plan(plan: &LogicalPlan, role: Role) -> Result<()> {
             None => TreeNodeRecursion::Continue,
         })
     })
-    .map_err(|e| {
-        Error::new(SqlState::INTERNAL_ERROR, "plan cannot be walked").with_source(e)
-    })?;
+    .map_err(|e| Error::new(SqlState::INTERNAL_ERROR, "plan cannot be walked").with_source(e))?;
     match refused {
         None => Ok(()),
         Some(what) if role < Role::Dba => {
@@ -161,8 +159,7 @@ mod tests {
     use crate::executor::define_table::tests::define;
     use crate::executor::parse::parse;
 
-    const ROLES: [Role; 5] =
-        [Role::Anonymous, Role::User, Role::Service, Role::Dba, Role::System];
+    const ROLES: [Role; 5] = [Role::Anonymous, Role::User, Role::Service, Role::Dba, Role::System];
 
     fn statement(sql: &str) -> Statement {
         parse(sql).expect("valid").remove(0).statement

@@ -206,17 +206,21 @@ mod tests {
         let namespaces = [Name::new("namespace", "app").expect("valid")];
         let read = |name| information_schema_table(name, &namespaces, &tables);
         let columns = read("columns").expect("known");
-        assert_eq!(column(&columns, "data_type"), [
-            "integer",
-            "character varying",
-            "numeric",
-            "ARRAY",
-            "vector",
-            "timestamp with time zone"
-        ]);
-        assert_eq!(column(&columns, "udt_name"), [
-            "int4", "varchar", "numeric", "_text", "vector", "timestamptz"
-        ]);
+        assert_eq!(
+            column(&columns, "data_type"),
+            [
+                "integer",
+                "character varying",
+                "numeric",
+                "ARRAY",
+                "vector",
+                "timestamp with time zone"
+            ]
+        );
+        assert_eq!(
+            column(&columns, "udt_name"),
+            ["int4", "varchar", "numeric", "_text", "vector", "timestamptz"]
+        );
         assert_eq!(column(&columns, "is_nullable")[..3], ["NO", "NO", "YES"]);
         assert_eq!(column(&columns, "numeric_scale")[..3], ["0", "", "2"]);
         assert_eq!(column(&columns, "character_maximum_length")[1], "9");

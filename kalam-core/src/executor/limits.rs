@@ -12,6 +12,10 @@ pub(crate) const TEXT_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of parentheses, brackets, CASE and prefix operators.
 pub(crate) const NESTING_MAX: usize = 128;
 
+/// Deepest nesting of queries. DataFusion walks the inner ones of a scalar subquery
+/// again for each level around them, so each level doubles the time of planning.
+pub(crate) const QUERY_NESTING_MAX: usize = 16;
+
 /// Most AND and OR of one expression, those of the expressions around it included.
 pub(crate) const LOGICAL_OPERATORS_MAX: usize = 5_000;
 
@@ -79,6 +83,7 @@ struct Operators {
 #[derive(Default)]
 struct Level {
     is_case: bool,
+    is_query: bool,
     count: Operators,
     /// Times that the parser may read what is inside.
     readings: usize,
@@ -111,6 +116,7 @@ impl Meter {
                     self.operator()?;
                 }
                 self.table_parentheses(before, token, after)?;
+                self.query(after)?;
             }
             Token::RParen | Token::RBracket | Token::RBrace => self.close(),
             Token::Comma => self.end_expression(),
@@ -185,12 +191,27 @@ impl Meter {
         self.open(false, readings)
     }
 
+    /// Notes that the level just opened holds a query.
+    fn query(&mut self, first: Option<&Token>) -> Result<(), String> {
+        let is_query = matches!(
+            first,
+            Some(Token::Word(word)) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH)
+        );
+        if let (true, Some(level)) = (is_query, self.levels.last_mut()) {
+            level.is_query = true;
+            if self.levels.iter().filter(|level| level.is_query).count() > QUERY_NESTING_MAX {
+                return Err(format!("statement nests more than {QUERY_NESTING_MAX} queries"));
+            }
+        }
+        Ok(())
+    }
+
     fn readings(&self) -> usize {
         self.levels.last().map_or(1, |level| level.readings.max(1))
     }
 
     fn open(&mut self, is_case: bool, readings: usize) -> Result<(), String> {
-        self.levels.push(Level { is_case, count: Operators::default(), readings });
+        self.levels.push(Level { is_case, readings, ..Level::default() });
         self.chain = 0;
         self.check_nesting()
     }

@@ -341,7 +341,8 @@ mod tests {
 
     #[test]
     fn a_question_mark_after_an_operand_is_the_json_operator() {
-        for sql in ["data ? 'k'", "(a) ? 'k'", "a[1] ? 'k'", "'{}' ?| b", "name ?& b", "\"x\" ? y"] {
+        for sql in ["data ? 'k'", "(a) ? 'k'", "a[1] ? 'k'", "'{}' ?| b", "name ?& b", "\"x\" ? y"]
+        {
             let (_, placeholders) = rewritten(sql).expect("the statement is accepted");
             assert_eq!(placeholders.style, PlaceholderStyle::None, "{sql}");
         }
@@ -351,7 +352,8 @@ mod tests {
     #[test]
     fn named_parameters_share_a_number_and_leave_casts_and_slices_alone() {
         let (sql, placeholders) =
-            rewritten("SELECT :a, :b, :a, c::INT, d[1:2], d[:i], d[i:j], ':z' -- :y\n").expect("ok");
+            rewritten("SELECT :a, :b, :a, c::INT, d[1:2], d[:i], d[i:j], ':z' -- :y\n")
+                .expect("ok");
         assert_eq!(
             sql,
             "SELECT $1 , $2 , $1 , c :: INT , d [ 1 : 2 ] , d [ $3 ] , d [ i : j ] , ':z'"

@@ -57,7 +57,14 @@ fn from_shared(error: &DataFusionError) -> Error {
         DataFusionError::ArrowError(inner, _) => arrow_state(inner),
         _ => SqlState::INTERNAL_ERROR,
     };
-    Error::new(state, first_line(&error.strip_backtrace()))
+    let text = match error {
+        DataFusionError::Plan(text)
+        | DataFusionError::NotImplemented(text)
+        | DataFusionError::Execution(text)
+        | DataFusionError::ResourcesExhausted(text) => text.clone(),
+        other => other.strip_backtrace(),
+    };
+    Error::new(state, first_line(&text))
 }
 
 fn from_schema(error: &SchemaError) -> Error {
@@ -100,6 +107,7 @@ fn from_arrow(error: ArrowError) -> Error {
                 Err(source) => Error::new(SqlState::INTERNAL_ERROR, source.to_string()),
             },
         },
+        ArrowError::DivideByZero => Error::new(SqlState::DIVISION_BY_ZERO, "division by zero"),
         other => Error::new(arrow_state(&other), first_line(&other.to_string())),
     }
 }

@@ -123,6 +123,11 @@ impl<'a> Planner<'a> {
                 SqlState::UNDEFINED_FUNCTION,
                 format!("function \"{name}\" does not exist"),
             ),
+            // A plan that cannot be made of the text: the types come later.
+            _ if matches!(error.find_root(), DataFusionError::Plan(_)) => {
+                let error = from_datafusion(error);
+                Error::new(SqlState::SYNTAX_ERROR, error.message().to_owned())
+            }
             _ => from_datafusion(error),
         }
     }

@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
 
+use super::cte_scope::{CteScopes, Found, fold};
 use super::define_table::SYSTEM_COLUMNS;
 use crate::{Error, Result, SqlState};
 
@@ -120,56 +121,28 @@ pub(crate) fn hide_in_wildcards(
     query: &mut Query,
     has_system_columns: &dyn Fn(Option<&str>, &str) -> bool,
 ) -> Result<()> {
-    let mut hide = Hide { has_system_columns, scopes: Vec::new() };
+    let mut hide = Hide { has_system_columns, scopes: CteScopes::new() };
     match VisitMut::visit(query, &mut hide) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(e) => Err(e),
     }
 }
 
-/// The CTEs of one query, in the order in which the visitor enters them.
-struct Scope {
-    ctes: Vec<String>,
-    is_recursive: bool,
-    /// CTEs that are already visited.
-    visited: usize,
-    /// Whether this query is itself a CTE of the scope around it.
-    is_cte: bool,
-}
-
-impl Scope {
-    fn sees(&self, name: &str) -> bool {
-        let visible = self.visited + usize::from(self.is_recursive);
-        self.ctes.iter().take(visible).any(|cte| cte == name)
-    }
-}
-
 struct Hide<'a> {
     has_system_columns: &'a dyn Fn(Option<&str>, &str) -> bool,
-    scopes: Vec<Scope>,
+    scopes: CteScopes<()>,
 }
 
 impl VisitorMut for Hide<'_> {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        // The visitor enters WITH before the body, so the first queries below a
-        // query are its CTEs.
-        let is_cte = self.scopes.last().is_some_and(|outer| outer.visited < outer.ctes.len());
-        let ctes = query.with.as_ref().map_or_else(Vec::new, |with| {
-            with.cte_tables.iter().map(|cte| fold(&cte.alias.name)).collect()
-        });
-        let is_recursive = query.with.as_ref().is_some_and(|with| with.recursive);
-        self.scopes.push(Scope { ctes, is_recursive, visited: 0, is_cte });
+        self.scopes.enter(query);
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<Error> {
-        if self.scopes.pop().is_some_and(|scope| scope.is_cte) {
-            if let Some(outer) = self.scopes.last_mut() {
-                outer.visited += 1;
-            }
-        }
+        self.scopes.leave(());
         ControlFlow::Continue(())
     }
 
@@ -254,7 +227,7 @@ impl Hide<'_> {
             name.0.iter().map(|part| part.as_ident().map(fold)).collect();
         match parts.as_deref() {
             Some([table]) => {
-                !self.scopes.iter().any(|scope| scope.sees(table))
+                matches!(self.scopes.find(table), Found::Nothing)
                     && (self.has_system_columns)(None, table)
             }
             Some([.., namespace, table]) => (self.has_system_columns)(Some(namespace), table),
@@ -263,11 +236,7 @@ impl Hide<'_> {
     }
 }
 
-fn hide_in_item(
-    item: SelectItem,
-    relations: &[Relation],
-    out: &mut Vec<SelectItem>,
-) -> Result<()> {
+fn hide_in_item(item: SelectItem, relations: &[Relation], out: &mut Vec<SelectItem>) -> Result<()> {
     match item {
         SelectItem::Wildcard(mut options) => {
             if let [_] = relations {
@@ -295,8 +264,7 @@ fn hide_in_item(
                 if relation.has_system_columns {
                     exclude(&mut options, &relation.using);
                 } else if !relation.using.is_empty() {
-                    options.opt_exclude =
-                        Some(ExcludeSelectItem::Multiple(relation.using.clone()));
+                    options.opt_exclude = Some(ExcludeSelectItem::Multiple(relation.using.clone()));
                 }
                 let kind = SelectItemQualifiedWildcardKind::ObjectName(name.clone());
                 out.push(SelectItem::QualifiedWildcard(kind, options));
@@ -344,13 +312,6 @@ fn exclude(options: &mut WildcardAdditionalOptions, more: &[ObjectName]) {
         }
     }
     options.opt_exclude = Some(ExcludeSelectItem::Multiple(all));
-}
-
-fn fold(ident: &Ident) -> String {
-    match ident.quote_style {
-        Some(_) => ident.value.clone(),
-        None => ident.value.to_ascii_lowercase(),
-    }
 }
 
 fn unsupported(what: &str, hint: &'static str) -> Error {
@@ -430,17 +391,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_is_refused() {
-        for sql in [
-            "SELECT _seq FROM t NATURAL JOIN u",
-            "SELECT * EXCLUDE (a) FROM t, u WHERE t._seq = 1",
-        ] {
+        for sql in
+            ["SELECT _seq FROM t NATURAL JOIN u", "SELECT * EXCLUDE (a) FROM t, u WHERE t._seq = 1"]
+        {
             assert_eq!(columns(sql).expect_err(sql).sqlstate().as_str(), "0A000", "{sql}");
         }
     }
 
     #[test]
     fn only_identifiers_mention_a_system_column() {
-        for sql in ["SELECT '_seq' FROM t", "SELECT a AS x FROM t -- _seq", "SELECT \"_SEQ\" FROM t"] {
+        for sql in
+            ["SELECT '_seq' FROM t", "SELECT a AS x FROM t -- _seq", "SELECT \"_SEQ\" FROM t"]
+        {
             assert!(!mentions_system_columns(&query(sql)), "{sql}");
         }
         for sql in ["SELECT a FROM t ORDER BY _seq", "SELECT * FROM t JOIN u USING (_seq)"] {

@@ -62,11 +62,11 @@ fn kind(spec: &CreateTable) -> Result<TableKind> {
         );
     };
     match spec.kind {
-        Some(kind) if kind != named => Err(invalid(format!(
-            "CREATE {kind} TABLE contradicts option TYPE = '{named}'"
-        ))
-        .with_hint("give the kind once")
-        .with_position(option.position)),
+        Some(kind) if kind != named => {
+            Err(invalid(format!("CREATE {kind} TABLE contradicts option TYPE = '{named}'"))
+                .with_hint("give the kind once")
+                .with_position(option.position))
+        }
         _ => Ok(named),
     }
 }

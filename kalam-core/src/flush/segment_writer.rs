@@ -201,6 +201,13 @@ fn encode_column(
             | DataType::Timestamp(..)
     );
     let dictionary = !is_key && repeats(sample);
+    // Bounds leave NaN out, and readers prune by them: `= NaN` would find nothing.
+    let floats = matches!(sample.data_type(), DataType::Float32 | DataType::Float64);
+    let builder = if floats {
+        builder.set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
+    } else {
+        builder
+    };
     let mut builder = builder.set_column_dictionary_enabled(path.clone(), dictionary);
     if !dictionary && packed {
         builder = builder.set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);

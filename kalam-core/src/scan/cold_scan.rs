@@ -59,7 +59,7 @@ pub(super) fn cold_scan(
     let schema = TableSchema::builder(file_schema.clone())
         .with_table_partition_cols(vec![
             segment_field(),
-            Arc::new(Field::new(DELETED_COLUMN, DataType::Boolean, false)),
+            Arc::new(Field::new(DELETED_COLUMN, DataType::Boolean, true)),
             Arc::new(Field::new(MARK_SEQ_COLUMN, DataType::Int64, false)),
         ])
         .with_virtual_columns(vec![row_field()])

@@ -34,6 +34,8 @@ impl Shape {
             Shape::Target => {
                 let mut fields: Vec<FieldRef> = table.schema.fields().iter().cloned().collect();
                 fields.push(Arc::new(crate::catalog::seq_field()));
+                // Never true: a deleted row cannot be changed.
+                fields.push(Arc::new(Field::new(DELETED_COLUMN, DataType::Boolean, true)));
                 fields.push(segment_field());
                 fields.push(Arc::new(Field::new(ROW_COLUMN, DataType::Int64, false)));
                 if table.definition.has_hidden_key() {

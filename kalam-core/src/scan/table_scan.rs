@@ -93,7 +93,7 @@ impl TableScan {
         let empty = || Arc::new(EmptyExec::new(schema.clone())) as Arc<dyn ExecutionPlan>;
         let range = KeyRange::from_filters(&self.table, filters)?;
         let Some(user) = self.user.filter(|_| !range.is_empty()) else { return Ok(empty()) };
-        let rows = if filters.iter().any(names_deleted) {
+        let rows = if self.shape == Shape::System && filters.iter().any(names_deleted) {
             Rows::LiveAndDeleted
         } else {
             Rows::Live

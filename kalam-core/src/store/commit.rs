@@ -17,6 +17,7 @@ use rocksdb::{WriteBatch, WriteOptions};
 use super::rocks::{self, Family, Rocks, rocks_error};
 use super::row::RowHeader;
 use super::snapshot::{EpochTracker, Snapshot, View, damaged, handle};
+use super::synced_mark::SyncedMark;
 use super::write_set::{Batch, Expect, RowWriteRef, WriteSet};
 use crate::env::Clock;
 use crate::model::Seq;
@@ -43,6 +44,8 @@ pub(crate) struct Store {
     poisoned: AtomicBool,
     closed: AtomicBool,
     unsynced: AtomicBool,
+    /// `None` in memory and without a log.
+    synced: Option<SyncedMark>,
     commits: AtomicU64,
     syncs: AtomicU64,
 }
@@ -122,6 +125,12 @@ impl Store {
                 bytes.as_slice().try_into().map_err(|_| damaged("the commit counter"))?,
             ),
         };
+        let synced = match path {
+            Some(path) if options.durability != Durability::Off => {
+                Some(SyncedMark::open(&path.with_extension("synced"), Seq(last_seq))?)
+            }
+            _ => None,
+        };
         Ok(Arc::new(Store {
             db,
             durability: options.durability,
@@ -134,6 +143,7 @@ impl Store {
             poisoned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
+            synced,
             commits: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
         }))
@@ -241,6 +251,7 @@ impl Store {
             .any(|(s, r)| r.is_ok() && s.changes.iter().any(|c| c.is_visible()));
         let gate = visible.then(|| self.view_gate.write());
         if let Err(e) = self.write(group.batch) {
+            eprintln!("DEBUG {e:?}");
             self.poisoned.store(true, Ordering::Release);
             tracing::error!(error = %e, "a commit could not be written; writes are refused until reopen");
             return results.into_iter().map(|r| r.and_then(|_| Err(e.duplicate().into()))).collect();
@@ -255,6 +266,9 @@ impl Store {
             self.epoch.store(epoch, Ordering::Release);
         }
         drop(gate);
+        if self.durability == Durability::Full {
+            self.mark_synced(Seq(committer.last_seq));
+        }
         self.commits.fetch_add(1, Ordering::Relaxed);
         results
     }
@@ -285,11 +299,22 @@ impl Store {
         self.db.write_opt(batch, &options).map_err(|e| rocks_error("commit", e))
     }
 
+    fn mark_synced(&self, seq: Seq) {
+        if let Some(mark) = &self.synced {
+            mark.advance(seq);
+        }
+    }
+
     /// Makes what was acknowledged in `normal` durable.
     ///
     /// # Errors
     /// `58030`; the database then refuses writes.
     pub(crate) fn sync(&self) -> Result<()> {
+        let committed = self.last_seq();
+        self.sync_log(committed)
+    }
+
+    fn sync_log(&self, committed: Seq) -> Result<()> {
         if !self.unsynced.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
@@ -297,7 +322,9 @@ impl Store {
         self.db.flush_wal(true).map_err(|e| {
             self.poisoned.store(true, Ordering::Release);
             rocks_error("sync the log", e)
-        })
+        })?;
+        self.mark_synced(committed);
+        Ok(())
     }
 
     /// Refuses later commits, waits for the running one, makes all durable.
@@ -308,7 +335,7 @@ impl Store {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let _committer = self.committer.lock();
+        let committer = self.committer.lock();
         if self.durability == Durability::Off {
             let families = [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
             let handles: Vec<_> = families.iter().map(|f| handle(&self.db, *f)).collect();
@@ -319,7 +346,7 @@ impl Store {
                 .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &options)
                 .map_err(|e| rocks_error("flush", e));
         }
-        self.sync()
+        self.sync_log(Seq(committer.last_seq))
     }
 
     /// Whether [`Store::close`] was called.

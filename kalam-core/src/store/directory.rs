@@ -25,7 +25,7 @@ impl Directory {
     /// Locks the directory, creating it if allowed.
     ///
     /// # Errors
-    /// `55006` if another process holds it, `22023` if it is something else than a
+    /// `55006` if another process holds it, `XX001` if it is something else than a
     /// database, `0A000` if a newer version wrote it, `XX001` if its format file is
     /// damaged.
     pub(crate) fn open(path: &Path, create_if_missing: bool) -> Result<Directory> {
@@ -59,7 +59,7 @@ impl Directory {
 }
 
 fn not_ours(path: &Path, problem: &str) -> Error {
-    Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("\"{}\" {problem}", path.display()))
+    Error::new(SqlState::DATA_CORRUPTED, format!("\"{}\" {problem}", path.display()))
         .with_hint("name a database directory, or an empty or missing one to create a database")
 }
 

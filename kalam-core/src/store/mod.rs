@@ -13,6 +13,7 @@ mod key;
 mod rocks;
 mod row;
 mod snapshot;
+mod synced_mark;
 mod write_set;
 
 pub(crate) use commit::{CommitError, Store, WatchedKeys};

@@ -52,13 +52,9 @@ pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<Rocks> {
     db.set_max_background_jobs(2);
     db.set_keep_log_file_num(2);
     db.set_max_total_wal_size(256 << 20);
-    // A torn last record is what a crash leaves. In `full`, damage before it is rot
-    // in acknowledged commits and must be said; in `normal` and `off` a power loss
-    // may tear the log anywhere, and the commits before the tear are what is kept.
-    db.set_wal_recovery_mode(match options.durability {
-        Durability::Full => DBRecoveryMode::TolerateCorruptedTailRecords,
-        Durability::Normal | Durability::Off => DBRecoveryMode::PointInTime,
-    });
+    // The commits before a torn record are what is kept; the mark of synced commits
+    // tells whether one that was acknowledged is missing.
+    db.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     // Without a log only memtables that are flushed together agree.
     db.set_atomic_flush(options.durability == Durability::Off);
     if path.is_none() {

@@ -323,3 +323,105 @@ fn not_constant(expr: &Expr) -> Error {
     Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("default {expr} is not constant"))
         .with_hint(KNOWN_DEFAULTS)
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::DataType;
+
+    use super::*;
+    use crate::env::ManualClock;
+    use crate::executor::define_table::tests::define;
+
+    fn values(expression: &str, rows: usize) -> ArrayRef {
+        let ids = IdSource::new(Arc::new(ManualClock::new(1_800_000_000_000)), 0);
+        let context =
+            DefaultContext { now_us: 86_400_000_001, user: "ada", role: "dba", ids: &ids };
+        let value = DefaultValue::parse(expression).expect(expression);
+        value.array(rows, &context).expect(expression)
+    }
+
+    fn shown(expression: &str) -> String {
+        let array = values(expression, 1);
+        arrow::util::display::array_value_to_string(&array, 0).expect("shown")
+    }
+
+    #[test]
+    fn each_row_of_a_generated_default_differs() {
+        for (expression, data_type) in [
+            ("SNOWFLAKE_ID()", DataType::Int64),
+            ("UUID_V7()", DataType::FixedSizeBinary(16)),
+            ("UUID()", DataType::FixedSizeBinary(16)),
+            ("ULID()", DataType::Utf8),
+            ("RANDOM_STRING(16)", DataType::Utf8),
+        ] {
+            let array = values(expression, 50);
+            assert_eq!(array.data_type(), &data_type);
+            let texts: std::collections::HashSet<String> = (0..50)
+                .map(|row| arrow::util::display::array_value_to_string(&array, row).expect("shown"))
+                .collect();
+            assert_eq!(texts.len(), 50, "{expression}");
+            assert_eq!(values(expression, 0).len(), 0);
+        }
+    }
+
+    #[test]
+    fn constants_and_session_values_are_the_same_for_every_row() {
+        for (expression, expected) in [
+            ("NOW()", "1970-01-02T00:00:00.000001Z"),
+            ("CURRENT_TIMESTAMP", "1970-01-02T00:00:00.000001Z"),
+            ("CURRENT_DATE", "1970-01-02"),
+            ("CURRENT_USER()", "ada"),
+            ("CURRENT_USER", "ada"),
+            ("current_role", "dba"),
+            ("'it''s'", "it's"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("(60 * 60) - 1", "3599"),
+            ("1.50", "1.50"),
+            ("TRUE", "true"),
+            ("NULL", ""),
+            ("DATE '2020-02-29'", "2020-02-29"),
+            ("'7'::INT", "7"),
+            ("CAST('1.5' AS DECIMAL(4, 2))", "1.50"),
+            ("ARRAY[1, NULL, 2]", "[1, , 2]"),
+        ] {
+            assert_eq!(shown(expression), expected, "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_column_takes_its_constant_in_its_own_type() {
+        let sql = "CREATE TABLE t (a SMALLINT DEFAULT 5, b TIMESTAMP DEFAULT '2020-01-01 00:00:00', \
+            c TEXT DEFAULT NULL, d BIGINT)";
+        let table = define(sql).expect("valid");
+        let of = |index: usize| DefaultValue::of(&table.columns[index]).expect("valid");
+        assert_eq!(of(0), Some(DefaultValue::Constant(ScalarValue::Int16(Some(5)))));
+        assert_eq!(
+            of(1),
+            Some(DefaultValue::Constant(ScalarValue::TimestampMicrosecond(
+                Some(1_577_836_800_000_000),
+                None
+            )))
+        );
+        assert_eq!(of(2), Some(DefaultValue::Constant(ScalarValue::Utf8(None))));
+        assert_eq!(of(3), None);
+        for column in
+            ["a SMALLINT DEFAULT 40000", "a INT DEFAULT 'x'", "a VARCHAR(2) DEFAULT 'abc'"]
+        {
+            define(&format!("CREATE TABLE t ({column})")).expect_err(column);
+        }
+    }
+
+    #[test]
+    fn ordered_ids_are_monotonic_and_nothing_else() {
+        for (expression, expected) in [
+            ("SNOWFLAKE_ID()", true),
+            ("UUID_V7()", true),
+            ("ULID()", true),
+            ("UUID()", false),
+            ("1", false),
+        ] {
+            let value = DefaultValue::parse(expression).expect(expression);
+            assert_eq!(value.is_monotonic(), expected, "{expression}");
+        }
+    }
+}

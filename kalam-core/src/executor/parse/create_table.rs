@@ -134,9 +134,8 @@ fn column_option(input: &mut Input<'_>, column: &mut ColumnSpec) -> Parse<bool> 
     if !is_known {
         return input.refuse();
     }
-    let expression_position = crate::executor::placeholder::position(
-        input.parser.peek_nth_token_ref(1).span.start,
-    );
+    let expression_position =
+        crate::executor::placeholder::position(input.parser.peek_nth_token_ref(1).span.start);
     // Read by the parser's own method: only it knows that `DEFAULT 5 NOT NULL` is
     // two options and not one expression.
     match input.parser.parse_optional_column_option()? {

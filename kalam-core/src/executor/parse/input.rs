@@ -1,10 +1,10 @@
 //! The tokens of one statement, read by words, names and tables.
 
-use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, Word};
 
 use super::syntax_error;
+use crate::executor::cte_scope::fold;
 use crate::executor::placeholder::position;
 use crate::executor::statement::TableRef;
 use crate::{Error, Position, SqlState};
@@ -183,14 +183,6 @@ impl<'a> Input<'a> {
             Token::DollarQuotedString(text) => Ok(text.value),
             _ => self.refuse(),
         }
-    }
-}
-
-/// An identifier as DataFusion folds it: lower case in ASCII unless quoted.
-pub(super) fn fold(ident: &Ident) -> String {
-    match ident.quote_style {
-        Some(_) => ident.value.clone(),
-        None => ident.value.to_ascii_lowercase(),
     }
 }
 

@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use self::input::{Failure, Input};
+pub(crate) use self::syntax_error::with_caret;
 use super::dialect::KalamDialect;
 use super::statement::Parsed;
 use super::{limits, placeholder};
@@ -60,7 +61,7 @@ fn parse_one(sql: &str, tokens: Vec<TokenWithSpan>, parsed: &mut Vec<Parsed>) ->
     let Some(end) = tokens.last().map(|token| token.span.end) else {
         return Ok(());
     };
-    let with_caret = |e: Error| syntax_error::with_caret(sql, e);
+    let with_caret = |e: Error| with_caret(sql, e);
     limits::check_tokens(&tokens).map_err(with_caret)?;
     let (tokens, placeholders) = placeholder::rewrite(tokens).map_err(with_caret)?;
     let dialect = KalamDialect::for_tokens(tokens.len());

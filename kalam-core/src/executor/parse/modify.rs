@@ -12,8 +12,19 @@ use crate::{Error, Position, SqlState};
 
 /// Words that end a table name without an alias.
 const NO_ALIAS: &[&str] = &[
-    "DEFAULT", "FROM", "LIMIT", "ON", "ORDER", "RETURNING", "SELECT", "SET", "TABLE", "USING",
-    "VALUES", "WHERE", "WITH",
+    "DEFAULT",
+    "FROM",
+    "LIMIT",
+    "ON",
+    "ORDER",
+    "RETURNING",
+    "SELECT",
+    "SET",
+    "TABLE",
+    "USING",
+    "VALUES",
+    "WHERE",
+    "WITH",
 ];
 
 /// `INSERT INTO t [(a, b)] VALUES .. | DEFAULT VALUES | query`.
@@ -26,8 +37,7 @@ pub(super) fn insert(input: &mut Input<'_>) -> Parse<Statement> {
     let table = input.table()?;
     // Only RETURNING and ON CONFLICT can use the alias, so it needs no place.
     alias(input)?;
-    let has_columns =
-        input.parser.peek_token_ref().token == Token::LParen && !is_query(input, 1);
+    let has_columns = input.parser.peek_token_ref().token == Token::LParen && !is_query(input, 1);
     let columns = if has_columns { input.names()? } else { Vec::new() };
     let source = if input.take_words(&["DEFAULT", "VALUES"]) {
         InsertSource::DefaultValues

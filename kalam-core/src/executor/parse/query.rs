@@ -3,11 +3,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Query, Select, SetExpr, Spanned, Statement, Value, VisitMut, VisitorMut,
+    BinaryOperator, Expr, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, Statement,
+    Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::input::{Failure, Input, Parse};
+use crate::executor::cte_scope::{CteScopes, Found, fold};
 use crate::executor::limits::{self, RELATIONS_MAX};
 use crate::executor::placeholder::position;
 use crate::{Error, SqlState};
@@ -29,26 +31,43 @@ pub(super) fn expr(input: &mut Input<'_>) -> Parse<Expr> {
 /// Refuses data-modifying and locking parts, and more relations than planning can
 /// take, anywhere in a parsed tree; balances chains of AND and OR.
 fn settle<T: VisitMut>(tree: &mut T) -> Parse<()> {
-    match tree.visit(&mut Settle { relations: 0 }) {
+    let mut settle = Settle { written: 0, read: vec![0], scopes: CteScopes::new() };
+    match tree.visit(&mut settle) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(failure) => Err(failure),
     }
 }
 
 struct Settle {
-    relations: usize,
+    /// Tables, subqueries and CTEs as they are written.
+    written: usize,
+    /// Tables that each open query reads, with every CTE in the place of its name.
+    /// DataFusion plans that way, so a few CTEs that name each other twice would
+    /// become a plan of any size.
+    read: Vec<usize>,
+    scopes: CteScopes<usize>,
 }
 
 impl Settle {
-    fn add(&mut self, relations: usize) -> ControlFlow<Failure> {
-        self.relations += relations;
-        if self.relations > RELATIONS_MAX {
-            return ControlFlow::Break(Failure::Known(limits::exceeded(format!(
-                "statement reads more than {RELATIONS_MAX} tables and subqueries"
-            ))));
-        }
-        ControlFlow::Continue(())
+    fn write(&mut self, relations: usize) -> ControlFlow<Failure> {
+        self.written += relations;
+        check_relations(self.written)
     }
+
+    fn read(&mut self, tables: usize) -> ControlFlow<Failure> {
+        let sum = self.read.last_mut().expect("the outermost count is never taken away");
+        *sum += tables;
+        check_relations(*sum)
+    }
+}
+
+fn check_relations(relations: usize) -> ControlFlow<Failure> {
+    if relations > RELATIONS_MAX {
+        return ControlFlow::Break(Failure::Known(limits::exceeded(format!(
+            "statement reads more than {RELATIONS_MAX} tables and subqueries"
+        ))));
+    }
+    ControlFlow::Continue(())
 }
 
 impl VisitorMut for Settle {
@@ -64,7 +83,28 @@ impl VisitorMut for Settle {
         if let Some(what) = refused {
             return ControlFlow::Break(unsupported(what, start(query)));
         }
-        self.add(query.with.as_ref().map_or(0, |with| with.cte_tables.len()))
+        self.scopes.enter(query);
+        self.read.push(0);
+        self.write(query.with.as_ref().map_or(0, |with| with.cte_tables.len()))
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<Failure> {
+        let read = self.read.pop().unwrap_or_default();
+        match self.scopes.leave(read) {
+            Some(read) => self.read(read),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<Failure> {
+        let tables = match relation.0.as_slice() {
+            [ObjectNamePart::Identifier(name)] => match self.scopes.find(&fold(name)) {
+                Found::Cte(read) => *read,
+                Found::Itself | Found::Nothing => 1,
+            },
+            _ => 1,
+        };
+        self.read(tables)
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Failure> {
@@ -72,7 +112,7 @@ impl VisitorMut for Settle {
             return ControlFlow::Break(unsupported("SELECT .. INTO", Some(into.span().start)));
         }
         let tables = select.from.iter().map(|from| 1 + from.joins.len()).sum();
-        self.add(tables)
+        self.write(tables)
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Failure> {
@@ -109,8 +149,7 @@ fn start(query: &Query) -> Option<Location> {
 }
 
 fn unsupported(what: &str, start: Option<Location>) -> Failure {
-    let error =
-        Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{what} is not supported"));
+    let error = Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{what} is not supported"));
     match start {
         Some(start) => error.with_position(position(start)).into(),
         None => error.into(),

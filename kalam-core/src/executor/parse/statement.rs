@@ -40,11 +40,8 @@ fn create(input: &mut Input<'_>) -> Parse<Statement> {
         let (name, _) = input.name()?;
         return Ok(Statement::CreateNamespace { if_not_exists, name });
     }
-    let kinds = [
-        ("USER", TableKind::User),
-        ("SHARED", TableKind::Shared),
-        ("STREAM", TableKind::Stream),
-    ];
+    let kinds =
+        [("USER", TableKind::User), ("SHARED", TableKind::Shared), ("STREAM", TableKind::Stream)];
     for (word, kind) in kinds {
         if input.take_words(&["CREATE", word, "TABLE"]) {
             return create_table::create_table(input, Some(kind)).map(Statement::CreateTable);
@@ -66,10 +63,9 @@ fn drop(input: &mut Input<'_>) -> Parse<Statement> {
         }
         return Ok(Statement::DropNamespace { if_exists, name, cascade });
     }
-    let is_table = ["USER", "SHARED", "STREAM"]
-        .iter()
-        .any(|kind| input.take_words(&["DROP", kind, "TABLE"]))
-        || input.take_words(&["DROP", "TABLE"]);
+    let is_table =
+        ["USER", "SHARED", "STREAM"].iter().any(|kind| input.take_words(&["DROP", kind, "TABLE"]))
+            || input.take_words(&["DROP", "TABLE"]);
     if !is_table {
         return Err(refusal(input));
     }

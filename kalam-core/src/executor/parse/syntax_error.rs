@@ -74,14 +74,16 @@ fn offending_token(input: &Input<'_>, error: &ParserError) -> TokenWithSpan {
     next.clone()
 }
 
-/// Adds the line of the place, and a caret below it, as the detail.
-pub(super) fn with_caret(sql: &str, error: Error) -> Error {
-    match error.position() {
-        Some(place) if error.detail().is_none() => {
-            let lines = underlined(sql, place);
-            error.with_detail(lines)
-        }
-        _ => error,
+/// Adds the line of the error's place in the text, and a caret below it, to the
+/// detail. For errors of later steps too, which know the place and not the text.
+pub(crate) fn with_caret(sql: &str, error: Error) -> Error {
+    let Some(place) = error.position() else {
+        return error;
+    };
+    let lines = underlined(sql, place);
+    match error.detail().map(str::to_owned) {
+        Some(detail) => error.with_detail(format!("{detail}\n{lines}")),
+        None => error.with_detail(lines),
     }
 }
 

@@ -90,7 +90,9 @@ fn insert_keeps_columns_values_and_defaults() {
         let Statement::Insert(insert) = one(sql) else { panic!("no INSERT") };
         assert!(matches!(insert.source, InsertSource::Query(_)), "{sql}");
     }
-    let Statement::Insert(insert) = one("INSERT INTO t DEFAULT VALUES") else { panic!("no INSERT") };
+    let Statement::Insert(insert) = one("INSERT INTO t DEFAULT VALUES") else {
+        panic!("no INSERT")
+    };
     assert_eq!(insert.source, InsertSource::DefaultValues);
     assert_eq!(code("INSERT INTO t VALUES (1), (1, 2)"), "42601");
     assert_eq!(code("INSERT INTO t VALUES ()"), "42601");
@@ -189,7 +191,9 @@ fn constraints_that_would_not_be_enforced_are_refused() {
     assert_eq!(code("CREATE TABLE t (a TEXT COLLATE x)"), "0A000");
     assert_eq!(code("CREATE TABLE t (a INT NULL NOT NULL)"), "42601");
     assert_eq!(code("CREATE TABLE t (a INT b)"), "42601");
-    one("CREATE TABLE t (check INT, \"unique\" TEXT, comment TEXT, CONSTRAINT k PRIMARY KEY (check))");
+    one(
+        "CREATE TABLE t (check INT, \"unique\" TEXT, comment TEXT, CONSTRAINT k PRIMARY KEY (check))",
+    );
 }
 
 #[test]
@@ -230,7 +234,9 @@ fn a_long_line_is_cut_around_the_place() {
     let detail = error.detail().expect("there is a line");
     assert!(detail.chars().count() < 300, "{detail}");
     let (line, caret) = detail.split_once('\n').expect("two lines");
-    assert!(line[caret.len() - 1..].starts_with('t') || line[caret.len() - 1..].starts_with("FORM"));
+    assert!(
+        line[caret.len() - 1..].starts_with('t') || line[caret.len() - 1..].starts_with("FORM")
+    );
 }
 
 #[test]
@@ -267,7 +273,8 @@ fn what_datafusion_plans_is_read() {
 
 #[test]
 fn hostile_texts_are_refused_on_a_small_stack() {
-    let deep = |open: &str, close: &str| format!("SELECT {}1{}", open.repeat(4_000), close.repeat(4_000));
+    let deep =
+        |open: &str, close: &str| format!("SELECT {}1{}", open.repeat(4_000), close.repeat(4_000));
     let texts = vec![
         "x".repeat((1 << 20) + 1),
         deep("(", ")"),
@@ -286,6 +293,8 @@ fn hostile_texts_are_refused_on_a_small_stack() {
         format!("SELECT * FROM t {}", "JOIN t USING (a) ".repeat(2_000)),
         format!("WITH {} z AS (SELECT 1) SELECT 1", "a AS (SELECT 1), ".repeat(2_000)),
         format!("SELECT {}?", "?, ".repeat(70_000)),
+        deep_queries(17),
+        doubling_ctes(20),
         format!("CREATE TABLE t ({} z INT)", "a INT, ".repeat(2_000)),
     ];
     on_small_stack(move || {
@@ -296,11 +305,22 @@ fn hostile_texts_are_refused_on_a_small_stack() {
     });
 }
 
+fn deep_queries(levels: usize) -> String {
+    format!("SELECT {}1{}", "(SELECT ".repeat(levels), ")".repeat(levels))
+}
+
+fn doubling_ctes(levels: usize) -> String {
+    let double = |n: usize| format!(", c{n} AS (SELECT * FROM c{0} a, c{0} b)", n - 1);
+    let doubled: String = (1..=levels).map(double).collect();
+    format!("WITH c0 AS (SELECT * FROM t){doubled} SELECT * FROM c{levels}")
+}
+
 #[test]
 fn texts_that_make_the_parser_go_back_end_soon() {
+    // Without fuel most of these take longer than anyone waits.
     let texts = vec![
         format!("SELECT {}1", "NOT(".repeat(60)),
-        format!("SELECT {}1{}", "f(".repeat(60), ")".repeat(60)),
+        format!("SELECT {}1{}", "f(".repeat(60), ")".repeat(59)),
         format!("SELECT * FROM {}", "((SELECT * FROM ".repeat(60)),
         format!("SELECT * FROM {}t{}", "((SELECT 1 FROM ".repeat(20), ") a JOIN b) ".repeat(20)),
         format!("SELECT {}", "CASE ".repeat(100)),
@@ -310,11 +330,8 @@ fn texts_that_make_the_parser_go_back_end_soon() {
     ];
     on_small_stack(move || {
         for text in texts {
-            let started = std::time::Instant::now();
-            let outcome = parse(&text).map(|parsed| parsed.len());
             let head: String = text.chars().take(40).collect();
-            let took = started.elapsed().as_millis();
-            assert!(took < 5_000, "{head} took {took} ms, {outcome:?}");
+            assert!(["42601", "54000"].contains(&code(&text)), "{head}");
         }
     });
 }
@@ -328,6 +345,8 @@ fn statements_at_the_limits_parse_on_a_small_stack() {
         assert_eq!(code(&format!("SELECT 1 WHERE a {} )", "OR a ".repeat(4_900))), "42601");
         one(&format!("SELECT 1 {}", "+ 1 ".repeat(990)));
         one(&format!("SELECT 1 {}", "UNION ALL SELECT 1 ".repeat(450)));
+        one(&deep_queries(16));
+        one(&doubling_ctes(8));
         one(&format!("INSERT INTO t VALUES {}(-1, 'x')", "(-1, 'x'), ".repeat(50_000)));
         one(&format!("SELECT a IN ({}1)", "-1, ".repeat(100_000)));
     });
@@ -344,8 +363,10 @@ fn statements_at_the_limits_run_on_a_small_stack() {
         for sql in [
             format!("SELECT {}1{}", "(".repeat(120), ")".repeat(120)),
             format!("SELECT {}1{}", "abs(".repeat(120), ")".repeat(120)),
-            format!("SELECT {}1{}", "(SELECT ".repeat(60), ")".repeat(60)),
-            format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(60), " END".repeat(60)),
+            format!("SELECT {}1{}", "(SELECT ".repeat(12), ")".repeat(12)),
+            format!("SELECT * FROM {}(SELECT 1){}", "(SELECT * FROM ".repeat(15), ")".repeat(15)),
+            format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(120), " END".repeat(120)),
+            format!("SELECT {}true", "NOT ".repeat(120)),
             format!("SELECT 1 FROM (VALUES (1)) t (a) WHERE a = 1 {}", "OR a = 1 ".repeat(4_900)),
             format!("SELECT 1 {}", "+ 1 ".repeat(990)),
             format!("SELECT 'a' {}", "|| 'a' ".repeat(990)),
@@ -354,7 +375,6 @@ fn statements_at_the_limits_run_on_a_small_stack() {
             format!("SELECT 1 {}", "+ 1 ".repeat(990)) + " UNION SELECT 1",
         ] {
             let head: String = sql.chars().take(60).collect();
-            let started = std::time::Instant::now();
             let Statement::Query(query) = one(&sql) else { panic!("no query") };
             let context = SessionContext::new();
             let statement = DfStatement::Statement(Box::new(SqlStatement::Query(query)));
@@ -363,7 +383,6 @@ fn statements_at_the_limits_run_on_a_small_stack() {
                 context.execute_logical_plan(plan).await?.collect().await
             });
             assert!(ran.is_ok(), "{head}: {ran:?}");
-            println!("{head} {} ms", started.elapsed().as_millis());
         }
     });
 }
@@ -376,9 +395,8 @@ fn chains_of_and_and_or_are_balanced() {
     };
     let balanced = where_of("DELETE FROM t WHERE a OR b OR c AND d AND e OR f");
     let spelled = where_of("DELETE FROM t WHERE (a OR b) OR (((c AND d) AND e) OR f)");
-    let plain = |expr: datafusion::sql::sqlparser::ast::Expr| {
-        expr.to_string().replace(['(', ')'], "")
-    };
+    let plain =
+        |expr: datafusion::sql::sqlparser::ast::Expr| expr.to_string().replace(['(', ')'], "");
     assert_eq!(plain(balanced.clone()), plain(spelled));
     let datafusion::sql::sqlparser::ast::Expr::BinaryOp { right, .. } = balanced else {
         panic!("no chain");

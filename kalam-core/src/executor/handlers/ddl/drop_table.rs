@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::catalog::Table;
+use crate::catalog::{RESERVED_NAMESPACES, Table};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -13,7 +13,7 @@ use crate::executor::statement::TableRef;
 use crate::flush::{ScopeEdit, ScopeId};
 use crate::model::Seq;
 use crate::store::{Batch, Change, Family, WriteSet, prefix_end};
-use crate::{ErrorKind, Position};
+use crate::{Error, ErrorKind, SqlState};
 
 /// Drops tables with all rows of all users. The names are looked up before the
 /// first table goes.
@@ -29,7 +29,13 @@ pub(crate) fn run(
     let mut tables = Vec::new();
     for TableRef { namespace, table, position } in names {
         let namespace = namespace.as_deref().unwrap_or(&caller.namespace);
-        let position: &Position = position;
+        if RESERVED_NAMESPACES.contains(&namespace) {
+            return Err(Error::new(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("tables of namespace \"{namespace}\" cannot be dropped"),
+            )
+            .with_position(*position));
+        }
         match engine.registry.table(namespace, table) {
             Ok(table) => tables.push(table),
             Err(e) if if_exists && e.kind() == ErrorKind::NotFound => {}

@@ -103,6 +103,9 @@ fn rows<P: AsRef<[ScalarValue]>>(
                 .iter()
                 .flat_map(|params| rows.iter().map(|row| (row.as_slice(), params.as_ref())))
                 .collect();
+            if bound.is_empty() {
+                return Ok(Vec::new());
+            }
             values(engine, caller, target, &bound, view).map(|chunk| vec![chunk])
         }
         InsertSource::Query(query) => {
@@ -243,18 +246,29 @@ fn literal(
     })
 }
 
-/// A number as exactly as its column can take it: through text for DECIMAL, so that
-/// no digit passes through a float.
+/// A number as exactly as its column can take it: only FLOAT and DOUBLE get a
+/// float, everything else keeps every digit.
 fn number(text: &str, column: &ColumnDefinition) -> ScalarValue {
     if let Ok(value) = text.parse::<i64>() {
         return ScalarValue::Int64(Some(value));
     }
-    let exact = matches!(column.data_type, KalamDataType::Decimal { .. })
-        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
-    match text.parse::<f64>() {
-        Ok(value) if !exact => ScalarValue::Float64(Some(value)),
-        _ => ScalarValue::Utf8(Some(text.to_owned())),
+    let float = matches!(column.data_type, KalamDataType::Float | KalamDataType::Double);
+    let exact = if float { None } else { decimal(text) };
+    match (exact, text.parse::<f64>()) {
+        (Some(value), _) => value,
+        (None, Ok(value)) => ScalarValue::Float64(Some(value)),
+        (None, Err(_)) => ScalarValue::Utf8(Some(text.to_owned())),
     }
+}
+
+/// Digits with a point as a decimal number, if 38 of them are enough.
+fn decimal(text: &str) -> Option<ScalarValue> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{fraction}");
+    let count = digits.trim_start_matches('-').trim_start_matches('0').len();
+    let precision = u8::try_from(count.max(fraction.len()).max(1)).ok().filter(|p| *p <= 38)?;
+    let scale = i8::try_from(fraction.len()).ok()?;
+    Some(ScalarValue::Decimal128(Some(digits.parse().ok()?), precision, scale))
 }
 
 /// One expression without columns, as a query of one row.
