@@ -51,8 +51,8 @@ impl Database {
         open.retain(|_, engine| engine.strong_count() > 0);
         if let Ok(canonical) = path.canonicalize()
             && let Some(engine) = open.get(&canonical).and_then(Weak::upgrade)
-            && engine.check_open().is_ok()
         {
+            engine.store.reopen()?;
             return Ok(Database { engine });
         }
         let directory = Directory::open(path, options.create_if_missing)?;

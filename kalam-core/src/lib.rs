@@ -18,9 +18,6 @@ mod store;
 /// Table definitions, schema versions, namespaces, storages, users; the registry.
 pub mod catalog;
 
-/// What is derived and may be dropped.
-mod cache;
-
 /// Hot to cold: segments, manifest, deletion vectors, recovery.
 mod flush;
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// Modules of kalam-core in the order data flows: a module uses what stands above it.
-const ORDER: [&str; 11] = [
-    "error", "model", "env", "store", "catalog", "cache", "flush", "scan", "executor", "session",
+const ORDER: [&str; 10] = [
+    "error", "model", "env", "store", "catalog", "flush", "scan", "executor", "session",
     "database",
 ];
 /// What every module may use.

@@ -1,6 +1,5 @@
 //! The catalog: what exists, under which names, in which versions.
 
-mod column_definition;
 mod namespace;
 mod path_template;
 mod registry;
@@ -9,7 +8,7 @@ mod table;
 mod table_definition;
 mod user;
 
-pub use column_definition::{ColumnDefault, ColumnDefinition};
+pub use crate::model::{ColumnDefault, ColumnDefinition};
 pub use namespace::{DEFAULT_NAMESPACE, Namespace, RESERVED_NAMESPACES};
 pub use path_template::{PathTemplate, TablePath};
 pub use registry::SchemaRegistry;

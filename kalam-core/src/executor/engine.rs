@@ -1,6 +1,7 @@
 //! What statements run against.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -54,7 +55,6 @@ impl Engine {
         let path = directory.as_ref().map(|d| d.path().to_path_buf());
         let store =
             Store::open(path.as_ref().map(|p| p.join("hot")).as_deref(), options, clock.clone())?;
-        store.start_syncing();
         let floor = i64::try_from(store.last_seq().get()).unwrap_or(i64::MAX);
         let ids = Arc::new(IdSource::new(clock.clone(), floor));
         let registry = Arc::new(SchemaRegistry::load(store.clone())?);
@@ -117,10 +117,14 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // The last handle may be dropped by one of the runtime's own threads, which
-        // cannot wait for themselves.
-        if let Some(runtime) = self.runtime.take() {
+        let Some(runtime) = self.runtime.take() else { return };
+        if tokio::runtime::Handle::try_current().is_ok() {
+            // One of the runtime's own threads, which cannot wait for itself.
             runtime.shutdown_background();
+        } else {
+            // Cancelled queries let go of their snapshots, and so of the directory,
+            // when their threads notice.
+            runtime.shutdown_timeout(Duration::from_secs(5));
         }
     }
 }

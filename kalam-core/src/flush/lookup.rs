@@ -10,7 +10,7 @@ use parquet::file::metadata::RowGroupMetaData;
 use super::manifest::{ScopeManifest, SegmentState};
 use super::segment_writer::KEY_BLOCK_ROWS;
 use super::tier::ColdTier;
-use crate::cache::{KeyBlock, OpenSegment};
+use super::segment_cache::{KeyBlock, OpenSegment};
 use crate::catalog::{HIDDEN_KEY_COLUMN, Table};
 use crate::model::SegmentId;
 use crate::{Error, Result, SqlState};

@@ -2,6 +2,7 @@
 
 mod arrow_type;
 mod assignment;
+mod column_definition;
 mod data_type;
 mod id;
 mod name;
@@ -11,6 +12,7 @@ mod table_kind;
 pub use arrow_type::KALAM_DATA_TYPE_KEY;
 pub use assignment::{assign, check_not_null};
 pub(crate) use assignment::to_text;
+pub use column_definition::{ColumnDefault, ColumnDefinition};
 pub use data_type::KalamDataType;
 pub use id::{ColumnId, SchemaVersion, SegmentId, Seq, TableId, UserId, UserKey};
 pub use name::{Name, TableName};

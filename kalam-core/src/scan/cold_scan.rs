@@ -19,7 +19,7 @@ use roaring::RoaringBitmap;
 
 use super::segment_reader::{FileSegment, SegmentReaderFactory};
 use super::shape::{row_field, segment_field};
-use crate::cache::OpenSegment;
+use crate::flush::OpenSegment;
 use crate::catalog::{DELETED_COLUMN, Table};
 use crate::flush::{ColdTier, SegmentState, segment_schema};
 use crate::model::Seq;

@@ -16,7 +16,7 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::ParquetMetaData;
 
-use crate::cache::OpenSegment;
+use crate::flush::OpenSegment;
 
 /// The open segment that a planned file stands for.
 pub(super) struct FileSegment(pub(super) Arc<OpenSegment>);

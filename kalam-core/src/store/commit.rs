@@ -9,7 +9,6 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
 use rocksdb::{WriteBatch, WriteOptions};
@@ -17,6 +16,7 @@ use rocksdb::{WriteBatch, WriteOptions};
 use super::rocks::{self, Family, Rocks, rocks_error};
 use super::row::RowHeader;
 use super::snapshot::{EpochTracker, Snapshot, View, damaged, handle};
+use super::log_sync::{LogSync, Syncer};
 use super::synced_mark::SyncedMark;
 use super::write_set::{Batch, Expect, RowWriteRef, WriteSet};
 use crate::env::Clock;
@@ -31,6 +31,7 @@ const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
 pub(crate) struct Store {
     db: Arc<Rocks>,
     durability: Durability,
+    in_memory: bool,
     clock: Arc<dyn Clock>,
     queue: Mutex<Queue>,
     /// Held while a group is checked, written and published.
@@ -41,13 +42,11 @@ pub(crate) struct Store {
     view_gate: RwLock<()>,
     epoch: AtomicU64,
     epochs: Arc<EpochTracker>,
-    poisoned: AtomicBool,
     closed: AtomicBool,
-    unsynced: AtomicBool,
-    /// `None` in memory and without a log.
-    synced: Option<SyncedMark>,
     commits: AtomicU64,
-    syncs: AtomicU64,
+    log: Arc<LogSync>,
+    /// Only `normal` needs one.
+    _syncer: Option<Syncer>,
 }
 
 #[derive(Default)]
@@ -131,21 +130,24 @@ impl Store {
             }
             _ => None,
         };
+        // Memory has no device to sync to.
+        let durability = if path.is_some() { options.durability } else { Durability::Off };
+        let log = Arc::new(LogSync::new(db.clone(), synced));
+        let syncer = (durability == Durability::Normal).then(|| Syncer::start(log.clone()));
         Ok(Arc::new(Store {
             db,
-            durability: options.durability,
+            durability,
+            in_memory: path.is_none(),
             clock,
             queue: Mutex::default(),
             committer: Mutex::new(Committer { last_seq, watches: Vec::new() }),
             view_gate: RwLock::default(),
             epoch: AtomicU64::new(1),
             epochs: Arc::default(),
-            poisoned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            unsynced: AtomicBool::new(false),
-            synced,
             commits: AtomicU64::new(0),
-            syncs: AtomicU64::new(0),
+            log,
+            _syncer: syncer,
         }))
     }
 
@@ -168,7 +170,7 @@ impl Store {
 
     /// Commits groups so far, and syncs: fewer syncs than commits is group commit.
     pub(crate) fn counters(&self) -> (u64, u64) {
-        (self.commits.load(Ordering::Relaxed), self.syncs.load(Ordering::Relaxed))
+        (self.commits.load(Ordering::Relaxed), self.log.syncs())
     }
 
     /// Commits a set: durable as the options say, and visible, when this returns.
@@ -251,8 +253,7 @@ impl Store {
             .any(|(s, r)| r.is_ok() && s.changes.iter().any(|c| c.is_visible()));
         let gate = visible.then(|| self.view_gate.write());
         if let Err(e) = self.write(group.batch) {
-            eprintln!("DEBUG {e:?}");
-            self.poisoned.store(true, Ordering::Release);
+            self.log.poison();
             tracing::error!(error = %e, "a commit could not be written; writes are refused until reopen");
             return results.into_iter().map(|r| r.and_then(|_| Err(e.duplicate().into()))).collect();
         }
@@ -266,8 +267,11 @@ impl Store {
             self.epoch.store(epoch, Ordering::Release);
         }
         drop(gate);
-        if self.durability == Durability::Full {
-            self.mark_synced(Seq(committer.last_seq));
+        let committed = Seq(committer.last_seq);
+        match self.durability {
+            Durability::Full => self.log.synced(committed),
+            Durability::Normal => self.log.logged(committed),
+            Durability::Off => {}
         }
         self.commits.fetch_add(1, Ordering::Relaxed);
         results
@@ -277,7 +281,7 @@ impl Store {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::new(SqlState::CONNECTION_CLOSED, "the database is closed"));
         }
-        if self.poisoned.load(Ordering::Acquire) {
+        if self.log.is_poisoned() {
             return Err(Error::new(
                 SqlState::IO_ERROR,
                 "an earlier commit could not be written; writes are refused until reopen",
@@ -288,43 +292,9 @@ impl Store {
 
     fn write(&self, batch: WriteBatch) -> Result<()> {
         let mut options = WriteOptions::default();
-        match self.durability {
-            Durability::Full => {
-                options.set_sync(true);
-                self.syncs.fetch_add(1, Ordering::Relaxed);
-            }
-            Durability::Normal => self.unsynced.store(true, Ordering::Release),
-            Durability::Off => options.disable_wal(true),
-        }
+        options.set_sync(self.durability == Durability::Full);
+        options.disable_wal(self.durability == Durability::Off);
         self.db.write_opt(batch, &options).map_err(|e| rocks_error("commit", e))
-    }
-
-    fn mark_synced(&self, seq: Seq) {
-        if let Some(mark) = &self.synced {
-            mark.advance(seq);
-        }
-    }
-
-    /// Makes what was acknowledged in `normal` durable.
-    ///
-    /// # Errors
-    /// `58030`; the database then refuses writes.
-    pub(crate) fn sync(&self) -> Result<()> {
-        let committed = self.last_seq();
-        self.sync_log(committed)
-    }
-
-    fn sync_log(&self, committed: Seq) -> Result<()> {
-        if !self.unsynced.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        self.syncs.fetch_add(1, Ordering::Relaxed);
-        self.db.flush_wal(true).map_err(|e| {
-            self.poisoned.store(true, Ordering::Release);
-            rocks_error("sync the log", e)
-        })?;
-        self.mark_synced(committed);
-        Ok(())
     }
 
     /// Refuses later commits, waits for the running one, makes all durable.
@@ -335,7 +305,10 @@ impl Store {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let committer = self.committer.lock();
+        let _committer = self.committer.lock();
+        if self.in_memory {
+            return Ok(());
+        }
         if self.durability == Durability::Off {
             let families = [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
             let handles: Vec<_> = families.iter().map(|f| handle(&self.db, *f)).collect();
@@ -346,7 +319,18 @@ impl Store {
                 .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &options)
                 .map_err(|e| rocks_error("flush", e));
         }
-        self.sync_log(Seq(committer.last_seq))
+        self.log.sync()
+    }
+
+    /// Takes calls again after a close: someone opens the directory while a result
+    /// still holds it.
+    ///
+    /// # Errors
+    /// `58030` if a write failed before the close.
+    pub(crate) fn reopen(&self) -> Result<()> {
+        let _committer = self.committer.lock();
+        self.closed.store(false, Ordering::Release);
+        self.check_writable()
     }
 
     /// Whether [`Store::close`] was called.
@@ -372,24 +356,6 @@ impl Store {
             Some(range.start.as_slice()),
             Some(range.end.as_slice()),
         );
-    }
-
-    /// Runs [`Store::sync`] every 100 ms until the store is gone; only `normal`
-    /// needs it.
-    pub(crate) fn start_syncing(self: &Arc<Self>) {
-        if self.durability != Durability::Normal {
-            return;
-        }
-        let store = Arc::downgrade(self);
-        std::thread::spawn(move || {
-            loop {
-                std::thread::sleep(Duration::from_millis(100));
-                let Some(store) = store.upgrade() else { return };
-                if let Err(e) = store.sync() {
-                    tracing::error!(error = %e, "the log could not be synced; writes are refused until reopen");
-                }
-            }
-        });
     }
 }
 

@@ -10,6 +10,7 @@ mod commit;
 mod directory;
 mod entity;
 mod key;
+mod log_sync;
 mod rocks;
 mod row;
 mod snapshot;

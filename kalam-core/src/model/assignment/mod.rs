@@ -19,7 +19,7 @@ use arrow::error::ArrowError;
 pub(crate) use text::to_text;
 
 use super::KalamDataType;
-use crate::catalog::ColumnDefinition;
+use super::ColumnDefinition;
 use crate::{Error, Result, SqlState};
 
 /// Converts `array` to the column's Arrow type, as an assignment in PostgreSQL

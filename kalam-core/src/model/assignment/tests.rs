@@ -1,3 +1,5 @@
+//! Assignment: every conversion, and every refusal.
+
 use arrow::array::{
     BooleanArray, DictionaryArray, FixedSizeListArray, Float64Array, Int8Array, Int32Array,
     Int64Array, LargeStringArray, ListArray, NullArray, StringArray, StringViewArray,

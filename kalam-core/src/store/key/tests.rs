@@ -1,3 +1,5 @@
+//! Keys: byte order is SQL order, and what is written can be read.
+
 use std::cmp::Ordering;
 
 use proptest::collection::vec;

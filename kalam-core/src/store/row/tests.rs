@@ -1,3 +1,5 @@
+//! Row records: every type at its limits, golden bytes, damaged bytes.
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray, new_null_array};

@@ -11,7 +11,9 @@ use parquet::file::reader::Length;
 use quick_cache::sync::Cache;
 use quick_cache::Weighter;
 
-use crate::flush::{KEY_BLOCK_ROWS, SegmentMeta, SegmentSource, parse_key_index, KEY_INDEX};
+use super::segment::SegmentMeta;
+use super::segment_file::SegmentSource;
+use super::segment_writer::{KEY_BLOCK_ROWS, KEY_INDEX, parse_key_index};
 use crate::model::SegmentId;
 use crate::{Error, Result, SqlState};
 

@@ -3,7 +3,7 @@
 use arrow::datatypes::Field;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ColumnId, KalamDataType, Name};
+use super::{ColumnId, KalamDataType, Name};
 
 /// One column of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
