@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::{ColumnDefinition, StorageDefinition, TableDefinition, TablePath};
-use crate::model::{ColumnId, KalamDataType, SchemaVersion, UserKey};
+use crate::model::{KalamDataType, SchemaVersion, UserKey};
 use crate::store::{KeyCodec, RowLayout, scope_prefix};
 use crate::{Error, Result, SqlState};
 
@@ -98,15 +98,6 @@ impl Table {
     /// The first bytes of every hot key of a scope.
     pub(crate) fn scope_prefix(&self, user: UserKey) -> [u8; crate::store::SCOPE_PREFIX_LEN] {
         scope_prefix(self.definition.kind, self.definition.id, user)
-    }
-
-    /// The columns of the key, as ids: the hidden key counts as one.
-    pub(crate) fn key_column_ids(&self) -> Vec<ColumnId> {
-        if self.definition.has_hidden_key() {
-            vec![ColumnId::HIDDEN_KEY]
-        } else {
-            self.definition.primary_key.clone()
-        }
     }
 
     /// The key columns' names, for messages.

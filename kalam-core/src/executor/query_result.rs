@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, RecordBatch,
+};
+use arrow::datatypes::{DataType, Float32Type, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 
@@ -52,7 +55,7 @@ impl QueryResult {
             Batches::Running { stream, engine, .. } => {
                 let engine = engine.clone();
                 match engine.runtime().block_on(stream.next()) {
-                    Some(Ok(batch)) => Ok(Some(batch)),
+                    Some(Ok(batch)) => without_null_items(batch).map(Some),
                     end => {
                         self.batches = Batches::None;
                         end.transpose().map_err(from_datafusion)
@@ -109,4 +112,39 @@ impl QueryResult {
             batches: Batches::Running { stream, engine: engine.clone(), _view: view },
         }
     }
+}
+
+/// An EMBEDDING that is NULL has no items, but Parquet readers give it NULL ones,
+/// which its type forbids and other Arrow implementations refuse.
+fn without_null_items(batch: RecordBatch) -> Result<RecordBatch> {
+    let broken = |column: &ArrayRef| {
+        column.as_fixed_size_list_opt().filter(|list| list.values().null_count() > 0).is_some()
+    };
+    if !batch.columns().iter().any(broken) {
+        return Ok(batch);
+    }
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let DataType::FixedSizeList(item, size) = field.data_type() else {
+            return Ok(column.clone());
+        };
+        let list = column.as_fixed_size_list();
+        match list.values().as_primitive_opt::<Float32Type>() {
+            Some(values) if !item.is_nullable() && values.null_count() > 0 => {
+                let values = Float32Array::new(values.values().clone(), None);
+                let list = FixedSizeListArray::try_new(
+                    item.clone(),
+                    *size,
+                    Arc::new(values),
+                    list.nulls().cloned(),
+                )?;
+                Ok(Arc::new(list) as ArrayRef)
+            }
+            _ => Ok(column.clone()),
+        }
+    });
+    columns
+        .collect::<Result<Vec<ArrayRef>, ArrowError>>()
+        .and_then(|columns| RecordBatch::try_new(schema.clone(), columns))
+        .map_err(|e| from_datafusion(e.into()))
 }

@@ -11,7 +11,7 @@ use crate::catalog::Table;
 use crate::flush::{ColdPosition, KeyLookup, MarkKind, ScopeEdit, ScopeId, ScopeManifest};
 use crate::model::{SegmentId, Seq, TableKind, UserKey};
 use crate::store::{
-    CommitError, Expect, FLAG_DELETED, Family, KeyEncoder, RowEncoder, RowHeader, RowWrites, SCOPE_PREFIX_LEN,
+    CommitError, Expect, FLAG_DELETED, Family, KeyEncoder, RowEncoder, RowWrites, SCOPE_PREFIX_LEN,
     View, WriteSet, damaged, set_flags,
 };
 use crate::{Error, Result, SqlState};

@@ -73,7 +73,9 @@ pub(super) fn cold_scan(
     let schema = if projection.iter().any(|i| *i + 1 == schema.table_schema().fields().len()) {
         schema
     } else {
-        TableSchema::new(file_schema.clone(), schema.table_partition_cols().to_vec())
+        TableSchema::builder(file_schema.clone())
+            .with_table_partition_cols(schema.table_partition_cols().to_vec())
+            .build()
     };
     let mut files = Vec::with_capacity(segments.len());
     for segment in segments {

@@ -8,6 +8,5 @@ mod segment_reader;
 mod shape;
 mod table_scan;
 
-pub(crate) use key_range::KeyRange;
 pub(crate) use shape::{ROW_COLUMN, SEGMENT_COLUMN, Shape};
 pub(crate) use table_scan::TableScan;

@@ -43,7 +43,6 @@ pub(crate) struct Store {
     epoch: AtomicU64,
     epochs: Arc<EpochTracker>,
     closed: AtomicBool,
-    commits: AtomicU64,
     log: Arc<LogSync>,
     /// Only `normal` needs one.
     _syncer: Option<Syncer>,
@@ -145,7 +144,6 @@ impl Store {
             epoch: AtomicU64::new(1),
             epochs: Arc::default(),
             closed: AtomicBool::new(false),
-            commits: AtomicU64::new(0),
             log,
             _syncer: syncer,
         }))
@@ -166,11 +164,6 @@ impl Store {
     /// The high-water `_seq`.
     pub(crate) fn last_seq(&self) -> Seq {
         Seq(self.committer.lock().last_seq)
-    }
-
-    /// Commits groups so far, and syncs: fewer syncs than commits is group commit.
-    pub(crate) fn counters(&self) -> (u64, u64) {
-        (self.commits.load(Ordering::Relaxed), self.log.syncs())
     }
 
     /// Commits a set: durable as the options say, and visible, when this returns.
@@ -273,7 +266,6 @@ impl Store {
             Durability::Normal => self.log.logged(committed),
             Durability::Off => {}
         }
-        self.commits.fetch_add(1, Ordering::Relaxed);
         results
     }
 

@@ -18,7 +18,17 @@ const FORMAT_WORDS: &str = "kalamdb format ";
 /// A locked database directory. Dropping it releases the lock.
 pub(crate) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Closing would not be enough: a process that the host is just starting holds
+        // a copy of the descriptor until it runs its program.
+        if let Err(e) = self.lock.unlock() {
+            tracing::warn!(error = %e, "the lock of the database directory stays until the process ends");
+        }
+    }
 }
 
 impl Directory {
@@ -49,7 +59,7 @@ impl Directory {
         let lock = lock(path)?;
         if has_format { check_format(path)? } else { write_format(path)? }
         let path = path.canonicalize().map_err(|e| io_error("open directory", path, e))?;
-        Ok(Directory { path, _lock: lock })
+        Ok(Directory { path, lock })
     }
 
     /// The canonical path.

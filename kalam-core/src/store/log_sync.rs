@@ -23,7 +23,6 @@ pub(super) struct LogSync {
     unsynced: AtomicBool,
     /// Whether a write or sync failed: what the log holds is then unknown.
     poisoned: AtomicBool,
-    syncs: AtomicU64,
     /// `None` in memory and without a log.
     mark: Option<SyncedMark>,
 }
@@ -35,7 +34,6 @@ impl LogSync {
             logged: AtomicU64::new(0),
             unsynced: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
-            syncs: AtomicU64::new(0),
             mark,
         }
     }
@@ -48,7 +46,6 @@ impl LogSync {
 
     /// Notes a commit that was synced as it was written.
     pub(super) fn synced(&self, seq: Seq) {
-        self.syncs.fetch_add(1, Ordering::Relaxed);
         if let Some(mark) = &self.mark {
             mark.advance(seq);
         }
@@ -77,10 +74,6 @@ impl LogSync {
 
     pub(super) fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Acquire)
-    }
-
-    pub(super) fn syncs(&self) -> u64 {
-        self.syncs.load(Ordering::Relaxed)
     }
 }
 

@@ -121,16 +121,6 @@ impl HotCursor {
     pub(crate) fn advance(&mut self) {
         self.iterator.next();
     }
-
-    /// Moves to the entry before.
-    pub(crate) fn retreat(&mut self) {
-        self.iterator.prev();
-    }
-
-    /// Moves to the last entry of the range.
-    pub(crate) fn seek_to_last(&mut self) {
-        self.iterator.seek_to_last();
-    }
 }
 
 pub(super) fn handle(db: &Rocks, family: Family) -> Arc<rocksdb::BoundColumnFamily<'_>> {
