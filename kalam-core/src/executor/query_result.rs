@@ -51,7 +51,7 @@ impl QueryResult {
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         match &mut self.batches {
             Batches::None => Ok(None),
-            Batches::Ready(batches) => Ok(batches.next()),
+            Batches::Ready(batches) => batches.next().map(without_null_items).transpose(),
             Batches::Running { stream, engine, .. } => {
                 let engine = engine.clone();
                 match engine.runtime().block_on(stream.next()) {

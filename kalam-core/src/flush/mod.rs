@@ -16,7 +16,7 @@ mod segment_writer;
 mod tier;
 
 pub(crate) use flush_table::{FlushReport, Flusher};
-pub(crate) use lookup::{ColdPosition, KeyLookup};
+pub(crate) use lookup::{ColdPosition, KeyLookup, read_rows};
 pub(crate) use manifest::{ScopeEdit, ScopeId, ScopeManifest, SegmentState};
 pub(crate) use mark::{MarkKind, read_marks};
 pub(crate) use recovery::remove_orphans;

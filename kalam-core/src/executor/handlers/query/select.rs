@@ -14,6 +14,7 @@ use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::plan_error::from_datafusion;
 use crate::executor::planner::Planner;
+use crate::executor::point_read;
 use crate::executor::system_columns::{hide_in_wildcards, mentions_system_columns};
 use crate::store::View;
 
@@ -27,6 +28,9 @@ pub(crate) fn run(
     query: &Query,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
+    if let Some(result) = point_read::run(engine, caller, query, params)? {
+        return Ok(result);
+    }
     let view = engine.store.view();
     let (planner, plan) = plan(engine, caller, query, params, view.clone())?;
     Ok(QueryResult::running(planner.stream(&plan)?, engine, view))

@@ -1,0 +1,319 @@
+//! `SELECT columns FROM table WHERE primary key = value`, without a planner: one key
+//! lookup in the hot tier, then one in the cold tier.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, GroupByExpr, Ident, ObjectName, Query, Select, SelectItem, SetExpr,
+    TableFactor, Value,
+};
+use parquet::arrow::ProjectionMask;
+
+use super::caller::Caller;
+use super::engine::Engine;
+use super::gateway::{TableAction, authorize_table};
+use super::query_result::QueryResult;
+use super::resolve::read_scope;
+use crate::catalog::{RESERVED_NAMESPACES, Table};
+use crate::flush::{KeyLookup, ScopeId, read_rows};
+use crate::model::{TableKind, UserKey};
+use crate::store::{DecodeTarget, Family, RowDecoder, RowHeader, View};
+use crate::{Error, Result, SqlState};
+
+/// The row of a query that names a whole primary key; `None` if the query is of
+/// another form and has to be planned. The answer is the one that planning gives.
+///
+/// # Errors
+/// `42501`, `XX001`.
+pub(crate) fn run(
+    engine: &Engine,
+    caller: &Caller,
+    query: &Query,
+    params: &[ScalarValue],
+) -> Result<Option<QueryResult>> {
+    let Some((select, name, alias)) = plain_select(query) else { return Ok(None) };
+    let Some(conditions) = select.selection.as_ref().and_then(|e| conditions(e, params)) else {
+        return Ok(None);
+    };
+    let Some((namespace, table_name)) = table_name(name, &caller.namespace) else {
+        return Ok(None);
+    };
+    if RESERVED_NAMESPACES.contains(&namespace.as_str()) {
+        return Ok(None);
+    }
+    // Planning words the error for a table that is not there.
+    let Ok(table) = engine.registry.table(&namespace, &table_name) else { return Ok(None) };
+    let relation = alias.unwrap_or(table_name);
+    let Some(key) = key(&table, &relation, &conditions)? else { return Ok(None) };
+    let Some(columns) = projection(select, &table, &relation) else { return Ok(None) };
+    if table.definition.kind == TableKind::Stream {
+        return Ok(None);
+    }
+    authorize_table(TableAction::Read, &table.definition, caller.role)?;
+    let read = PointRead { engine, table: &table, columns };
+    let user = read_scope(engine, caller, &table)?;
+    let row = match user {
+        Some(user) => read.row(user, &key)?,
+        None => None,
+    };
+    Ok(Some(QueryResult::ready(match row {
+        Some(batch) => batch,
+        None => RecordBatch::new_empty(read.schema()),
+    })))
+}
+
+/// The SELECT if it is nothing but columns of one table under a condition.
+fn plain_select(query: &Query) -> Option<(&Select, &ObjectName, Option<String>)> {
+    let plain_query = query.with.is_none()
+        && query.order_by.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none()
+        && query.locks.is_empty();
+    let SetExpr::Select(select) = &*query.body else { return None };
+    let plain_groups = matches!(
+        &select.group_by,
+        GroupByExpr::Expressions(groups, modifiers) if groups.is_empty() && modifiers.is_empty()
+    );
+    let plain_select = plain_groups
+        && select.distinct.is_none()
+        && select.having.is_none()
+        && select.qualify.is_none()
+        && select.named_window.is_empty()
+        && select.exclude.is_none()
+        && select.into.is_none();
+    let [from] = select.from.as_slice() else { return None };
+    if !plain_query || !plain_select || !from.joins.is_empty() {
+        return None;
+    }
+    match &from.relation {
+        TableFactor::Table {
+            name,
+            alias,
+            args: None,
+            version: None,
+            sample: None,
+            with_ordinality: false,
+            ..
+        } => {
+            let alias = match alias {
+                None => None,
+                Some(alias) if alias.columns.is_empty() => Some(fold(&alias.name)),
+                Some(_) => return None,
+            };
+            Some((select, name, alias))
+        }
+        _ => None,
+    }
+}
+
+fn fold(ident: &Ident) -> String {
+    match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_ascii_lowercase(),
+    }
+}
+
+fn table_name(name: &ObjectName, namespace: &str) -> Option<(String, String)> {
+    let parts: Option<Vec<String>> = name.0.iter().map(|p| p.as_ident().map(fold)).collect();
+    match parts?.as_slice() {
+        [table] => Some((namespace.to_owned(), table.clone())),
+        [namespace, table] => Some((namespace.clone(), table.clone())),
+        _ => None,
+    }
+}
+
+/// `column = value`, joined by AND.
+fn conditions<'a>(
+    expr: &'a Expr,
+    params: &'a [ScalarValue],
+) -> Option<Vec<(&'a Expr, ScalarValue)>> {
+    match expr {
+        Expr::Nested(inner) => conditions(inner, params),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            let mut all = conditions(left, params)?;
+            all.extend(conditions(right, params)?);
+            Some(all)
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+            let value = value(right, params)?;
+            Some(vec![(left, value)])
+        }
+        _ => None,
+    }
+}
+
+fn value(expr: &Expr, params: &[ScalarValue]) -> Option<ScalarValue> {
+    let Expr::Value(value) = expr else { return None };
+    match &value.value {
+        Value::Number(text, _) => text.parse().ok().map(|n| ScalarValue::Int64(Some(n))),
+        Value::SingleQuotedString(text) => Some(ScalarValue::Utf8(Some(text.clone()))),
+        Value::Placeholder(name) => {
+            let index: usize = name.strip_prefix('$')?.parse().ok()?;
+            params.get(index.checked_sub(1)?).cloned()
+        }
+        _ => None,
+    }
+}
+
+/// The column that an expression names, if it is one of the relation's.
+fn column_name(expr: &Expr, relation: &str) -> Option<String> {
+    match expr {
+        Expr::Identifier(ident) => Some(fold(ident)),
+        Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+            [table, column] if fold(table) == relation => Some(fold(column)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The encoded key, if the conditions name each key column once and nothing else,
+/// with values that mean the same in the column's type.
+fn key(
+    table: &Table,
+    relation: &str,
+    conditions: &[(&Expr, ScalarValue)],
+) -> Result<Option<Vec<u8>>> {
+    let names = table.key_names();
+    if names.is_empty() || names.len() != conditions.len() {
+        return Ok(None);
+    }
+    let mut values = vec![None; names.len()];
+    for (column, value) in conditions {
+        let Some(name) = column_name(column, relation) else { return Ok(None) };
+        let Some(place) = names.iter().position(|n| *n == name) else { return Ok(None) };
+        let data_type = table.schema.field(table.key_positions[place]).data_type();
+        values[place] = same_value(value, data_type);
+    }
+    let Some(values) = values.into_iter().collect::<Option<Vec<ScalarValue>>>() else {
+        return Ok(None);
+    };
+    let mut key = Vec::with_capacity(24);
+    table.key_codec.encode_scalars(&values, &mut key)?;
+    Ok(Some(key))
+}
+
+/// The value in the column's type, if no comparison could tell the difference.
+fn same_value(value: &ScalarValue, data_type: &DataType) -> Option<ScalarValue> {
+    if value.is_null() {
+        return None;
+    }
+    if value.data_type() == *data_type {
+        return Some(value.clone());
+    }
+    let ScalarValue::Int64(Some(number)) = value else { return None };
+    match data_type {
+        DataType::Int32 => i32::try_from(*number).ok().map(|n| ScalarValue::Int32(Some(n))),
+        DataType::Int16 => i16::try_from(*number).ok().map(|n| ScalarValue::Int16(Some(n))),
+        _ => None,
+    }
+}
+
+/// Positions and output names of the columns that the query asks for.
+fn projection(select: &Select, table: &Table, relation: &str) -> Option<Vec<(usize, String)>> {
+    let mut columns: Vec<(usize, String)> = Vec::new();
+    for item in &select.projection {
+        let (expr, alias) = match item {
+            SelectItem::Wildcard(options) if *options == Default::default() => {
+                let all = table.schema.fields().iter().enumerate();
+                columns.extend(all.map(|(i, f)| (i, f.name().clone())));
+                continue;
+            }
+            SelectItem::UnnamedExpr(expr) => (expr, None),
+            SelectItem::ExprWithAlias { expr, alias } => (expr, Some(fold(alias))),
+            _ => return None,
+        };
+        let name = column_name(expr, relation)?;
+        let position = table.schema.index_of(&name).ok()?;
+        columns.push((position, alias.unwrap_or(name)));
+    }
+    let mut names: Vec<&String> = columns.iter().map(|(_, name)| name).collect();
+    names.sort_unstable();
+    let distinct = names.windows(2).all(|pair| pair[0] != pair[1]);
+    (distinct && !columns.is_empty()).then_some(columns)
+}
+
+struct PointRead<'a> {
+    engine: &'a Engine,
+    table: &'a Arc<Table>,
+    columns: Vec<(usize, String)>,
+}
+
+impl PointRead<'_> {
+    fn schema(&self) -> SchemaRef {
+        let field = |(position, name): &(usize, String)| -> Field {
+            self.table.schema.field(*position).clone().with_name(name)
+        };
+        Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
+    }
+
+    fn row(&self, user: UserKey, key: &[u8]) -> Result<Option<RecordBatch>> {
+        let view = self.engine.store.view();
+        let prefix = self.table.scope_prefix(user);
+        let hot_key = [prefix.as_slice(), key].concat();
+        let found = view.snapshot.get_pinned(Family::Hot, &hot_key, |record| {
+            if RowHeader::read(record)?.is_deleted() {
+                return Ok(None);
+            }
+            self.decode(key, record).map(Some)
+        })?;
+        let columns = match found {
+            Some(Some(columns)) => columns,
+            // A deleted hot row says that no segment has a live one.
+            Some(None) => return Ok(None),
+            None => match self.cold(user, key, &view)? {
+                Some(columns) => columns,
+                None => return Ok(None),
+            },
+        };
+        let options = RecordBatchOptions::new().with_row_count(Some(1));
+        RecordBatch::try_new_with_options(self.schema(), columns, &options)
+            .map(Some)
+            .map_err(|e| Error::new(SqlState::INTERNAL_ERROR, e.to_string()))
+    }
+
+    fn decode(&self, key: &[u8], record: &[u8]) -> Result<Vec<ArrayRef>> {
+        let target = |(position, _): &(usize, String)| {
+            let column = &self.table.definition.columns[*position];
+            DecodeTarget::Column {
+                id: column.id,
+                data_type: column.data_type.clone(),
+                missing: None,
+            }
+        };
+        let targets = self.columns.iter().map(target).collect();
+        let mut decoder = RowDecoder::new(targets, self.table.layouts.clone(), 1)?;
+        decoder.push(key, record)?;
+        decoder.finish()
+    }
+
+    fn cold(&self, user: UserKey, key: &[u8], view: &View) -> Result<Option<Vec<ArrayRef>>> {
+        let scope = ScopeId { table: self.table.definition.id, user };
+        let tier = &self.engine.tier;
+        let manifest = tier.manifest.scope(scope, view)?;
+        let lookup = KeyLookup { tier, table: self.table, manifest: &manifest };
+        let Some(found) = lookup.find(key)?.filter(|found| !found.deleted) else {
+            return Ok(None);
+        };
+        let Some(state) = manifest.segment(found.segment) else { return Ok(None) };
+        let segment = tier.open(&state.meta)?;
+        let names: Vec<&str> = self
+            .columns
+            .iter()
+            .map(|(position, _)| self.table.schema.field(*position).name().as_str())
+            .collect();
+        let file = segment.footer.metadata().file_metadata().schema_descr();
+        let mask = ProjectionMask::columns(file, names.iter().copied());
+        let batch = read_rows(&segment, mask, found.row, 1)?;
+        let column = |name: &&str| {
+            batch
+                .column_by_name(name)
+                .cloned()
+                .ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
+        };
+        names.iter().map(column).collect::<Result<Vec<_>>>().map(Some)
+    }
+}
