@@ -16,7 +16,7 @@ use crate::fixture;
 use crate::render;
 
 /// Failures that are printed for one file.
-const FAILURES_SHOWN: usize = 400;
+const FAILURES_SHOWN: usize = 4;
 
 /// The state that a file's data is in when its queries run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -122,7 +122,7 @@ impl TableDefinition {
     #[must_use]
     pub fn arrow_schema(&self) -> SchemaRef {
         Arc::new(Schema::new(
-            self.columns.iter().map(ColumnDefinition::arrow_field).collect::<Vec<_>>(),
+            self.columns.iter().map(ColumnDefinition::query_field).collect::<Vec<_>>(),
         ))
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -10,6 +11,7 @@ use quick_cache::sync::Cache;
 use tokio::runtime::Runtime;
 
 use super::functions::id_functions;
+use super::literal_type::TextLiterals;
 use super::parse::parse;
 use super::statement::Parsed;
 use crate::catalog::{
@@ -64,7 +66,13 @@ impl Engine {
         let tier =
             Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
         remove_orphans(&tier, &store)?;
-        let planning = planning_context(options)?;
+        let mut planning = planning_context(options)?;
+        planning
+            .register_expr_planner(Arc::new(TextLiterals))
+            .expect("the context takes planners of expressions");
+        if let Ok(signum) = planning.udf("signum") {
+            planning.register_udf(signum.as_ref().clone().with_aliases(["sign"]));
+        }
         for function in id_functions(&ids) {
             planning.register_udf(function.as_ref().clone());
         }

@@ -5,6 +5,46 @@ use datafusion::common::{DataFusionError, SchemaError};
 
 use crate::{Error, SqlState};
 
+/// Errors of planning that are told apart only by their words.
+const PLAN_STATES: [(&str, SqlState); 7] = [
+    ("must appear in the GROUP BY clause", SqlState::GROUPING_ERROR),
+    ("Aggregate functions are not allowed in", SqlState::GROUPING_ERROR),
+    ("Correlated scalar subquery must be aggregated", SqlState::FEATURE_NOT_SUPPORTED),
+    ("with non-boolean predicate", SqlState::DATATYPE_MISMATCH),
+    ("failed to match any signature", SqlState::UNDEFINED_FUNCTION),
+    (", but received", SqlState::UNDEFINED_FUNCTION),
+    ("Cannot coerce arithmetic expression", SqlState::UNDEFINED_FUNCTION),
+];
+
+const MANY_ROWS: &str = "Scalar subquery returned more than one row";
+
+const NO_PHYSICAL_FORM: &str = "Physical plan does not support logical expression";
+
+/// Arrow's words for a number that does not fit.
+const NUMBER_DOES_NOT_FIT: &str = "Can't cast value";
+
+/// The code of an error of planning, if its words tell one.
+pub(crate) fn plan_state(text: &str) -> Option<SqlState> {
+    PLAN_STATES.iter().find(|(words, _)| text.contains(words)).map(|(_, state)| *state)
+}
+
+/// An expression that is planned only as a condition of WHERE, HAVING or ON.
+fn no_physical_form(text: &str) -> Error {
+    let rest = text[NO_PHYSICAL_FORM.len()..].trim_start();
+    let what = match rest.split('(').next().unwrap_or_default() {
+        "Exists" => "EXISTS outside of WHERE, HAVING and ON",
+        "InSubquery" => "IN (subquery) outside of WHERE, HAVING and ON",
+        "OuterReferenceColumn" => "this use of a column of the outer query",
+        "WindowFunction" => "a window function outside of the SELECT list and ORDER BY",
+        _ => "this expression here",
+    };
+    let error = Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{what} is not supported"));
+    match rest.starts_with("OuterReferenceColumn") {
+        true => error.with_hint("write a join"),
+        false => error,
+    }
+}
+
 /// Maps an error of planning or execution. Errors of ours that travelled through
 /// DataFusion come out as they went in.
 pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
@@ -45,11 +85,14 @@ fn from_shared(error: &DataFusionError) -> Error {
         }
         DataFusionError::Shared(inner) => return from_shared(inner),
         DataFusionError::SQL(..) => SqlState::SYNTAX_ERROR,
-        DataFusionError::Plan(_) => SqlState::DATATYPE_MISMATCH,
+        DataFusionError::Plan(text) => plan_state(text).unwrap_or(SqlState::DATATYPE_MISMATCH),
         DataFusionError::NotImplemented(_) => SqlState::FEATURE_NOT_SUPPORTED,
         DataFusionError::ResourcesExhausted(_) => SqlState::OUT_OF_MEMORY,
         DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => SqlState::IO_ERROR,
         DataFusionError::ParquetError(_) => SqlState::DATA_CORRUPTED,
+        DataFusionError::Execution(text) if text.starts_with(MANY_ROWS) => {
+            SqlState::CARDINALITY_VIOLATION
+        }
         DataFusionError::Execution(_) | DataFusionError::Configuration(_) => {
             SqlState::INVALID_PARAMETER_VALUE
         }
@@ -58,6 +101,9 @@ fn from_shared(error: &DataFusionError) -> Error {
         _ => SqlState::INTERNAL_ERROR,
     };
     let text = match error {
+        DataFusionError::NotImplemented(text) if text.starts_with(NO_PHYSICAL_FORM) => {
+            return no_physical_form(text);
+        }
         DataFusionError::Plan(text)
         | DataFusionError::NotImplemented(text)
         | DataFusionError::Execution(text)
@@ -116,6 +162,9 @@ fn arrow_state(error: &ArrowError) -> SqlState {
     match error {
         ArrowError::DivideByZero => SqlState::DIVISION_BY_ZERO,
         ArrowError::ArithmeticOverflow(_) => SqlState::NUMERIC_OUT_OF_RANGE,
+        ArrowError::CastError(text) if text.starts_with(NUMBER_DOES_NOT_FIT) => {
+            SqlState::NUMERIC_OUT_OF_RANGE
+        }
         ArrowError::CastError(_) | ArrowError::ParseError(_) => {
             SqlState::INVALID_TEXT_REPRESENTATION
         }

@@ -12,7 +12,7 @@ use datafusion::common::{
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
@@ -28,7 +28,9 @@ use super::engine::Engine;
 use super::functions::session_functions;
 use super::gateway::{TableAction, authorize_table, check_plan};
 use super::information_schema::information_schema_table;
-use super::plan_error::from_datafusion;
+use super::literal_type::{TypeNames, read_text_literals};
+use super::output_name::{make_distinct, may_clash};
+use super::plan_error::{from_datafusion, plan_state};
 use super::resolve::read_scope;
 use crate::catalog::Table;
 use crate::model::UserKey;
@@ -104,14 +106,25 @@ impl<'a> Planner<'a> {
     ) -> Result<LogicalPlan> {
         let settings = &self.state.config_options().sql_parser;
         let options = ParserOptions::from(settings);
-        let plan = SqlToRel::new_with_options(self, options)
+        let again = may_clash(&statement).then(|| statement.clone());
+        let planned = SqlToRel::new_with_options(self, options)
             .sql_statement_to_plan(statement)
-            .map_err(|e| self.explain_failure(e))?;
+            .map_err(|e| self.explain_failure(e));
+        let plan = match (planned, again) {
+            (Err(error), Some(mut statement)) => {
+                make_distinct(&mut statement);
+                SqlToRel::new_with_options(self, options)
+                    .sql_statement_to_plan(statement)
+                    .map_err(|_| error)?
+            }
+            (planned, _) => planned?,
+        };
         let plan = if params.is_empty() {
             plan
         } else {
             plan.with_param_values(params.to_vec()).map_err(from_datafusion)?
         };
+        let plan = read_text_literals(plan).map_err(from_datafusion)?;
         check_plan(&plan, self.caller.role)?;
         Ok(plan)
     }
@@ -126,7 +139,10 @@ impl<'a> Planner<'a> {
             // A plan that cannot be made of the text: the types come later.
             _ if matches!(error.find_root(), DataFusionError::Plan(_)) => {
                 let error = from_datafusion(error);
-                Error::new(SqlState::SYNTAX_ERROR, error.message().to_owned())
+                match plan_state(error.message()) {
+                    Some(_) => error,
+                    None => Error::new(SqlState::SYNTAX_ERROR, error.message().to_owned()),
+                }
             }
             _ => from_datafusion(error),
         }
@@ -265,6 +281,10 @@ impl ContextProvider for Planner<'_> {
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         self.state.expr_planners()
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::new(TypeNames))
     }
 
     fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {

@@ -3,7 +3,7 @@
 use arrow::datatypes::Field;
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnId, KalamDataType, Name};
+use super::{ColumnId, KALAM_DATA_TYPE_KEY, KalamDataType, Name};
 
 /// One column of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,5 +40,17 @@ impl ColumnDefinition {
     #[must_use]
     pub fn arrow_field(&self) -> Field {
         self.data_type.arrow_field(self.name.as_str(), self.nullable)
+    }
+
+    /// The Arrow field in queries: the exact type is in the metadata only if the
+    /// Arrow type is not enough to tell it. Plans compare metadata, and a column that
+    /// is computed has none.
+    #[must_use]
+    pub fn query_field(&self) -> Field {
+        let mut field = self.arrow_field();
+        if KalamDataType::from_arrow_type(field.data_type()).is_ok_and(|t| t == self.data_type) {
+            field.metadata_mut().remove(KALAM_DATA_TYPE_KEY);
+        }
+        field
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::{
     ColumnStatistics, Result as DataFusionResult, ScalarValue, Statistics,
@@ -55,7 +55,7 @@ pub(super) fn cold_scan(
     columns: &[&str],
     partitions: usize,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let file_schema = plain(&segment_schema(table));
+    let file_schema = scan_schema(table);
     let schema = TableSchema::builder(file_schema.clone())
         .with_table_partition_cols(vec![
             segment_field(),
@@ -109,16 +109,16 @@ fn build(
     Ok(DataSourceExec::from_data_source(config))
 }
 
-/// The file's schema without metadata: what scans and hot rows agree on is the
-/// table's schema, whose fields carry the type and nothing of the file.
-fn plain(schema: &SchemaRef) -> SchemaRef {
-    let fields: Vec<_> = schema
+/// The file's columns with the fields of the table: hot rows and segments have to
+/// agree in them, metadata included.
+fn scan_schema(table: &Table) -> SchemaRef {
+    let of_file = segment_schema(table);
+    let fields: Vec<FieldRef> = of_file
         .fields()
         .iter()
-        .map(|field| {
-            let mut metadata = field.metadata().clone();
-            metadata.remove("PARQUET:field_id");
-            field.as_ref().clone().with_metadata(metadata)
+        .map(|field| match table.schema.fields().find(field.name()) {
+            Some((_, of_table)) => of_table.clone(),
+            None => field.clone(),
         })
         .collect();
     Arc::new(Schema::new(fields))

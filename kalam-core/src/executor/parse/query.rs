@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, Statement,
+    BinaryOperator, Expr, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, SetOperator, SetQuantifier, Spanned, Statement,
     Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
@@ -79,6 +79,8 @@ impl VisitorMut for Settle {
             refused = Some("SELECT .. FOR UPDATE or FOR SHARE");
         } else if query.for_clause.is_some() {
             refused = Some("SELECT .. FOR XML, JSON or BROWSE");
+        } else if !take_fetch(query) {
+            refused = Some("FETCH with TIES, PERCENT or LIMIT");
         }
         if let Some(what) = refused {
             return ControlFlow::Break(unsupported(what, start(query)));
@@ -116,9 +118,43 @@ impl VisitorMut for Settle {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Failure> {
+        if let Expr::AllOp { right, .. } = expr
+            && matches!(right.as_ref(), Expr::Subquery(_))
+        {
+            let error =
+                Error::new(SqlState::FEATURE_NOT_SUPPORTED, "ALL (subquery) is not supported")
+                    .with_hint("write NOT EXISTS (.. WHERE NOT (..)), or NOT IN for <> ALL")
+                    .with_position(position(expr.span().start));
+            return ControlFlow::Break(error.into());
+        }
         balance(expr);
         ControlFlow::Continue(())
     }
+}
+
+/// Turns FETCH FIRST n ROWS ONLY into the LIMIT that it is; false if it is none.
+fn take_fetch(query: &mut Query) -> bool {
+    let Some(fetch) = query.fetch.take() else {
+        return true;
+    };
+    if fetch.with_ties || fetch.percent {
+        return false;
+    }
+    let count = Some(fetch.quantity.unwrap_or_else(|| {
+        Expr::Value(Value::Number("1".to_owned(), false).into())
+    }));
+    match &mut query.limit_clause {
+        Some(LimitClause::LimitOffset { limit: limit @ None, .. }) => *limit = count,
+        Some(_) => return false,
+        clause @ None => {
+            *clause = Some(LimitClause::LimitOffset {
+                limit: count,
+                offset: None,
+                limit_by: Vec::new(),
+            });
+        }
+    }
+    true
 }
 
 fn refused_body(body: &SetExpr) -> Option<&'static str> {
@@ -128,6 +164,12 @@ fn refused_body(body: &SetExpr) -> Option<&'static str> {
         SetExpr::Delete(_) => Some("DELETE inside a query"),
         SetExpr::Merge(_) => Some("MERGE inside a query"),
         SetExpr::Table(_) => Some("TABLE instead of SELECT"),
+        // Planned as semi and anti joins, which count no duplicates.
+        SetExpr::SetOperation {
+            op: SetOperator::Except | SetOperator::Intersect | SetOperator::Minus,
+            set_quantifier: SetQuantifier::All,
+            ..
+        } => Some("EXCEPT ALL or INTERSECT ALL"),
         SetExpr::SetOperation { left, right, .. } => {
             refused_body(left).or_else(|| refused_body(right))
         }
