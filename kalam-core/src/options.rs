@@ -135,6 +135,10 @@ fn parse_bytes(key: &str, value: &str, least: usize) -> Result<usize> {
         .and_then(|n| n.checked_mul(unit))
         .filter(|n| *n >= least)
         .ok_or_else(|| {
-            invalid_value(key, value, &format!("a size of at least {least} bytes, such as '256MiB'"))
+            invalid_value(
+                key,
+                value,
+                &format!("a size of at least {least} bytes, such as '256MiB'"),
+            )
         })
 }

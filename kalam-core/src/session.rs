@@ -8,8 +8,7 @@ use datafusion::common::ScalarValue;
 use parking_lot::RwLock;
 
 use crate::executor::{
-    Caller, Engine, Params, QueryResult, Statement, append, authorize, run, run_many,
-    use_namespace,
+    Caller, Engine, Params, QueryResult, Statement, append, authorize, run, run_many, use_namespace,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Result, SqlState};
@@ -138,10 +137,7 @@ impl Session {
             ));
         }
         let role = if user == self.user { self.role } else { self.role.min(Role::User) };
-        Ok(Session::new(
-            self.engine.clone(),
-            Caller { user, role, namespace: self.namespace() },
-        ))
+        Ok(Session::new(self.engine.clone(), Caller { user, role, namespace: self.namespace() }))
     }
 
     /// Who the session acts for.

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules of kalam-core in the order data flows: a module uses what stands above it.
 const ORDER: [&str; 10] = [
-    "error", "model", "env", "store", "catalog", "flush", "scan", "executor", "session",
-    "database",
+    "error", "model", "env", "store", "catalog", "flush", "scan", "executor", "session", "database",
 ];
 /// What every module may use.
 const FOR_ALL: [&str; 2] = ["error", "options"];

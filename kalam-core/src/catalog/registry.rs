@@ -108,9 +108,7 @@ impl SchemaRegistry {
         match id {
             Some(id) => self.table_by_id(id)?.ok_or_else(missing),
             None if self.namespaces.contains_key(&name.namespace) => Err(missing()),
-            None => {
-                Err(missing().with_hint(format!("namespace \"{namespace}\" does not exist")))
-            }
+            None => Err(missing().with_hint(format!("namespace \"{namespace}\" does not exist"))),
         }
     }
 
@@ -251,11 +249,8 @@ impl SchemaRegistry {
 
 /// The error for a namespace that is not there.
 pub(crate) fn undefined_namespace(namespace: &str) -> Error {
-    Error::new(
-        SqlState::UNDEFINED_NAMESPACE,
-        format!("namespace \"{namespace}\" does not exist"),
-    )
-    .with_hint(format!("create it with CREATE NAMESPACE {namespace}"))
+    Error::new(SqlState::UNDEFINED_NAMESPACE, format!("namespace \"{namespace}\" does not exist"))
+        .with_hint(format!("create it with CREATE NAMESPACE {namespace}"))
 }
 
 struct CatalogChange {

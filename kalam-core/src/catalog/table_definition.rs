@@ -6,9 +6,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use super::ColumnDefinition;
-use crate::model::{
-    AccessLevel, ColumnId, Name, SchemaVersion, TableId, TableKind, TableName,
-};
+use crate::model::{AccessLevel, ColumnId, Name, SchemaVersion, TableId, TableKind, TableName};
 
 /// A table: identity, kind, options, columns, and every earlier version of the
 /// columns, so that old rows and files can always be read.
@@ -132,4 +130,3 @@ impl TableDefinition {
         self.kind != TableKind::Shared
     }
 }
-

@@ -36,10 +36,9 @@ pub(crate) fn run(
         Statement::DropNamespace { if_exists, name, cascade } => {
             ddl::drop_namespace::run(engine, name, *if_exists, *cascade)
         }
-        Statement::UseNamespace(name) => Err(Error::new(
-            SqlState::INTERNAL_ERROR,
-            format!("USE {name} reached the engine"),
-        )),
+        Statement::UseNamespace(name) => {
+            Err(Error::new(SqlState::INTERNAL_ERROR, format!("USE {name} reached the engine")))
+        }
         Statement::ShowNamespaces => query::show::namespaces(engine, caller),
         Statement::ShowTables { namespace } => {
             query::show::tables(engine, caller, namespace.as_deref())

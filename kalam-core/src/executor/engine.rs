@@ -63,8 +63,7 @@ impl Engine {
         if registry.namespaces().is_empty() {
             create_first_objects(&store, &registry, options, clock.now_ms())?;
         }
-        let tier =
-            Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
+        let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
         remove_orphans(&tier, &store)?;
         let mut planning = planning_context(options)?;
         planning
@@ -186,4 +185,3 @@ fn planning_context(options: &Options) -> Result<SessionContext> {
         })?;
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }
-

@@ -136,11 +136,10 @@ fn from_schema(error: &SchemaError) -> Error {
         )
         .with_hint("qualify it with its table"),
         SchemaError::DuplicateQualifiedField { name, .. }
-        | SchemaError::DuplicateUnqualifiedField { name } => Error::new(
-            SqlState::AMBIGUOUS_COLUMN,
-            format!("column name \"{name}\" occurs twice"),
-        )
-        .with_hint("give one of them an alias"),
+        | SchemaError::DuplicateUnqualifiedField { name } => {
+            Error::new(SqlState::AMBIGUOUS_COLUMN, format!("column name \"{name}\" occurs twice"))
+                .with_hint("give one of them an alias")
+        }
     }
 }
 

@@ -10,9 +10,11 @@ use datafusion::common::{
     DFSchema, DataFusionError, Result as DataFusionResult, ScalarValue, TableReference,
 };
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::execution::SessionState;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::planner::{
+    ContextProvider, ExprPlanner, RelationPlanner, TypePlanner,
+};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
@@ -67,10 +69,7 @@ impl<'a> Planner<'a> {
             state: engine.planning.state(),
             shape: Shape::User,
             target: None,
-            session_functions: session_functions(
-                caller.user.as_str(),
-                caller.role.as_str(),
-            ),
+            session_functions: session_functions(caller.user.as_str(), caller.role.as_str()),
             missing_function: Mutex::new(None),
         }
     }
@@ -237,10 +236,7 @@ pub(crate) fn visible_tables(engine: &Engine, caller: &Caller) -> Result<Vec<Arc
 }
 
 impl ContextProvider for Planner<'_> {
-    fn get_table_source(
-        &self,
-        name: TableReference,
-    ) -> DataFusionResult<Arc<dyn TableSource>> {
+    fn get_table_source(&self, name: TableReference) -> DataFusionResult<Arc<dyn TableSource>> {
         self.table_provider(&name)
             .map(provider_as_source)
             .map_err(|e| DataFusionError::External(Box::new(e)))

@@ -140,8 +140,7 @@ impl<'a> RowWriter<'a> {
     }
 
     fn find_cold(&self, key: &[u8]) -> Result<Option<ColdPosition>> {
-        KeyLookup { tier: &self.engine.tier, table: self.table, manifest: &self.manifest }
-            .find(key)
+        KeyLookup { tier: &self.engine.tier, table: self.table, manifest: &self.manifest }.find(key)
     }
 
     /// Replaces rows that keep their key.
@@ -179,7 +178,10 @@ impl<'a> RowWriter<'a> {
         }
         Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
-            format!("a row of table \"{}\" is changed twice in one commit", self.table.definition.name),
+            format!(
+                "a row of table \"{}\" is changed twice in one commit",
+                self.table.definition.name
+            ),
         )
         .with_hint("run the statement once for each set of parameters"))
     }

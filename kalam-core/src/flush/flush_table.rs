@@ -297,11 +297,7 @@ fn segment_targets(table: &Table) -> Vec<DecodeTarget> {
         .definition
         .columns
         .iter()
-        .map(|c| DecodeTarget::Column {
-            id: c.id,
-            data_type: c.data_type.clone(),
-            missing: None,
-        })
+        .map(|c| DecodeTarget::Column { id: c.id, data_type: c.data_type.clone(), missing: None })
         .collect();
     targets.push(DecodeTarget::Seq);
     if table.definition.has_hidden_key() {

@@ -8,9 +8,9 @@ use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::manifest::{ScopeManifest, SegmentState};
+use super::segment_cache::{KeyBlock, OpenSegment};
 use super::segment_writer::KEY_BLOCK_ROWS;
 use super::tier::ColdTier;
-use super::segment_cache::{KeyBlock, OpenSegment};
 use crate::catalog::{HIDDEN_KEY_COLUMN, Table};
 use crate::model::SegmentId;
 use crate::{Error, Result, SqlState};
@@ -64,12 +64,13 @@ impl KeyLookup<'_> {
             return Ok(None);
         }
         let number = u32::try_from(block).expect("fewer blocks than rows");
-        let keys = self.tier.cache.block(segment.meta.id, number, || {
-            self.decode_block(segment, first_row)
-        })?;
-        Ok(keys.find(key).map(|index| {
-            first_row + u32::try_from(index).expect("a block has few rows")
-        }))
+        let keys = self
+            .tier
+            .cache
+            .block(segment.meta.id, number, || self.decode_block(segment, first_row))?;
+        Ok(keys
+            .find(key)
+            .map(|index| first_row + u32::try_from(index).expect("a block has few rows")))
     }
 
     /// False only if the bloom filters rule the key out.
@@ -179,8 +180,7 @@ pub(crate) fn read_rows(
     let (group, within) = segment
         .row_group_of(first_row)
         .ok_or_else(|| segment.undecodable("a row lies past its end"))?;
-    let selection =
-        RowSelection::from(vec![RowSelector::skip(within), RowSelector::select(rows)]);
+    let selection = RowSelection::from(vec![RowSelector::skip(within), RowSelector::select(rows)]);
     let mut reader = segment
         .reader()
         .with_projection(mask)

@@ -19,9 +19,7 @@ use crate::{Error, Result, SqlState};
 
 /// The rows of one owner in one table: what a segment, a manifest and a flush are
 /// about.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct ScopeId {
     pub(crate) table: TableId,
     pub(crate) user: UserKey,
@@ -362,9 +360,7 @@ impl Change for ScopeEdit {
             let segment = current.segment(*id).ok_or_else(Self::conflict)?;
             let taken = match kind {
                 MarkKind::Deleted => !segment.dead.is_disjoint(rows),
-                MarkKind::Superseded => {
-                    !(&*segment.dead - &*segment.deleted).is_disjoint(rows)
-                }
+                MarkKind::Superseded => !(&*segment.dead - &*segment.deleted).is_disjoint(rows),
             };
             if taken {
                 return Err(Self::conflict());
@@ -417,14 +413,10 @@ impl Change for ScopeEdit {
     }
 
     fn is_visible(&self) -> bool {
-        self.removed
-            || self.flushed.is_some()
-            || !self.added.is_empty()
-            || !self.marks.is_empty()
+        self.removed || self.flushed.is_some() || !self.added.is_empty() || !self.marks.is_empty()
     }
 
     fn is_exclusive(&self) -> bool {
         self.removed || self.flushed.is_some()
     }
 }
-

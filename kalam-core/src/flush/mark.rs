@@ -3,9 +3,9 @@
 use roaring::RoaringBitmap;
 
 use super::manifest::ScopeId;
+use crate::Result;
 use crate::model::{SegmentId, Seq};
 use crate::store::Family;
-use crate::Result;
 use crate::store::{Snapshot, damaged};
 
 /// Why a row of a segment is not live.
@@ -78,7 +78,9 @@ pub(crate) fn read_marks(
     let mut cursor = snapshot.cursor(Family::Manifest, &lower, &upper);
     let mut marks = Vec::new();
     while let Some((key, value)) = cursor.entry()? {
-        marks.push(decode_mark(&key[lower.len()..], value).ok_or_else(|| damaged("a deletion mark"))?);
+        marks.push(
+            decode_mark(&key[lower.len()..], value).ok_or_else(|| damaged("a deletion mark"))?,
+        );
         cursor.advance();
     }
     Ok(marks)

@@ -8,8 +8,8 @@ use parquet::arrow::arrow_reader::{
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use parquet::file::reader::Length;
-use quick_cache::sync::Cache;
 use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
 use super::segment::SegmentMeta;
 use super::segment_file::SegmentSource;
@@ -72,10 +72,7 @@ impl OpenSegment {
 
     /// A reader of the whole file.
     pub(crate) fn reader(&self) -> ParquetRecordBatchReaderBuilder<SegmentSource> {
-        ParquetRecordBatchReaderBuilder::new_with_metadata(
-            self.source.clone(),
-            self.footer.clone(),
-        )
+        ParquetRecordBatchReaderBuilder::new_with_metadata(self.source.clone(), self.footer.clone())
     }
 
     /// The row group of a row, and the row's place in it.

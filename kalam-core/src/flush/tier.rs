@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use super::manifest::{GARBAGE, Manifest, ScopeId};
 use super::segment::SegmentMeta;
-use super::segment_file::SegmentPlace;
 use super::segment_cache::{OpenSegment, SegmentCache};
+use super::segment_file::SegmentPlace;
 use crate::catalog::{SchemaRegistry, StorageKind};
 use crate::env::IdSource;
 use crate::model::Name;

@@ -10,8 +10,8 @@ mod role;
 mod table_kind;
 
 pub use arrow_type::KALAM_DATA_TYPE_KEY;
-pub use assignment::{assign, check_not_null};
 pub(crate) use assignment::to_text;
+pub use assignment::{assign, check_not_null};
 pub use column_definition::{ColumnDefault, ColumnDefinition};
 pub use data_type::KalamDataType;
 pub use id::{ColumnId, SchemaVersion, SegmentId, Seq, TableId, UserId, UserKey};

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::stats::Precision;
-use datafusion::common::{
-    ColumnStatistics, Result as DataFusionResult, ScalarValue, Statistics,
-};
+use datafusion::common::{ColumnStatistics, Result as DataFusionResult, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -19,8 +17,8 @@ use roaring::RoaringBitmap;
 
 use super::segment_reader::{FileSegment, SegmentReaderFactory};
 use super::shape::{row_field, segment_field};
-use crate::flush::OpenSegment;
 use crate::catalog::{DELETED_COLUMN, Table};
+use crate::flush::OpenSegment;
 use crate::flush::{ColdTier, SegmentState, segment_schema};
 use crate::model::Seq;
 use crate::store::KeyCodec;
@@ -100,12 +98,11 @@ fn build(
         .with_parquet_file_reader_factory(Arc::new(SegmentReaderFactory))
         .with_enable_page_index(true)
         .with_bloom_filter_on_read(true);
-    let config =
-        FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-            .with_file_groups(groups(files, partitions))
-            .with_statistics(statistics)
-            .with_projection_indices(Some(projection))?
-            .build();
+    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+        .with_file_groups(groups(files, partitions))
+        .with_statistics(statistics)
+        .with_projection_indices(Some(projection))?
+        .build();
     Ok(DataSourceExec::from_data_source(config))
 }
 

@@ -45,10 +45,8 @@ impl KeyRange {
             Ok(bytes)
         };
         let whole = encode(None)?;
-        let mut range = KeyRange {
-            upper: (!whole.is_empty()).then(|| prefix_end(&whole)),
-            lower: whole,
-        };
+        let mut range =
+            KeyRange { upper: (!whole.is_empty()).then(|| prefix_end(&whole)), lower: whole };
         for (operator, value) in comparisons {
             let edge = encode(Some(value))?;
             match operator {

@@ -7,14 +7,14 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result as DataFusionResult};
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::expressions::{CaseExpr, Column, binary};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::logical_expr::Operator;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{CaseExpr, Column, binary};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::ExecutionPlan;
 
 use super::cold_scan::{MARK_SEQ_COLUMN, RowSet, SegmentRows, cold_scan};
 use super::hot_exec::{HotExec, Rows};
@@ -157,10 +157,8 @@ impl TableScan {
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let scope = ScopeId { table: self.table.definition.id, user };
         let manifest = self.tier.manifest.scope(scope, &self.view)?;
-        let kept = manifest
-            .segments
-            .iter()
-            .filter(|s| range.overlaps(&s.meta.min_key, &s.meta.max_key));
+        let kept =
+            manifest.segments.iter().filter(|s| range.overlaps(&s.meta.min_key, &s.meta.max_key));
         let mut segments = Vec::new();
         for state in kept {
             if state.live_rows() > 0 {
@@ -173,8 +171,7 @@ impl TableScan {
         if segments.is_empty() {
             return Ok(None);
         }
-        let mut columns: Vec<&str> =
-            schema.fields().iter().map(|f| f.name().as_str()).collect();
+        let mut columns: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         // A deletion is a write: it gives the row the `_seq` of its commit.
         let deletions = rows == Rows::LiveAndDeleted && columns.contains(&SEQ_COLUMN);
         if deletions {

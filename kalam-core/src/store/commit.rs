@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Condvar, Mutex, RwLock};
 use rocksdb::{WriteBatch, WriteOptions};
 
+use super::log_sync::{LogSync, Syncer};
 use super::rocks::{self, Family, Rocks, rocks_error};
 use super::row::RowHeader;
 use super::snapshot::{EpochTracker, Snapshot, View, damaged, handle};
-use super::log_sync::{LogSync, Syncer};
 use super::synced_mark::SyncedMark;
 use super::write_set::{Batch, Expect, RowWriteRef, WriteSet};
 use crate::env::Clock;
@@ -194,7 +194,8 @@ impl Store {
         match std::mem::take(&mut *ticket.state.lock()) {
             TicketState::Done(result) => result,
             TicketState::Waiting | TicketState::Lead => {
-                Err(Error::new(SqlState::INTERNAL_ERROR, "a commit was left without an answer").into())
+                Err(Error::new(SqlState::INTERNAL_ERROR, "a commit was left without an answer")
+                    .into())
             }
         }
     }
@@ -248,7 +249,10 @@ impl Store {
         if let Err(e) = self.write(group.batch) {
             self.log.poison();
             tracing::error!(error = %e, "a commit could not be written; writes are refused until reopen");
-            return results.into_iter().map(|r| r.and_then(|_| Err(e.duplicate().into()))).collect();
+            return results
+                .into_iter()
+                .map(|r| r.and_then(|_| Err(e.duplicate().into())))
+                .collect();
         }
         if visible {
             let epoch = self.epoch.load(Ordering::Acquire) + 1;
@@ -302,7 +306,8 @@ impl Store {
             return Ok(());
         }
         if self.durability == Durability::Off {
-            let families = [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
+            let families =
+                [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
             let handles: Vec<_> = families.iter().map(|f| handle(&self.db, *f)).collect();
             let mut options = rocksdb::FlushOptions::default();
             options.set_wait(true);
@@ -461,9 +466,7 @@ impl Group<'_> {
             (Expect::Any, _)
             | (Expect::Absent | Expect::Nothing, Stored::Nothing)
             | (Expect::Absent, Stored::Deleted(_)) => Ok(()),
-            (Expect::Absent, Stored::Live(_)) => {
-                Err(CommitError::KeyTaken(write.key.to_vec()))
-            }
+            (Expect::Absent, Stored::Live(_)) => Err(CommitError::KeyTaken(write.key.to_vec())),
             (Expect::Seq(read), Stored::Live(now) | Stored::Deleted(now)) if read == now => Ok(()),
             (Expect::Nothing | Expect::Seq(_), _) => Err(conflict().into()),
         }
@@ -479,11 +482,7 @@ impl Group<'_> {
             .map_err(|e| rocks_error("read", e))?;
         let Some(value) = value else { return Ok(Stored::Nothing) };
         let header = RowHeader::read(&value)?;
-        Ok(if header.is_deleted() {
-            Stored::Deleted(header.seq)
-        } else {
-            Stored::Live(header.seq)
-        })
+        Ok(if header.is_deleted() { Stored::Deleted(header.seq) } else { Stored::Live(header.seq) })
     }
 
     /// Remembers the set's keys for later sets of the group and for the watches.

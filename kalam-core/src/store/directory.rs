@@ -57,7 +57,11 @@ impl Directory {
             }
         }
         let lock = lock(path)?;
-        if has_format { check_format(path)? } else { write_format(path)? }
+        if has_format {
+            check_format(path)?
+        } else {
+            write_format(path)?
+        }
         let path = path.canonicalize().map_err(|e| io_error("open directory", path, e))?;
         Ok(Directory { path, lock })
     }

@@ -77,11 +77,7 @@ impl<K: EntityKey, V: Serialize + DeserializeOwned> EntityStore<K, V> {
     ///
     /// # Errors
     /// `XX001` if one does not decode.
-    pub(crate) fn scan(
-        &self,
-        snapshot: &Arc<Snapshot>,
-        key_prefix: &[u8],
-    ) -> Result<Vec<(K, V)>> {
+    pub(crate) fn scan(&self, snapshot: &Arc<Snapshot>, key_prefix: &[u8]) -> Result<Vec<(K, V)>> {
         let mut lower = vec![self.prefix];
         lower.extend_from_slice(key_prefix);
         let upper = prefix_end(&lower);

@@ -61,9 +61,8 @@ pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<Rocks> {
         let env = Env::mem_env().map_err(|e| rocks_error("create memory database", e))?;
         db.set_env(&env);
     }
-    let families = Family::ALL.map(|f| {
-        ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache))
-    });
+    let families =
+        Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache)));
     let path = path.unwrap_or_else(|| Path::new("/kalamdb-memory"));
     Rocks::open_cf_descriptors(&db, path, families).map_err(|e| rocks_error("open database", e))
 }

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, SetOperator, SetQuantifier, Spanned, Statement,
-    Value, VisitMut, VisitorMut,
+    BinaryOperator, Expr, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr,
+    SetOperator, SetQuantifier, Spanned, Statement, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -140,18 +140,15 @@ fn take_fetch(query: &mut Query) -> bool {
     if fetch.with_ties || fetch.percent {
         return false;
     }
-    let count = Some(fetch.quantity.unwrap_or_else(|| {
-        Expr::Value(Value::Number("1".to_owned(), false).into())
-    }));
+    let count = Some(
+        fetch.quantity.unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).into())),
+    );
     match &mut query.limit_clause {
         Some(LimitClause::LimitOffset { limit: limit @ None, .. }) => *limit = count,
         Some(_) => return false,
         clause @ None => {
-            *clause = Some(LimitClause::LimitOffset {
-                limit: count,
-                offset: None,
-                limit_by: Vec::new(),
-            });
+            *clause =
+                Some(LimitClause::LimitOffset { limit: count, offset: None, limit_by: Vec::new() });
         }
     }
     true

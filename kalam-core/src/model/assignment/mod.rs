@@ -18,8 +18,8 @@ use arrow::error::ArrowError;
 
 pub(crate) use text::to_text;
 
-use super::KalamDataType;
 use super::ColumnDefinition;
+use super::KalamDataType;
 use crate::{Error, Result, SqlState};
 
 /// Converts `array` to the column's Arrow type, as an assignment in PostgreSQL

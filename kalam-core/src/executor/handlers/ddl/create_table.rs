@@ -44,7 +44,11 @@ pub(crate) fn run(
     let set = engine.registry.add_table(definition)?;
     match engine.store.commit(set).map_err(Error::from) {
         Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE => {
-            if statement.if_not_exists { Ok(QueryResult::empty()) } else { Err(at(e)) }
+            if statement.if_not_exists {
+                Ok(QueryResult::empty())
+            } else {
+                Err(at(e))
+            }
         }
         done => done.map(|_| QueryResult::empty()),
     }

@@ -134,11 +134,8 @@ fn check_width(expected: usize, found: usize, statement: &Insert) -> Result<()> 
 }
 
 fn width_error(expected: usize, found: usize, statement: &Insert) -> Error {
-    Error::new(
-        SqlState::SYNTAX_ERROR,
-        format!("INSERT has {found} values for {expected} columns"),
-    )
-    .with_position(statement.table.position)
+    Error::new(SqlState::SYNTAX_ERROR, format!("INSERT has {found} values for {expected} columns"))
+        .with_position(statement.table.position)
 }
 
 /// `VALUES`: literals and parameters are taken as they are; anything else makes all
@@ -191,8 +188,8 @@ fn values(
 }
 
 fn fit(column: &ColumnDefinition, values: Vec<ScalarValue>) -> Result<ArrayRef> {
-    let array = ScalarValue::iter_to_array(values)
-        .map_err(crate::executor::plan_error::from_datafusion)?;
+    let array =
+        ScalarValue::iter_to_array(values).map_err(crate::executor::plan_error::from_datafusion)?;
     assign(column, &array)
 }
 
@@ -279,7 +276,11 @@ fn evaluate(
     params: &[ScalarValue],
     view: &Arc<View>,
 ) -> Result<ArrayRef> {
-    let values = Values { explicit_row: false, rows: vec![Parens::with_empty_span(vec![expr.clone()])], value_keyword: false };
+    let values = Values {
+        explicit_row: false,
+        rows: vec![Parens::with_empty_span(vec![expr.clone()])],
+        value_keyword: false,
+    };
     let query = Query {
         with: None,
         body: Box::new(SetExpr::Values(values)),

@@ -56,8 +56,7 @@ impl Target<'_> {
         params: &[ScalarValue],
         view: &Arc<View>,
     ) -> Result<Vec<TargetRows>> {
-        let planner =
-            Planner::new(engine, caller, view.clone()).with_target(self.table, self.user);
+        let planner = Planner::new(engine, caller, view.clone()).with_target(self.table, self.user);
         let plan = planner.logical(self.query(), params)?;
         let stream = planner.stream(&plan)?;
         let batches: Vec<RecordBatch> =
@@ -104,12 +103,7 @@ impl Target<'_> {
         }
         let relation = TableFactor::Table {
             name: ObjectName::from(vec![Ident::with_quote('"', TARGET_RELATION)]),
-            alias: Some(TableAlias {
-                explicit: true,
-                name,
-                columns: Vec::new(),
-                at: None,
-            }),
+            alias: Some(TableAlias { explicit: true, name, columns: Vec::new(), at: None }),
             args: None,
             with_hints: Vec::new(),
             version: None,

@@ -1,6 +1,5 @@
 //! `UPDATE`.
 
-
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::compute::filter;
 use datafusion::common::ScalarValue;
@@ -158,8 +157,7 @@ impl<'a> Assignments<'a> {
                         role: caller.role.as_str(),
                         ids: &engine.ids,
                     };
-                    DefaultValue::parse(&default.expression)?
-                        .array(rows.places.len(), &context)?
+                    DefaultValue::parse(&default.expression)?.array(rows.places.len(), &context)?
                 }
                 _ => array.clone(),
             };
@@ -192,8 +190,7 @@ fn or(a: &BooleanArray, b: &BooleanArray) -> Result<BooleanArray> {
 /// Row by row whether two columns of one type differ; NULL equals NULL, and NaN
 /// equals NaN.
 fn differs(old: &ArrayRef, new: &ArrayRef) -> Result<BooleanArray> {
-    let compare =
-        arrow::array::make_comparator(old, new, arrow::compute::SortOptions::default());
+    let compare = arrow::array::make_comparator(old, new, arrow::compute::SortOptions::default());
     match compare {
         Ok(compare) => Ok((0..old.len()).map(|i| Some(compare(i, i).is_ne())).collect()),
         // Types without an order are compared as values.

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
-use datafusion::sql::sqlparser::ast::{
-    DescribeAlias, Query, Statement as SqlStatement,
-};
+use datafusion::sql::sqlparser::ast::{DescribeAlias, Query, Statement as SqlStatement};
 
 use super::select::prepare;
 use crate::Result;
