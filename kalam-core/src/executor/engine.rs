@@ -10,6 +10,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use quick_cache::sync::Cache;
 use tokio::runtime::Runtime;
 
+use super::checked_arithmetic::CheckArithmetic;
 use super::functions::id_functions;
 use super::literal_type::TextLiterals;
 use super::parse::parse;
@@ -72,6 +73,7 @@ impl Engine {
         if let Ok(signum) = planning.udf("signum") {
             planning.register_udf(signum.as_ref().clone().with_aliases(["sign"]));
         }
+        planning.add_analyzer_rule(Arc::new(CheckArithmetic::new()));
         for function in id_functions(&ids) {
             planning.register_udf(function.as_ref().clone());
         }

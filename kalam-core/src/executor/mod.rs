@@ -1,6 +1,7 @@
 //! SQL in, Arrow out: parse once, authorize once, bind, run.
 
 mod caller;
+mod checked_arithmetic;
 mod cte_scope;
 mod define_table;
 mod describe;

@@ -65,6 +65,12 @@ impl Flusher<'_> {
                 self.flush_scope(table, key, Some(&user), &mut report)?;
             }
         }
+        if report.rows > 0 {
+            // Once for the table: a compaction for each scope costs more than it frees.
+            let mut prefix = vec![definition.kind.key_byte()];
+            prefix.extend_from_slice(&definition.id.get().to_be_bytes());
+            self.store.compact_hot(&(prefix.clone()..prefix_end(&prefix)));
+        }
         Ok(report)
     }
 
@@ -110,7 +116,6 @@ impl Flusher<'_> {
         drop(cursor);
         drop(view);
         export_manifest(self.tier, self.store, table, scope, &folder);
-        self.store.compact_hot(&range);
         Ok(())
     }
 
