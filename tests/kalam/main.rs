@@ -11,6 +11,7 @@ mod definition;
 mod disk_full;
 mod fixture;
 mod model;
+mod ordering;
 mod orders;
 mod parameters;
 mod render;

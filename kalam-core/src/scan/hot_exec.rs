@@ -17,7 +17,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 
-use super::shape::hot_target;
+use super::shape::{hot_target, key_ordering};
 use crate::catalog::Table;
 use crate::model::Seq;
 use crate::store::{Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
@@ -57,7 +57,10 @@ impl HotExec {
         schema: SchemaRef,
     ) -> HotExec {
         let properties = Arc::new(PlanProperties::new(
-            EquivalenceProperties::new(schema.clone()),
+            EquivalenceProperties::new_with_orderings(
+                schema.clone(),
+                key_ordering(&table, &schema),
+            ),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use parquet::arrow::RowNumber;
 
 use crate::catalog::{DELETED_COLUMN, HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
@@ -46,6 +48,16 @@ impl Shape {
             }
         }
     }
+}
+
+/// The order in which the hot tier gives rows: by the key, as far as its columns are in
+/// `schema`. Byte order of keys is SQL order, and key columns are never NULL.
+pub(super) fn key_ordering(table: &Table, schema: &Schema) -> Option<LexOrdering> {
+    let columns = table.key_names().into_iter().map_while(|name| {
+        let index = schema.index_of(name).ok()?;
+        Some(PhysicalSortExpr::new_default(Arc::new(Column::new(name, index))))
+    });
+    LexOrdering::new(columns)
 }
 
 /// Constant for each segment.
