@@ -21,11 +21,6 @@ pub(crate) fn mentions_system_columns(query: &Query) -> bool {
     query.visit(&mut Mention).is_break()
 }
 
-/// Whether an expression names a system column anywhere.
-pub(crate) fn expr_mentions_system_columns(expr: &Expr) -> bool {
-    expr.visit(&mut Mention).is_break()
-}
-
 struct Mention;
 
 impl Visitor for Mention {

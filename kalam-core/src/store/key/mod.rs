@@ -57,11 +57,6 @@ impl KeyCodec {
         Ok(KeyCodec { types })
     }
 
-    /// The types of the key columns.
-    pub(crate) fn types(&self) -> &[KalamDataType] {
-        &self.types
-    }
-
     /// Prepares the key columns of a batch, which have exactly the types' Arrow
     /// types and no NULL.
     pub(crate) fn encoder(&self, arrays: &[ArrayRef]) -> Result<KeyEncoder> {

@@ -57,11 +57,6 @@ impl RowLayout {
         RowLayout { version, columns, offsets_at: at, data_at: at + variables * 4 }
     }
 
-    /// The schema version.
-    pub(crate) fn version(&self) -> SchemaVersion {
-        self.version
-    }
-
     /// Refuses a record that ends before its data; slots, bitmap and offsets of
     /// others lie within.
     pub(super) fn check(&self, record: &[u8]) -> Result<()> {
