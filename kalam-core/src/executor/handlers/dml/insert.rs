@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::compute::concat;
 use datafusion::common::ScalarValue;
-use datafusion::sql::sqlparser::ast::{Expr, Parens, Query, SetExpr, UnaryOperator, Value, Values};
+use datafusion::sql::sqlparser::ast::{Expr, Parens, SetExpr, UnaryOperator, Value, Values};
 
 use super::new_rows::InsertTarget;
+use super::target::query_of;
 use crate::catalog::{ColumnDefinition, Table};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
@@ -281,18 +282,7 @@ fn evaluate(
         rows: vec![Parens::with_empty_span(vec![expr.clone()])],
         value_keyword: false,
     };
-    let query = Query {
-        with: None,
-        body: Box::new(SetExpr::Values(values)),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::new(),
-    };
+    let query = query_of(SetExpr::Values(values));
     let batches = select::collect(engine, caller, &query, params, view.clone())?;
     batches
         .iter()

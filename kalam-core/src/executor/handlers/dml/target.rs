@@ -114,7 +114,8 @@ impl Target<'_> {
             index_hints: Vec::new(),
         };
         let from = vec![TableWithJoins { relation, joins: Vec::new() }];
-        query_of(select_of(projection, from, self.selection.cloned()))
+        let select = select_of(projection, from, self.selection.cloned());
+        query_of(SetExpr::Select(Box::new(select)))
     }
 }
 
@@ -151,10 +152,11 @@ fn select_of(
     }
 }
 
-fn query_of(select: Select) -> Query {
+/// A query that is nothing but its body.
+pub(super) fn query_of(body: SetExpr) -> Query {
     Query {
         with: None,
-        body: Box::new(SetExpr::Select(Box::new(select))),
+        body: Box::new(body),
         order_by: None,
         limit_clause: None,
         fetch: None,
