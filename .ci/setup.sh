@@ -15,9 +15,12 @@ may_install() { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }
 
 has_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] && return 0
-    local found
-    for found in /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so*; do
-        [ -e "$found" ] && return 0
+    local folder found
+    # The names that bindgen looks for; libclang-cpp.so is another library.
+    for folder in /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib /usr/lib64; do
+        for found in "$folder"/libclang.so "$folder"/libclang.so.* "$folder"/libclang-[0-9]*.so*; do
+            [ -e "$found" ] && return 0
+        done
     done
     return 1
 }
