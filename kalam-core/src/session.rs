@@ -8,7 +8,8 @@ use datafusion::common::ScalarValue;
 use parking_lot::RwLock;
 
 use crate::executor::{
-    Caller, Engine, Params, QueryResult, Statement, append, authorize, run, run_many, use_namespace,
+    Caller, Engine, Params, QueryResult, Statement, Work, append, authorize, run, run_many,
+    use_namespace,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Result, SqlState};
@@ -84,7 +85,7 @@ impl Session {
             *self.namespace.write() = use_namespace(&self.engine, name)?;
             return Ok(QueryResult::empty());
         }
-        run(&self.engine, &self.caller(), statement, params)
+        run(&self.engine, &self.caller(), &mut Work::Autocommit, statement, params)
     }
 
     /// Runs one INSERT, UPDATE or DELETE for each set of parameters, in one commit:
@@ -103,7 +104,7 @@ impl Session {
         };
         let bound: Vec<Vec<ScalarValue>> =
             params.iter().map(|p| parsed.placeholders.bind_order(p)).collect::<Result<_>>()?;
-        run_many(&self.engine, &self.caller(), &parsed.statement, &bound)
+        run_many(&self.engine, &self.caller(), &mut Work::Autocommit, &parsed.statement, &bound)
     }
 
     /// Appends Arrow data in one commit; columns match by name, missing ones take
@@ -119,7 +120,8 @@ impl Session {
         mode: AppendMode,
     ) -> Result<u64> {
         self.engine.check_open()?;
-        append(&self.engine, &self.caller(), table, data, mode == AppendMode::Upsert)
+        let upsert = mode == AppendMode::Upsert;
+        append(&self.engine, &self.caller(), &mut Work::Autocommit, table, data, upsert)
     }
 
     /// A session of another user, with role `user` (or this session's, if that is

@@ -14,6 +14,7 @@ use super::resolve::resolve_table;
 use super::row_writer::Taken;
 use super::statement::Statement;
 use super::table_name::parse_table_name;
+use super::work::Work;
 use crate::catalog::undefined_namespace;
 use crate::{Error, Result, SqlState};
 
@@ -24,6 +25,7 @@ use crate::{Error, Result, SqlState};
 pub(crate) fn run(
     engine: &Arc<Engine>,
     caller: &Caller,
+    work: &mut Work,
     statement: &Statement,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
@@ -48,19 +50,17 @@ pub(crate) fn run(
         Statement::DropTable { if_exists, names } => {
             ddl::drop_table::run(engine, caller, names, *if_exists)
         }
-        Statement::Insert(insert) => dml::insert::run(engine, caller, insert, params),
-        Statement::Update(update) => dml::update::run(engine, caller, update, params),
-        Statement::Delete(delete) => dml::delete::run(engine, caller, delete, params),
-        Statement::Query(select) => query::select::run(engine, caller, select, params),
-        Statement::Explain { analyze, verbose, query } => {
-            query::explain::run(engine, caller, query, *analyze, *verbose, params)
-        }
+        Statement::Insert(insert) => dml::insert::run(engine, caller, work, insert, params),
+        Statement::Update(update) => dml::update::run(engine, caller, work, update, params),
+        Statement::Delete(delete) => dml::delete::run(engine, caller, work, delete, params),
+        Statement::Query(select) => query::select::run(engine, caller, work, select, params),
+        Statement::Explain(explain) => query::explain::run(engine, caller, work, explain, params),
         Statement::FlushTable { table } => flush::flush_table::run(engine, caller, table),
         Statement::FlushAll { namespace } => {
             flush::flush_table::run_all(engine, namespace.as_deref())
         }
-        Statement::ShowManifest { table } => flush::show_manifest::run(engine, caller, table),
-        Statement::ShowStats { table } => flush::show_stats::run(engine, caller, table),
+        Statement::ShowManifest { table } => flush::show_manifest::run(engine, caller, work, table),
+        Statement::ShowStats { table } => flush::show_stats::run(engine, caller, work, table),
         Statement::ShowCreateTable { table } => {
             query::describe::create_table(engine, caller, table)
         }
@@ -74,15 +74,16 @@ pub(crate) fn run(
 pub(crate) fn run_many(
     engine: &Arc<Engine>,
     caller: &Caller,
+    work: &mut Work,
     statement: &Statement,
     sets: &[Vec<ScalarValue>],
 ) -> Result<u64> {
     engine.check_open()?;
     authorize(statement, caller.role)?;
     match statement {
-        Statement::Insert(insert) => dml::insert::run_many(engine, caller, insert, sets),
-        Statement::Update(update) => dml::update::run_many(engine, caller, update, sets),
-        Statement::Delete(delete) => dml::delete::run_many(engine, caller, delete, sets),
+        Statement::Insert(insert) => dml::insert::run_many(engine, caller, work, insert, sets),
+        Statement::Update(update) => dml::update::run_many(engine, caller, work, update, sets),
+        Statement::Delete(delete) => dml::delete::run_many(engine, caller, work, delete, sets),
         other => Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
             format!("{} cannot run with many sets of parameters", other.name()),
@@ -98,6 +99,7 @@ pub(crate) fn run_many(
 pub(crate) fn append(
     engine: &Arc<Engine>,
     caller: &Caller,
+    work: &mut Work,
     table: &str,
     data: Box<dyn RecordBatchReader + Send>,
     upsert: bool,
@@ -105,7 +107,7 @@ pub(crate) fn append(
     let name = parse_table_name(table)?;
     let table = resolve_table(engine, caller, &name, TableAction::Write)?;
     let taken = if upsert { Taken::Replace } else { Taken::Refuse };
-    dml::append::run(engine, caller, &table, data, taken)
+    dml::append::run(engine, caller, work, &table, data, taken)
 }
 
 /// The namespace that USE names.

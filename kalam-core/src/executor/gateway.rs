@@ -50,7 +50,7 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::Update(_)
         | Statement::Delete(_)
         | Statement::Query(_)
-        | Statement::Explain { .. } => Role::Anonymous,
+        | Statement::Explain(_) => Role::Anonymous,
     }
 }
 

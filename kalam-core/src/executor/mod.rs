@@ -31,6 +31,7 @@ mod table_name;
 mod table_options;
 mod text_table;
 mod type_name;
+mod work;
 
 pub(crate) use caller::Caller;
 pub(crate) use dispatch::{append, run, run_many, use_namespace};
@@ -39,3 +40,4 @@ pub(crate) use gateway::authorize;
 pub use params::Params;
 pub use query_result::QueryResult;
 pub(crate) use statement::Statement;
+pub(crate) use work::Work;

@@ -17,6 +17,7 @@ use super::engine::Engine;
 use super::gateway::{TableAction, authorize_table};
 use super::query_result::QueryResult;
 use super::resolve::read_scope;
+use super::work::Work;
 use crate::catalog::{RESERVED_NAMESPACES, Table};
 use crate::flush::{KeyLookup, ScopeId, read_rows};
 use crate::model::{TableKind, UserKey};
@@ -31,6 +32,7 @@ use crate::{Error, Result, SqlState};
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
+    work: &mut Work,
     query: &Query,
     params: &[ScalarValue],
 ) -> Result<Option<QueryResult>> {
@@ -53,7 +55,7 @@ pub(crate) fn run(
         return Ok(None);
     }
     authorize_table(TableAction::Read, &table.definition, caller.role)?;
-    let read = PointRead { engine, table: &table, columns };
+    let read = PointRead { engine, table: &table, view: work.view(engine)?, columns };
     let user = read_scope(engine, caller, &table)?;
     let row = match user {
         Some(user) => read.row(user, &key)?,
@@ -239,6 +241,7 @@ fn projection(select: &Select, table: &Table, relation: &str) -> Option<Vec<(usi
 struct PointRead<'a> {
     engine: &'a Engine,
     table: &'a Arc<Table>,
+    view: Arc<View>,
     columns: Vec<(usize, String)>,
 }
 
@@ -251,10 +254,9 @@ impl PointRead<'_> {
     }
 
     fn row(&self, user: UserKey, key: &[u8]) -> Result<Option<RecordBatch>> {
-        let view = self.engine.store.view();
         let prefix = self.table.scope_prefix(user);
         let hot_key = [prefix.as_slice(), key].concat();
-        let found = view.snapshot.get_pinned(Family::Hot, &hot_key, |record| {
+        let found = self.view.snapshot.get_pinned(Family::Hot, &hot_key, |record| {
             if RowHeader::read(record)?.is_deleted() {
                 return Ok(None);
             }
@@ -264,7 +266,7 @@ impl PointRead<'_> {
             Some(Some(columns)) => columns,
             // A deleted hot row says that no segment has a live one.
             Some(None) => return Ok(None),
-            None => match self.cold(user, key, &view)? {
+            None => match self.cold(user, key)? {
                 Some(columns) => columns,
                 None => return Ok(None),
             },
@@ -290,10 +292,10 @@ impl PointRead<'_> {
         decoder.finish()
     }
 
-    fn cold(&self, user: UserKey, key: &[u8], view: &View) -> Result<Option<Vec<ArrayRef>>> {
+    fn cold(&self, user: UserKey, key: &[u8]) -> Result<Option<Vec<ArrayRef>>> {
         let scope = ScopeId { table: self.table.definition.id, user };
         let tier = &self.engine.tier;
-        let manifest = tier.manifest.scope(scope, view)?;
+        let manifest = tier.manifest.scope(scope, &self.view)?;
         let lookup = KeyLookup { tier, table: self.table, manifest: &manifest };
         let Some(found) = lookup.find(key)?.filter(|found| !found.deleted) else {
             return Ok(None);

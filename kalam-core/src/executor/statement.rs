@@ -30,7 +30,7 @@ pub(crate) enum Statement {
     Update(Update),
     Delete(Delete),
     Query(Box<Query>),
-    Explain { analyze: bool, verbose: bool, query: Box<Query> },
+    Explain(Explain),
     FlushTable { table: TableRef },
     FlushAll { namespace: Option<String> },
     ShowManifest { table: TableRef },
@@ -54,7 +54,7 @@ impl Statement {
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
             Statement::Query(_) => "SELECT",
-            Statement::Explain { .. } => "EXPLAIN",
+            Statement::Explain(_) => "EXPLAIN",
             Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
@@ -135,6 +135,17 @@ pub(crate) struct TableOption {
     pub value: String,
     /// Where the name stands.
     pub position: Position,
+}
+
+/// `EXPLAIN`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Explain {
+    /// Whether the query runs.
+    pub analyze: bool,
+    /// Whether every plan is shown.
+    pub verbose: bool,
+    /// What is explained.
+    pub query: Box<Query>,
 }
 
 /// `INSERT INTO`.

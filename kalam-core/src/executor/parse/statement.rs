@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::unsupported::refusal;
 use super::{create_table, modify, query};
-use crate::executor::statement::{Statement, TableRef};
+use crate::executor::statement::{Explain, Statement, TableRef};
 use crate::model::TableKind;
 
 /// Parses the statement that the tokens are.
@@ -155,7 +155,7 @@ fn explain(input: &mut Input<'_>) -> Parse<Statement> {
         None => return input.refuse(),
         Some(word) => return Err(unsupported(format!("EXPLAIN {word}"), input.position())),
     }
-    Ok(Statement::Explain { analyze, verbose, query: query::query(input)? })
+    Ok(Statement::Explain(Explain { analyze, verbose, query: query::query(input)? }))
 }
 
 /// `ANALYZE [TRUE|ON|FALSE|OFF]` within the parentheses of EXPLAIN.

@@ -10,7 +10,8 @@ use crate::catalog::Table;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::resolve::write_scope;
-use crate::executor::row_writer::{RowWriter, Taken, retrying};
+use crate::executor::row_writer::Taken;
+use crate::executor::work::Work;
 use crate::{Error, Result, SqlState};
 
 /// Appends all batches in one commit; columns match by name.
@@ -21,6 +22,7 @@ use crate::{Error, Result, SqlState};
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
+    work: &mut Work,
     table: &Arc<Table>,
     data: Box<dyn RecordBatchReader + Send>,
     taken: Taken,
@@ -37,12 +39,11 @@ pub(crate) fn run(
         complete.push((target.complete(batch.columns(), batch.num_rows())?, batch.num_rows()));
     }
     let user = write_scope(engine, caller, table)?;
-    retrying(|| {
-        let mut writer = RowWriter::new(engine, table, user, engine.store.view())?;
+    work.write(engine, table, user, |_, writer| {
         for (columns, rows) in &complete {
-            target.write(&mut writer, columns, *rows, taken)?;
+            target.write(writer, columns, *rows, taken)?;
         }
-        writer.commit()
+        Ok(())
     })?;
     Ok(complete.iter().map(|(_, rows)| *rows as u64).sum())
 }

@@ -9,8 +9,8 @@ use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
 use crate::executor::resolve::{read_scope, resolve_table};
-use crate::executor::row_writer::{RowWriter, retrying};
 use crate::executor::statement::Delete;
+use crate::executor::work::Work;
 
 /// Deletes rows. In USER and SHARED tables they stay visible under `_deleted`.
 ///
@@ -19,10 +19,11 @@ use crate::executor::statement::Delete;
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
+    work: &mut Work,
     statement: &Delete,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    run_many(engine, caller, statement, &[params]).map(QueryResult::affected)
+    run_many(engine, caller, work, statement, &[params]).map(QueryResult::affected)
 }
 
 /// Deletes the rows of each set of parameters in one commit; a row that several
@@ -33,6 +34,7 @@ pub(crate) fn run(
 pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
     engine: &Engine,
     caller: &Caller,
+    work: &mut Work,
     statement: &Delete,
     sets: &[P],
 ) -> Result<u64> {
@@ -45,16 +47,13 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
         selection: statement.selection.as_ref(),
         values: Vec::new(),
     };
-    retrying(|| {
-        let view = engine.store.view();
-        let mut writer = RowWriter::new(engine, &table, user, view.clone())?;
+    work.write(engine, &table, user, |view, writer| {
         let mut deleted = 0;
         for params in sets {
-            for rows in target.rows(engine, caller, params.as_ref(), &view)? {
+            for rows in target.rows(engine, caller, params.as_ref(), view)? {
                 deleted += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
             }
         }
-        writer.commit()?;
         Ok(deleted)
     })
 }

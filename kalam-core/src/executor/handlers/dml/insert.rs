@@ -16,8 +16,9 @@ use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
 use crate::executor::handlers::query::select;
 use crate::executor::resolve::{resolve_table, write_scope};
-use crate::executor::row_writer::{RowWriter, Taken, retrying};
+use crate::executor::row_writer::Taken;
 use crate::executor::statement::{Insert, InsertSource, InsertValue};
+use crate::executor::work::Work;
 use crate::model::{KalamDataType, assign};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
@@ -35,10 +36,11 @@ type BoundRow<'a> = (&'a [InsertValue], &'a [ScalarValue]);
 pub(crate) fn run(
     engine: &Arc<Engine>,
     caller: &Caller,
+    work: &mut Work,
     statement: &Insert,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    run_many(engine, caller, statement, &[params]).map(QueryResult::affected)
+    run_many(engine, caller, work, statement, &[params]).map(QueryResult::affected)
 }
 
 /// Inserts the rows of each set of parameters in one commit.
@@ -48,6 +50,7 @@ pub(crate) fn run(
 pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
     engine: &Arc<Engine>,
     caller: &Caller,
+    work: &mut Work,
     statement: &Insert,
     sets: &[P],
 ) -> Result<u64> {
@@ -56,17 +59,14 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
     let target = InsertTarget::new(engine, caller, &table, names.iter().copied())
         .map_err(|e| e.with_position(statement.table.position))?;
     let user = write_scope(engine, caller, &table)?;
-    retrying(|| {
-        let view = engine.store.view();
-        let chunks = rows(engine, caller, &target, &names, statement, sets, &view)?;
-        let mut writer = RowWriter::new(engine, &table, user, view)?;
+    work.write(engine, &table, user, |view, writer| {
+        let chunks = rows(engine, caller, &target, &names, statement, sets, view)?;
         let mut inserted = 0;
         for (values, rows) in &chunks {
             let columns = target.complete(values, *rows)?;
-            target.write(&mut writer, &columns, *rows, Taken::Refuse)?;
+            target.write(writer, &columns, *rows, Taken::Refuse)?;
             inserted += *rows as u64;
         }
-        writer.commit()?;
         Ok(inserted)
     })
 }

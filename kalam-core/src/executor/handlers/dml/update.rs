@@ -14,8 +14,9 @@ use crate::executor::engine::Engine;
 use crate::executor::functions::{DefaultContext, DefaultValue};
 use crate::executor::gateway::TableAction;
 use crate::executor::resolve::{read_scope, resolve_table};
-use crate::executor::row_writer::{RowPlace, RowWriter, retrying};
+use crate::executor::row_writer::RowPlace;
 use crate::executor::statement::{InsertValue, Update};
+use crate::executor::work::Work;
 use crate::model::{TableKind, UserKey, assign, check_not_null};
 use crate::{Error, Result, SqlState};
 
@@ -27,10 +28,11 @@ use crate::{Error, Result, SqlState};
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
+    work: &mut Work,
     statement: &Update,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    run_many(engine, caller, statement, &[params]).map(QueryResult::affected)
+    run_many(engine, caller, work, statement, &[params]).map(QueryResult::affected)
 }
 
 /// Updates the rows of each set of parameters in one commit.
@@ -40,6 +42,7 @@ pub(crate) fn run(
 pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
     engine: &Engine,
     caller: &Caller,
+    work: &mut Work,
     statement: &Update,
     sets: &[P],
 ) -> Result<u64> {
@@ -60,13 +63,11 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
         selection: statement.selection.as_ref(),
         values: assignments.expressions(),
     };
-    retrying(|| {
-        let view = engine.store.view();
-        let mut writer = RowWriter::new(engine, &table, user, view.clone())?;
+    work.write(engine, &table, user, |view, writer| {
         let mut moved = Vec::new();
         let mut updated = 0;
         for params in sets {
-            for rows in target.rows(engine, caller, params.as_ref(), &view)? {
+            for rows in target.rows(engine, caller, params.as_ref(), view)? {
                 let change = assignments.apply(engine, caller, &table, rows)?;
                 updated += change.places.len() as u64;
                 if change.places.is_empty() {
@@ -84,7 +85,6 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
             writer.occupy(&change.new)?;
         }
         writer.finish_moves()?;
-        writer.commit()?;
         Ok(updated)
     })
 }

@@ -10,6 +10,7 @@ use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
 use crate::executor::resolve::{read_scope, resolve_table};
 use crate::executor::statement::TableRef;
+use crate::executor::work::Work;
 use crate::flush::{ScopeId, SegmentState};
 use crate::model::Role;
 use crate::{Error, Result, SqlState};
@@ -22,9 +23,14 @@ use crate::{Error, Result, SqlState};
 ///
 /// # Errors
 /// `42P01`.
-pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
+pub(crate) fn run(
+    engine: &Engine,
+    caller: &Caller,
+    work: &mut Work,
+    table: &TableRef,
+) -> Result<QueryResult> {
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
-    let view = engine.store.view();
+    let view = work.view(engine)?;
     let id = table.definition.id;
     let scopes: Vec<ScopeId> = if caller.role >= Role::Dba {
         let mut scopes: Vec<_> = engine

@@ -10,6 +10,7 @@ use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
 use crate::executor::resolve::{read_scope, resolve_table};
 use crate::executor::statement::TableRef;
+use crate::executor::work::Work;
 use crate::flush::ScopeId;
 use crate::store::{Family, RowHeader};
 use crate::{Error, Result, SqlState};
@@ -22,9 +23,14 @@ use crate::{Error, Result, SqlState};
 ///
 /// # Errors
 /// `42P01`.
-pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
+pub(crate) fn run(
+    engine: &Engine,
+    caller: &Caller,
+    work: &mut Work,
+    table: &TableRef,
+) -> Result<QueryResult> {
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
-    let view = engine.store.view();
+    let view = work.view(engine)?;
     let (mut hot, mut cold, mut deleted, mut segments, mut bytes) = (0u64, 0, 0, 0u64, 0);
     if let Some(user) = read_scope(engine, caller, &table)? {
         let prefix = table.scope_prefix(user);

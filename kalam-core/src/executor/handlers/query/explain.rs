@@ -10,6 +10,8 @@ use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
+use crate::executor::statement::Explain;
+use crate::executor::work::Work;
 
 /// Shows the plan of a query; with `analyze` runs it and shows what it did.
 ///
@@ -20,18 +22,17 @@ use crate::executor::engine::Engine;
 pub(crate) fn run(
     engine: &Arc<Engine>,
     caller: &Caller,
-    query: &Query,
-    analyze: bool,
-    verbose: bool,
+    work: &mut Work,
+    explain: &Explain,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    let view = engine.store.view();
-    let mut query = query.clone();
+    let view = work.view(engine)?;
+    let mut query = Query::clone(&explain.query);
     let planner = prepare(engine, caller, &mut query, view.clone())?;
     let statement = SqlStatement::Explain {
         describe_alias: DescribeAlias::Explain,
-        analyze,
-        verbose,
+        analyze: explain.analyze,
+        verbose: explain.verbose,
         query_plan: false,
         estimate: false,
         statement: Box::new(SqlStatement::Query(Box::new(query))),

@@ -16,22 +16,24 @@ use crate::executor::plan_error::from_datafusion;
 use crate::executor::planner::Planner;
 use crate::executor::point_read;
 use crate::executor::system_columns::{hide_in_wildcards, mentions_system_columns};
+use crate::executor::work::Work;
 use crate::store::View;
 
-/// Starts a query on a snapshot taken now.
+/// Starts a query.
 ///
 /// # Errors
 /// What the query gets wrong.
 pub(crate) fn run(
     engine: &Arc<Engine>,
     caller: &Caller,
+    work: &mut Work,
     query: &Query,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    if let Some(result) = point_read::run(engine, caller, query, params)? {
+    if let Some(result) = point_read::run(engine, caller, work, query, params)? {
         return Ok(result);
     }
-    let view = engine.store.view();
+    let view = work.view(engine)?;
     let (planner, plan) = plan(engine, caller, query, params, view.clone())?;
     Ok(QueryResult::running(planner.stream(&plan)?, engine, view))
 }
