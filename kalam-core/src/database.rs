@@ -41,6 +41,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::open`].
+    #[expect(clippy::needless_pass_by_value, reason = "options are handed over, as to `open`")]
     pub fn open_with_clock(
         path: impl AsRef<Path>,
         options: Options,
@@ -66,6 +67,7 @@ impl Database {
     ///
     /// # Errors
     /// `53200` if memory is short.
+    #[expect(clippy::needless_pass_by_value, reason = "options are handed over, as to `open`")]
     pub fn in_memory(options: Options) -> Result<Database> {
         let engine = Engine::open(None, &options, Arc::new(SystemClock))?;
         Ok(Database { engine: Arc::new(engine) })

@@ -172,10 +172,10 @@ impl World {
     fn write(
         &mut self,
         step: &Step,
-        sql: String,
+        sql: &str,
         outcome: Option<(Rows, u64)>,
     ) -> Result<(), TestCaseError> {
-        let result = fixture::try_run(&self.sessions[step.user], &sql);
+        let result = fixture::try_run(&self.sessions[step.user], sql);
         self.log.push(format!("/* {} */ {sql}", USERS[step.user]));
         match (result, outcome) {
             (Ok(affected), Some((after, count))) => {
@@ -264,7 +264,7 @@ impl World {
                 let values: Vec<String> = rows.iter().map(Row::sql).collect();
                 let sql = format!("INSERT INTO {name} (a, b, v, s) VALUES {}", values.join(", "));
                 let outcome = with_rows(before, step.table, rows.iter().cloned());
-                self.write(step, sql, outcome)
+                self.write(step, &sql, outcome)
             }
             Operation::CopyFrom(source, limit) => {
                 let copied: Vec<Row> = self
@@ -278,7 +278,7 @@ impl World {
                     TABLES[*source].name
                 );
                 let outcome = with_rows(before, step.table, copied.into_iter());
-                self.write(step, sql, outcome)
+                self.write(step, &sql, outcome)
             }
             Operation::DeleteIn(source, limit) => {
                 let keys: Vec<i32> = self
@@ -292,7 +292,7 @@ impl World {
                     TABLES[*source].name
                 );
                 let outcome = without(before, |row| keys.contains(&row.a));
-                self.write(step, sql, outcome)
+                self.write(step, &sql, outcome)
             }
             Operation::Flush => self.flush(&format!("TABLE {name}")),
             Operation::FlushAll => self.flush("ALL"),
@@ -382,7 +382,7 @@ impl World {
             ),
             other => panic!("{other:?} changes no rows"),
         };
-        self.write(step, sql, outcome)
+        self.write(step, &sql, outcome)
     }
 }
 

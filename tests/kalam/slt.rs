@@ -50,7 +50,7 @@ impl Mode {
     fn flushes(self, writes: u64) -> bool {
         match self {
             Mode::Flushed | Mode::Cold => true,
-            Mode::HalfFlushed => writes % 2 == 0,
+            Mode::HalfFlushed => writes.is_multiple_of(2),
             Mode::Hot | Mode::Reopened | Mode::Memory => false,
         }
     }

@@ -62,7 +62,7 @@ pub struct SchemaRegistry {
 impl SchemaRegistry {
     /// Reads the names; definitions are read when they are asked for, so that a
     /// thousand tables with long histories open at once.
-    pub(crate) fn load(store: Arc<Store>) -> Result<SchemaRegistry> {
+    pub(crate) fn load(store: &Arc<Store>) -> Result<SchemaRegistry> {
         let view = store.view();
         let snapshot = &view.snapshot;
         let registry = SchemaRegistry {

@@ -60,7 +60,7 @@ impl Engine {
             Store::open(path.as_ref().map(|p| p.join("hot")).as_deref(), options, clock.clone())?;
         let floor = i64::try_from(store.last_seq().get()).unwrap_or(i64::MAX);
         let ids = Arc::new(IdSource::new(clock.clone(), floor));
-        let registry = Arc::new(SchemaRegistry::load(store.clone())?);
+        let registry = Arc::new(SchemaRegistry::load(&store)?);
         if registry.namespaces().is_empty() {
             create_first_objects(&store, &registry, options, clock.now_ms())?;
         }

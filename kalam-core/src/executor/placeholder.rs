@@ -367,16 +367,16 @@ mod tests {
         let (sql, placeholders) = rewritten("SELECT $2, $1, $2").expect("ok");
         assert_eq!(sql, "SELECT $2 , $1 , $2");
         assert_eq!(placeholders.count, 2);
-        assert_eq!(rewritten("SELECT $0").unwrap_err().sqlstate().as_str(), "42P02");
-        assert_eq!(rewritten("SELECT $x").unwrap_err().sqlstate().as_str(), "42601");
-        assert_eq!(rewritten("SELECT $65536").unwrap_err().sqlstate().as_str(), "54000");
-        let huge = rewritten("SELECT $99999999999999999999999").unwrap_err();
+        assert_eq!(rewritten("SELECT $0").expect_err("refused").sqlstate().as_str(), "42P02");
+        assert_eq!(rewritten("SELECT $x").expect_err("refused").sqlstate().as_str(), "42601");
+        assert_eq!(rewritten("SELECT $65536").expect_err("refused").sqlstate().as_str(), "54000");
+        let huge = rewritten("SELECT $99999999999999999999999").expect_err("refused");
         assert_eq!(huge.sqlstate().as_str(), "54000");
     }
 
     #[test]
     fn two_styles_in_a_statement_are_refused_with_the_place() {
-        let error = rewritten("SELECT ?,\n $1").unwrap_err();
+        let error = rewritten("SELECT ?,\n $1").expect_err("refused");
         assert_eq!(error.sqlstate().as_str(), "42601");
         assert_eq!(error.position(), Some(Position { line: 2, column: 2 }));
         assert!(rewritten("SELECT :a, ?").is_err());
@@ -397,7 +397,7 @@ mod tests {
     fn values_bind_in_number_order_or_say_what_is_wrong() {
         let bind = |sql: &str, params: &Params| rewritten(sql)?.1.bind_order(params);
         let message = |sql: &str, params: &Params| {
-            let error = bind(sql, params).unwrap_err();
+            let error = bind(sql, params).expect_err("refused");
             assert_eq!(error.sqlstate().as_str(), "42P02");
             error.message().to_owned()
         };

@@ -382,7 +382,7 @@ pub(crate) fn retrying<T>(mut statement: impl FnMut() -> Result<T>) -> Result<T>
             Err(e) if e.sqlstate() == SqlState::SERIALIZATION_FAILURE && tries < TRIES_MAX => {
                 tries += 1;
                 if tries > 4 {
-                    let wait = std::time::Duration::from_micros(50 << tries.min(10) / 2);
+                    let wait = std::time::Duration::from_micros(50 << (tries.min(10) / 2));
                     std::thread::sleep(wait);
                 }
             }

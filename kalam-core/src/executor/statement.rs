@@ -172,6 +172,10 @@ pub(crate) enum InsertSource {
 
 /// A value that INSERT or UPDATE gives to a column.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are expressions, and a box would be an allocation for each value"
+)]
 pub(crate) enum InsertValue {
     /// `DEFAULT`.
     Default,

@@ -294,7 +294,7 @@ mod tests {
         for spelling in ["TIMESTAMP(3)", "TIME WITH TIME ZONE", "VARCHAR(3)[]", "TEXT[3]"] {
             assert_eq!(code(spelling), "0A000", "{spelling}");
         }
-        let error = kalam_type(&written("foo")).unwrap_err();
+        let error = kalam_type(&written("foo")).expect_err("refused");
         assert_eq!(error.message(), "type \"foo\" does not exist");
         assert!(error.hint().is_some_and(|hint| hint.contains("EMBEDDING(n)")));
     }

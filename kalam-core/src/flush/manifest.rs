@@ -229,12 +229,15 @@ pub(crate) struct ScopeEdit {
     flushed: Option<Flushed>,
 }
 
+/// Segment and row of a hot key that a flush moved.
+pub(crate) type Positions = Box<dyn Fn(&[u8]) -> Option<(SegmentId, u32)> + Send>;
+
 /// What a flush takes out of the hot tier.
 pub(crate) struct Flushed {
     pub(crate) range: std::ops::Range<Vec<u8>>,
     pub(crate) watched: WatchedKeys,
     /// Position of a hot key in the new segments.
-    pub(crate) positions: Box<dyn Fn(&[u8]) -> Option<(SegmentId, u32)> + Send>,
+    pub(crate) positions: Positions,
 }
 
 impl ScopeEdit {

@@ -32,8 +32,9 @@ pub(super) enum Rows {
     LiveAndDeleted,
 }
 
-/// Scans a range of hot keys of one scope, decoding only the columns asked for.
-pub(super) struct HotExec {
+/// Which hot rows of one scope a scan reads.
+#[derive(Clone)]
+pub(super) struct HotRange {
     pub(super) table: Arc<Table>,
     pub(super) view: Arc<View>,
     /// Lower and upper hot key.
@@ -42,49 +43,47 @@ pub(super) struct HotExec {
     pub(super) expiry: Seq,
     pub(super) rows: Rows,
     pub(super) limit: Option<usize>,
+}
+
+/// Scans a range of hot keys of one scope, decoding only the columns asked for.
+pub(super) struct HotExec {
+    read: HotRange,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
 }
 
 impl HotExec {
-    pub(super) fn new(
-        table: Arc<Table>,
-        view: Arc<View>,
-        range: (Vec<u8>, Vec<u8>),
-        expiry: Seq,
-        rows: Rows,
-        limit: Option<usize>,
-        schema: SchemaRef,
-    ) -> HotExec {
+    pub(super) fn new(read: HotRange, schema: SchemaRef) -> HotExec {
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new_with_orderings(
                 schema.clone(),
-                key_ordering(&table, &schema),
+                key_ordering(&read.table, &schema),
             ),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        HotExec { table, view, range, expiry, rows, limit, schema, properties }
+        HotExec { read, schema, properties }
     }
 
     fn scanner(&self, batch_rows: usize) -> Result<HotScanner> {
+        let read = &self.read;
         let targets = self
             .schema
             .fields()
             .iter()
-            .map(|field| hot_target(&self.table, field.name()))
+            .map(|field| hot_target(&read.table, field.name()))
             .collect();
-        let layouts = self.table.layouts.clone();
+        let layouts = read.table.layouts.clone();
         Ok(HotScanner {
-            cursor: self.view.snapshot.cursor(Family::Hot, &self.range.0, &self.range.1),
+            cursor: read.view.snapshot.cursor(Family::Hot, &read.range.0, &read.range.1),
             decoder: RowDecoder::new(targets, layouts, batch_rows)?,
-            expiry: self.expiry,
-            rows: self.rows,
-            left: self.limit.unwrap_or(usize::MAX),
+            expiry: read.expiry,
+            rows: read.rows,
+            left: read.limit.unwrap_or(usize::MAX),
             batch_rows,
             schema: self.schema.clone(),
-            _view: self.view.clone(),
+            _view: read.view.clone(),
         })
     }
 }
@@ -125,15 +124,20 @@ impl HotScanner {
 
 impl fmt::Debug for HotExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HotExec").field("table", &self.table.definition.name).finish()
+        f.debug_struct("HotExec").field("table", &self.read.table.definition.name).finish()
     }
 }
 
 impl DisplayAs for HotExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.schema.fields().iter().map(|f| f.name().as_str()).collect();
-        write!(f, "HotExec: table={}, columns=[{}]", self.table.definition.name, names.join(", "))?;
-        if let Some(limit) = self.limit {
+        write!(
+            f,
+            "HotExec: table={}, columns=[{}]",
+            self.read.table.definition.name,
+            names.join(", ")
+        )?;
+        if let Some(limit) = self.read.limit {
             write!(f, ", limit={limit}")?;
         }
         Ok(())
@@ -191,18 +195,11 @@ impl ExecutionPlan for HotExec {
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        Some(Arc::new(HotExec::new(
-            self.table.clone(),
-            self.view.clone(),
-            self.range.clone(),
-            self.expiry,
-            self.rows,
-            limit,
-            self.schema.clone(),
-        )))
+        let read = HotRange { limit, ..self.read.clone() };
+        Some(Arc::new(HotExec::new(read, self.schema.clone())))
     }
 
     fn fetch(&self) -> Option<usize> {
-        self.limit
+        self.read.limit
     }
 }

@@ -17,7 +17,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 
 use super::cold_scan::{MARK_SEQ_COLUMN, RowSet, SegmentRows, cold_scan};
-use super::hot_exec::{HotExec, Rows};
+use super::hot_exec::{HotExec, HotRange, Rows};
 use super::key_range::KeyRange;
 use super::shape::Shape;
 use crate::Result;
@@ -127,15 +127,15 @@ impl TableScan {
         if self.view.snapshot.cursor(Family::Hot, &lower, &upper).entry()?.is_none() {
             return Ok(None);
         }
-        Ok(Some(Arc::new(HotExec::new(
-            self.table.clone(),
-            self.view.clone(),
-            (lower, upper),
-            self.expiry(),
+        let read = HotRange {
+            table: self.table.clone(),
+            view: self.view.clone(),
+            range: (lower, upper),
+            expiry: self.expiry(),
             rows,
             limit,
-            schema.clone(),
-        ))))
+        };
+        Ok(Some(Arc::new(HotExec::new(read, schema.clone()))))
     }
 
     /// The `_seq` below which rows of a STREAM table have outlived their time.

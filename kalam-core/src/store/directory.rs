@@ -58,9 +58,9 @@ impl Directory {
         }
         let lock = lock(path)?;
         if has_format {
-            check_format(path)?
+            check_format(path)?;
         } else {
-            write_format(path)?
+            write_format(path)?;
         }
         let path = path.canonicalize().map_err(|e| io_error("open directory", path, e))?;
         Ok(Directory { path, lock })

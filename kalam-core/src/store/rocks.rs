@@ -97,7 +97,6 @@ fn family_options(family: Family, cache: &Cache) -> RocksOptions {
 }
 
 /// An error of RocksDB as one of ours.
-#[allow(clippy::needless_pass_by_value)] // reads as `map_err(|e| rocks_error(.., e))`
 pub(crate) fn rocks_error(what: &str, error: rocksdb::Error) -> Error {
     let state = match error.kind() {
         RocksKind::Corruption => SqlState::DATA_CORRUPTED,

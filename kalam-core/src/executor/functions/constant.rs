@@ -30,12 +30,12 @@ pub(crate) fn constant(expr: &Expr) -> Result<Option<ScalarValue>> {
             _ => Ok(None),
         },
         Expr::TypedString(typed) => match literal(&typed.value.value) {
-            Some(value) => cast(value, &typed.data_type).map(Some),
+            Some(value) => cast(&value, &typed.data_type).map(Some),
             None => Ok(None),
         },
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
             match constant(expr)? {
-                Some(value) => cast(value, data_type).map(Some),
+                Some(value) => cast(&value, data_type).map(Some),
                 None => Ok(None),
             }
         }
@@ -87,12 +87,11 @@ fn number(text: &str) -> Option<ScalarValue> {
 
 /// The least BIGINT has no positive counterpart, so the sign is read with the digits.
 fn negative(expr: &Expr) -> Result<Option<ScalarValue>> {
-    if let Expr::Value(value) = expr {
-        if let Value::Number(digits, _) = &value.value {
-            if let Ok(integer) = format!("-{digits}").parse::<i64>() {
-                return Ok(Some(ScalarValue::from(integer)));
-            }
-        }
+    if let Expr::Value(value) = expr
+        && let Value::Number(digits, _) = &value.value
+        && let Ok(integer) = format!("-{digits}").parse::<i64>()
+    {
+        return Ok(Some(ScalarValue::from(integer)));
     }
     Ok(match constant(expr)? {
         Some(ScalarValue::Int64(Some(n))) => Some(n.checked_neg().ok_or_else(overflow)?.into()),
@@ -142,7 +141,7 @@ fn list(values: &[ScalarValue]) -> Option<ScalarValue> {
 }
 
 /// Casts as an assignment to a column of the type would.
-fn cast(value: ScalarValue, written: &SqlType) -> Result<ScalarValue> {
+fn cast(value: &ScalarValue, written: &SqlType) -> Result<ScalarValue> {
     let (data_type, chars_max) = kalam_type(written)?;
     if value.is_null() {
         return ScalarValue::try_from(&data_type.arrow_type()).map_err(unexpected);

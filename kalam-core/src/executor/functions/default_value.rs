@@ -135,18 +135,6 @@ impl DefaultValue {
         Err(Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {upper} takes no argument")))
     }
 
-    /// The default of a column, its constant already a value of the column's type;
-    /// `None` if the column has none.
-    ///
-    /// # Errors
-    /// As [`DefaultValue::parse`] and [`DefaultValue::check`].
-    pub(crate) fn of(column: &ColumnDefinition) -> Result<Option<Self>> {
-        let Some(default) = &column.default else {
-            return Ok(None);
-        };
-        Self::parse(&default.expression)?.fit(column).map(Some)
-    }
-
     /// Checks that the values fit the column, and turns a constant into a value of
     /// the column's type.
     ///
@@ -175,17 +163,18 @@ impl DefaultValue {
                 ),
             ));
         }
-        if let (Some(allowed), Some(length)) = (column.chars_max, self.chars()) {
-            if length > allowed && column.data_type == KalamDataType::Text {
-                return Err(Error::new(
-                    SqlState::STRING_TOO_LONG,
-                    format!(
-                        "default {} of column \"{}\" has {length} characters, {allowed} are allowed",
-                        self.expression(),
-                        column.name,
-                    ),
-                ));
-            }
+        if let (Some(allowed), Some(length)) = (column.chars_max, self.chars())
+            && length > allowed
+            && column.data_type == KalamDataType::Text
+        {
+            return Err(Error::new(
+                SqlState::STRING_TOO_LONG,
+                format!(
+                    "default {} of column \"{}\" has {length} characters, {allowed} are allowed",
+                    self.expression(),
+                    column.name,
+                ),
+            ));
         }
         Ok(self)
     }
@@ -243,12 +232,6 @@ impl DefaultValue {
             DefaultValue::CurrentRole => "CURRENT_ROLE()".to_owned(),
             DefaultValue::RandomString(n) => format!("RANDOM_STRING({n})"),
         }
-    }
-
-    /// Whether each value lies above all earlier ones, so that a fresh key needs no
-    /// search for duplicates.
-    pub(crate) fn is_monotonic(&self) -> bool {
-        matches!(self, DefaultValue::SnowflakeId | DefaultValue::UuidV7 | DefaultValue::Ulid)
     }
 
     /// One value for each row, in the default's own type; [`assign`] takes it from
@@ -391,37 +374,21 @@ mod tests {
     #[test]
     fn a_column_takes_its_constant_in_its_own_type() {
         let sql = "CREATE TABLE t (a SMALLINT DEFAULT 5, b TIMESTAMP DEFAULT '2020-01-01 00:00:00', \
-            c TEXT DEFAULT NULL, d BIGINT)";
+            c TEXT DEFAULT NULL)";
         let table = define(sql).expect("valid");
-        let of = |index: usize| DefaultValue::of(&table.columns[index]).expect("valid");
-        assert_eq!(of(0), Some(DefaultValue::Constant(ScalarValue::Int16(Some(5)))));
-        assert_eq!(
-            of(1),
-            Some(DefaultValue::Constant(ScalarValue::TimestampMicrosecond(
-                Some(1_577_836_800_000_000),
-                None
-            )))
-        );
-        assert_eq!(of(2), Some(DefaultValue::Constant(ScalarValue::Utf8(None))));
-        assert_eq!(of(3), None);
+        let fitted = |index: usize| {
+            let column = &table.columns[index];
+            let default = column.default.as_ref().expect("the column has one");
+            DefaultValue::parse(&default.expression).and_then(|d| d.fit(column)).expect("valid")
+        };
+        let midnight = ScalarValue::TimestampMicrosecond(Some(1_577_836_800_000_000), None);
+        assert_eq!(fitted(0), DefaultValue::Constant(ScalarValue::Int16(Some(5))));
+        assert_eq!(fitted(1), DefaultValue::Constant(midnight));
+        assert_eq!(fitted(2), DefaultValue::Constant(ScalarValue::Utf8(None)));
         for column in
             ["a SMALLINT DEFAULT 40000", "a INT DEFAULT 'x'", "a VARCHAR(2) DEFAULT 'abc'"]
         {
             define(&format!("CREATE TABLE t ({column})")).expect_err(column);
-        }
-    }
-
-    #[test]
-    fn ordered_ids_are_monotonic_and_nothing_else() {
-        for (expression, expected) in [
-            ("SNOWFLAKE_ID()", true),
-            ("UUID_V7()", true),
-            ("ULID()", true),
-            ("UUID()", false),
-            ("1", false),
-        ] {
-            let value = DefaultValue::parse(expression).expect(expression);
-            assert_eq!(value.is_monotonic(), expected, "{expression}");
         }
     }
 }

@@ -57,10 +57,10 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
         return Ok(());
     }
     let opens = input.parser.peek_nth_token_ref(1).token == Token::LParen;
-    if let Some(word) = REFUSED_CONSTRAINTS.iter().find(|word| input.is_word(0, word)) {
-        if opens || input.is_word(1, "KEY") {
-            return Err(refused_constraint(word, place));
-        }
+    if let Some(word) = REFUSED_CONSTRAINTS.iter().find(|word| input.is_word(0, word))
+        && (opens || input.is_word(1, "KEY"))
+    {
+        return Err(refused_constraint(word, place));
     }
     if create.columns.len() == COLUMNS_MAX {
         return Err(limits::exceeded(format!("table has more than {COLUMNS_MAX} columns"))

@@ -37,7 +37,7 @@ impl Target<'_> {
                     return Ok(new_null_array(&self.data_type.arrow_type(), list.len()));
                 }
                 let start = |row| row * size;
-                self.vectors(&item, size, list.values(), list.nulls(), list.len(), start)
+                self.vectors(&item, size, list, list.values(), start)
             }
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
@@ -49,23 +49,23 @@ impl Target<'_> {
                     }
                 }
                 let start = |row: usize| usize::try_from(offsets[row]).unwrap_or_default();
-                self.vectors(&item, size, list.values(), list.nulls(), list.len(), start)
+                self.vectors(&item, size, list, list.values(), start)
             }
             _ => Err(self.mismatch(array)),
         }
     }
 
-    /// Lays vectors side by side. `start` is where a row's vector begins in `values`;
-    /// every row that is not NULL has `size` values there.
+    /// Lays the vectors of `list` side by side. `start` is where a row's vector begins in
+    /// `values`; every row that is not NULL has `size` values there.
     fn vectors(
         self,
         item: &FieldRef,
         size: usize,
+        list: &dyn Array,
         values: &ArrayRef,
-        nulls: Option<&NullBuffer>,
-        rows: usize,
         start: impl Fn(usize) -> usize,
     ) -> Result<ArrayRef> {
+        let (nulls, rows) = (list.nulls(), list.len());
         let is_valid = |row: usize| nulls.is_none_or(|n| n.is_valid(row));
         let values = self.unpack(values)?;
         if values.data_type() == &DataType::Null && (0..rows).any(is_valid) {

@@ -44,7 +44,7 @@ impl Target<'_> {
                 if let Some(bad) = times.iter().flatten().find(|t| !is_time_of_day(*t)) {
                     return Err(self.datetime_out_of_range(bad));
                 }
-                self.micros::<Time64MicrosecondType>(&times, |v| Some(v))
+                self.micros::<Time64MicrosecondType>(&times, Some)
             }
             (KalamDataType::Time, Source::Instant(instants, unit)) => {
                 let per_day = units_per_day(unit);

@@ -20,7 +20,7 @@ use crate::{Error, Result, SqlState};
 /// `42703` for a column that the table does not have, `23505`, and what INSERT
 /// raises.
 pub(crate) fn run(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     caller: &Caller,
     work: &mut Work,
     table: &Arc<Table>,

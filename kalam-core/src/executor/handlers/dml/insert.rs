@@ -60,7 +60,7 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
         .map_err(|e| e.with_position(statement.table.position))?;
     let user = write_scope(engine, caller, &table)?;
     work.write(engine, &table, user, |view, writer| {
-        let chunks = rows(engine, caller, &target, &names, statement, sets, view)?;
+        let chunks = rows(&target, &names, statement, sets, view)?;
         let mut inserted = 0;
         for (values, rows) in &chunks {
             let columns = target.complete(values, *rows)?;
@@ -86,8 +86,6 @@ fn target_names<'a>(table: &'a Table, statement: &'a Insert) -> Vec<&'a str> {
 }
 
 fn rows<P: AsRef<[ScalarValue]>>(
-    engine: &Arc<Engine>,
-    caller: &Caller,
     target: &InsertTarget<'_>,
     names: &[&str],
     statement: &Insert,
@@ -107,11 +105,12 @@ fn rows<P: AsRef<[ScalarValue]>>(
             if bound.is_empty() {
                 return Ok(Vec::new());
             }
-            values(engine, caller, target, &bound, view).map(|chunk| vec![chunk])
+            values(target, &bound, view).map(|chunk| vec![chunk])
         }
         InsertSource::Query(query) => {
             let mut batches = Vec::new();
             for params in sets {
+                let (engine, caller) = (target.engine, target.caller);
                 batches.extend(select::collect(
                     engine,
                     caller,
@@ -141,13 +140,7 @@ fn width_error(expected: usize, found: usize, statement: &Insert) -> Error {
 
 /// `VALUES`: literals and parameters are taken as they are; anything else makes all
 /// of its column's expressions a query.
-fn values(
-    engine: &Arc<Engine>,
-    caller: &Caller,
-    target: &InsertTarget<'_>,
-    rows: &[BoundRow<'_>],
-    view: &Arc<View>,
-) -> Result<Chunk> {
+fn values(target: &InsertTarget<'_>, rows: &[BoundRow<'_>], view: &Arc<View>) -> Result<Chunk> {
     let width = rows.first().map_or(0, |(row, _)| row.len());
     let mut columns = Vec::with_capacity(width);
     for source in 0..width {
@@ -173,9 +166,10 @@ fn values(
                     }
                     pieces.push(match &row[source] {
                         InsertValue::Default => target.default_of(source, 1)?,
-                        InsertValue::Expr(expr) => {
-                            assign(column, &evaluate(engine, caller, expr, params, view)?)?
-                        }
+                        InsertValue::Expr(expr) => assign(
+                            column,
+                            &evaluate(target.engine, target.caller, expr, params, view)?,
+                        )?,
                     });
                 }
             }

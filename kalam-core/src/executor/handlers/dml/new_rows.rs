@@ -15,8 +15,8 @@ use crate::{Error, Result, SqlState};
 /// Which columns of a table the values of an INSERT go to, and what the others
 /// become.
 pub(super) struct InsertTarget<'a> {
-    engine: &'a Engine,
-    caller: &'a Caller,
+    pub(super) engine: &'a Arc<Engine>,
+    pub(super) caller: &'a Caller,
     table: &'a Table,
     /// For each column of the table: the position of its value.
     sources: Vec<Option<usize>>,
@@ -29,7 +29,7 @@ impl<'a> InsertTarget<'a> {
     /// # Errors
     /// `42703` for an unknown column, `42701` for one named twice.
     pub(super) fn new<'n>(
-        engine: &'a Engine,
+        engine: &'a Arc<Engine>,
         caller: &'a Caller,
         table: &'a Table,
         names: impl Iterator<Item = &'n str>,

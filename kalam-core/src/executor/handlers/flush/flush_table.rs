@@ -26,7 +26,7 @@ use crate::{Error, Result, SqlState};
 /// `0A000` for STREAM tables, `53100` or `58030` if a file cannot be written.
 pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
-    report(vec![(table.clone(), flush(engine, &table)?)])
+    report(&[(table.clone(), flush(engine, &table)?)])
 }
 
 /// Flushes every table that can be, of one namespace or of all.
@@ -50,7 +50,7 @@ pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryR
             reports.push((table, done));
         }
     }
-    report(reports)
+    report(&reports)
 }
 
 fn flush(engine: &Engine, table: &Arc<Table>) -> Result<FlushReport> {
@@ -66,7 +66,7 @@ fn flush(engine: &Engine, table: &Arc<Table>) -> Result<FlushReport> {
     Ok(report)
 }
 
-fn report(reports: Vec<(Arc<Table>, FlushReport)>) -> Result<QueryResult> {
+fn report(reports: &[(Arc<Table>, FlushReport)]) -> Result<QueryResult> {
     let schema = Schema::new(vec![
         Field::new("table", DataType::Utf8, false),
         Field::new("rows", DataType::Int64, false),
