@@ -1,7 +1,8 @@
 //! Clock, ids and randomness: the only source of each.
 //!
-//! Everything that needs the time or a fresh id takes a [`Clock`] or an
-//! [`IdSource`]; tests put a [`ManualClock`] behind them.
+//! Everything that needs the time or a fresh id takes a [`Clock`](crate::env::Clock) or an
+//! [`IdSource`](crate::env::IdSource); tests put a [`ManualClock`](crate::env::ManualClock)
+//! behind them.
 
 mod clock;
 mod id_source;
