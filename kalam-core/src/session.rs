@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 
 use crate::executor::{
     Caller, Engine, Params, QueryResult, Statement, Work, append, authorize, run, run_many,
-    use_namespace,
+    use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Result, SqlState};
@@ -75,7 +75,8 @@ impl Session {
         let mut result = None;
         for parsed in statements.iter() {
             let values = parsed.placeholders.bind_order(params)?;
-            result = Some(self.run(&parsed.statement, &values)?);
+            let done = self.run(&parsed.statement, &values);
+            result = Some(done.map_err(|e| with_caret(sql, e))?);
         }
         Ok(result.unwrap_or_else(QueryResult::empty))
     }
@@ -105,6 +106,7 @@ impl Session {
         let bound: Vec<Vec<ScalarValue>> =
             params.iter().map(|p| parsed.placeholders.bind_order(p)).collect::<Result<_>>()?;
         run_many(&self.engine, &self.caller(), &mut Work::Autocommit, &parsed.statement, &bound)
+            .map_err(|e| with_caret(sql, e))
     }
 
     /// Appends Arrow data in one commit; columns match by name, missing ones take

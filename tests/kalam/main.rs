@@ -14,6 +14,7 @@ mod model;
 mod ordering;
 mod orders;
 mod parameters;
+mod position;
 mod render;
 mod result_lifetime;
 mod slt;

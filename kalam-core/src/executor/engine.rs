@@ -178,7 +178,13 @@ fn planning_context(options: &Options) -> Result<SessionContext> {
     settings.sql_parser.map_string_types_to_utf8view = false;
     // 0.1 is a decimal number, as in PostgreSQL: 0.1 + 0.2 = 0.3.
     settings.sql_parser.parse_float_as_decimal = true;
+    // Errors of planning know the place of what they name.
+    settings.sql_parser.collect_spans = true;
     settings.execution.parquet.schema_force_view_types = false;
+    // Groups of segments are declared to be in key order. Where a LIMIT is pushed into
+    // such a scan, its streams would take files from each other all the same, and the
+    // merge above would be of streams in no order.
+    settings.execution.enable_file_stream_work_stealing = false;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_limit_bytes)))
         .build_arc()

@@ -38,6 +38,7 @@ pub(crate) use dispatch::{append, run, run_many, use_namespace};
 pub(crate) use engine::Engine;
 pub(crate) use gateway::authorize;
 pub use params::Params;
+pub(crate) use parse::with_caret;
 pub use query_result::QueryResult;
 pub(crate) use statement::Statement;
 pub(crate) use work::Work;

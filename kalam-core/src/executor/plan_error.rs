@@ -1,9 +1,14 @@
 //! DataFusion's errors as ours, by their variants.
 
+use std::ops::ControlFlow;
+
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::sql::sqlparser::ast::{Expr, Statement, visit_expressions};
 
-use crate::{Error, SqlState};
+use super::cte_scope::fold;
+use super::placeholder::position;
+use crate::{Error, Position, SqlState};
 
 /// Errors of planning that are told apart only by their words.
 const PLAN_STATES: [(&str, SqlState); 7] = [
@@ -56,9 +61,8 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
                 Err(source) => Error::new(SqlState::INTERNAL_ERROR, source.to_string()),
             },
         },
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
-            from_datafusion(*inner)
-        }
+        DataFusionError::Context(_, inner) => from_datafusion(*inner),
+        DataFusionError::Diagnostic(_, inner) => from_datafusion(*inner),
         DataFusionError::Collection(mut errors) if !errors.is_empty() => {
             from_datafusion(errors.swap_remove(0))
         }
@@ -71,6 +75,34 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     }
 }
 
+/// Where a statement has what an error of its planning is about: the place that the
+/// error knows, or that of the first mention of the column.
+pub(crate) fn place(error: &DataFusionError, statement: &Statement) -> Option<Position> {
+    if let Some(span) = error.diagnostic().and_then(|d| d.span) {
+        return Some(Position { line: span.start.line, column: span.start.column });
+    }
+    let DataFusionError::SchemaError(cause, _) = error.find_root() else { return None };
+    let (SchemaError::FieldNotFound { field, .. } | SchemaError::AmbiguousReference { field }) =
+        cause.as_ref()
+    else {
+        return None;
+    };
+    let mut found = None;
+    let _ = visit_expressions(statement, |expr| {
+        let (first, last) = match expr {
+            Expr::Identifier(name) => (Some(name), Some(name)),
+            Expr::CompoundIdentifier(names) => (names.first(), names.last()),
+            _ => (None, None),
+        };
+        if last.is_some_and(|name| fold(name) == field.name) {
+            found = first.map(|name| position(name.span.start));
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    found.filter(|place| place.line > 0)
+}
+
 /// An error that others still hold: its kind and text, without its source.
 fn from_shared(error: &DataFusionError) -> Error {
     let state = match error {
@@ -80,9 +112,8 @@ fn from_shared(error: &DataFusionError) -> Error {
             }
             SqlState::INTERNAL_ERROR
         }
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
-            return from_shared(inner);
-        }
+        DataFusionError::Context(_, inner) => return from_shared(inner),
+        DataFusionError::Diagnostic(_, inner) => return from_shared(inner),
         DataFusionError::Shared(inner) => return from_shared(inner),
         DataFusionError::SQL(..) => SqlState::SYNTAX_ERROR,
         DataFusionError::Plan(text) => plan_state(text).unwrap_or(SqlState::DATATYPE_MISMATCH),

@@ -32,7 +32,7 @@ use super::gateway::{TableAction, authorize_table, check_plan};
 use super::information_schema::information_schema_table;
 use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
-use super::plan_error::{from_datafusion, plan_state};
+use super::plan_error::{from_datafusion, place, plan_state};
 use super::resolve::read_scope;
 use crate::catalog::Table;
 use crate::model::UserKey;
@@ -105,18 +105,19 @@ impl<'a> Planner<'a> {
     ) -> Result<LogicalPlan> {
         let settings = &self.state.config_options().sql_parser;
         let options = ParserOptions::from(settings);
-        let again = may_clash(&statement).then(|| statement.clone());
+        let written = statement.clone();
         let planned = SqlToRel::new_with_options(self, options)
             .sql_statement_to_plan(statement)
-            .map_err(|e| self.explain_failure(e));
-        let plan = match (planned, again) {
-            (Err(error), Some(mut statement)) => {
+            .map_err(|e| self.explain_failure(e, &written));
+        let plan = match planned {
+            Err(error) if may_clash(&written) => {
+                let mut statement = written;
                 make_distinct(&mut statement);
                 SqlToRel::new_with_options(self, options)
                     .sql_statement_to_plan(statement)
                     .map_err(|_| error)?
             }
-            (planned, _) => planned?,
+            planned => planned?,
         };
         let plan = if params.is_empty() {
             plan
@@ -129,8 +130,9 @@ impl<'a> Planner<'a> {
     }
 
     /// An unknown function is an unknown function, whatever words planning uses.
-    fn explain_failure(&self, error: DataFusionError) -> Error {
-        match self.missing_function.lock().take() {
+    fn explain_failure(&self, error: DataFusionError, statement: &SqlStatement) -> Error {
+        let place = place(&error, statement);
+        let error = match self.missing_function.lock().take() {
             Some(name) if matches!(error.find_root(), DataFusionError::Plan(_)) => Error::new(
                 SqlState::UNDEFINED_FUNCTION,
                 format!("function \"{name}\" does not exist"),
@@ -144,6 +146,10 @@ impl<'a> Planner<'a> {
                 }
             }
             _ => from_datafusion(error),
+        };
+        match place {
+            Some(place) if error.position().is_none() => error.with_position(place),
+            _ => error,
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) use lookup::{ColdPosition, KeyLookup, read_rows};
 pub(crate) use manifest::{ScopeEdit, ScopeId, ScopeManifest, SegmentState};
 pub(crate) use mark::{MarkKind, read_marks};
 pub(crate) use recovery::remove_orphans;
+pub(crate) use segment::SegmentMeta;
 pub(crate) use segment_cache::OpenSegment;
 pub(crate) use segment_writer::segment_schema;
 pub(crate) use tier::ColdTier;

@@ -11,15 +11,17 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_plan::ExecutionPlan;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use roaring::RoaringBitmap;
 
+use super::key_order::{Grouped, grouped};
 use super::segment_reader::{FileSegment, SegmentReaderFactory};
-use super::shape::{row_field, segment_field};
+use super::shape::{key_ordering, row_field, segment_field};
 use crate::catalog::{DELETED_COLUMN, Table};
 use crate::flush::OpenSegment;
-use crate::flush::{ColdTier, SegmentState, segment_schema};
+use crate::flush::{ColdTier, SegmentMeta, SegmentState, segment_schema};
 use crate::model::Seq;
 use crate::store::KeyCodec;
 use crate::{Result, SqlState};
@@ -79,9 +81,12 @@ pub(super) fn cold_scan(
     for segment in segments {
         let open = tier.open(&segment.state.meta)?;
         let of_file = file_statistics(table, &file_schema, segment);
-        files.push(partitioned_file(open, segment, of_file));
+        files.push((&*segment.state.meta, partitioned_file(open, segment, of_file)));
     }
-    build(schema, files, projection, partitions).map_err(|e| {
+    let statistics = total(&schema, &files);
+    let Grouped { groups, in_key_order } = grouped(files, partitions);
+    let ordering = key_ordering(table, schema.table_schema()).filter(|_| in_key_order);
+    build(schema, groups, statistics, ordering, projection).map_err(|e| {
         crate::Error::new(SqlState::INTERNAL_ERROR, "the cold scan cannot be planned")
             .with_source(e)
     })
@@ -89,18 +94,19 @@ pub(super) fn cold_scan(
 
 fn build(
     schema: TableSchema,
-    files: Vec<PartitionedFile>,
+    groups: Vec<FileGroup>,
+    statistics: Statistics,
+    ordering: Option<LexOrdering>,
     projection: Vec<usize>,
-    partitions: usize,
 ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-    let statistics = total(&schema, &files);
     let source = ParquetSource::new(schema)
         .with_parquet_file_reader_factory(Arc::new(SegmentReaderFactory))
         .with_enable_page_index(true)
         .with_bloom_filter_on_read(true);
     let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-        .with_file_groups(groups(files, partitions))
+        .with_file_groups(groups)
         .with_statistics(statistics)
+        .with_output_ordering(ordering.into_iter().collect())
         .with_projection_indices(Some(projection))?
         .build();
     Ok(DataSourceExec::from_data_source(config))
@@ -119,20 +125,6 @@ fn scan_schema(table: &Table) -> SchemaRef {
         })
         .collect();
     Arc::new(Schema::new(fields))
-}
-
-/// Files spread over partitions by size, largest first.
-fn groups(mut files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup> {
-    let count = partitions.clamp(1, files.len().max(1));
-    files.sort_by_key(|f| std::cmp::Reverse(f.object_meta.size));
-    let mut groups: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); count];
-    for file in files {
-        let smallest = groups.iter_mut().min_by_key(|(bytes, _)| *bytes);
-        let (bytes, group) = smallest.expect("at least one group");
-        *bytes += file.object_meta.size;
-        group.push(file);
-    }
-    groups.into_iter().map(|(_, files)| FileGroup::new(files)).collect()
 }
 
 fn partitioned_file(
@@ -259,10 +251,10 @@ fn file_statistics(table: &Table, schema: &Schema, segment: &SegmentRows<'_>) ->
 }
 
 /// The statistics of all files together, for the columns of the table schema.
-fn total(schema: &TableSchema, files: &[PartitionedFile]) -> Statistics {
+fn total(schema: &TableSchema, files: &[(&SegmentMeta, PartitionedFile)]) -> Statistics {
     let columns = schema.table_schema();
     let mut total: Option<Statistics> = None;
-    for file in files {
+    for (_, file) in files {
         let Some(of_file) = &file.statistics else {
             return Statistics::new_unknown(columns);
         };

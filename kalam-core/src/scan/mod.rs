@@ -3,6 +3,7 @@
 
 mod cold_scan;
 mod hot_exec;
+mod key_order;
 mod key_range;
 mod segment_reader;
 mod shape;

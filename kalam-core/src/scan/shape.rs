@@ -50,8 +50,8 @@ impl Shape {
     }
 }
 
-/// The order in which the hot tier gives rows: by the key, as far as its columns are in
-/// `schema`. Byte order of keys is SQL order, and key columns are never NULL.
+/// The order of rows in the hot tier and in each segment: by the key, as far as its
+/// columns are in `schema`. Byte order of keys is SQL order, and key columns are never NULL.
 pub(super) fn key_ordering(table: &Table, schema: &Schema) -> Option<LexOrdering> {
     let columns = table.key_names().into_iter().map_while(|name| {
         let index = schema.index_of(name).ok()?;
