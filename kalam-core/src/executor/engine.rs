@@ -6,6 +6,7 @@ use std::time::Duration;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use quick_cache::sync::Cache;
 use tokio::runtime::Runtime;
@@ -21,6 +22,7 @@ use crate::catalog::{
 use crate::env::{Clock, IdSource};
 use crate::flush::{ColdTier, remove_orphans};
 use crate::model::Name;
+use crate::scan::KeepOrder;
 use crate::store::{Directory, Store};
 use crate::{Error, Options, Result, SqlState};
 
@@ -181,15 +183,20 @@ fn planning_context(options: &Options) -> Result<SessionContext> {
     // Errors of planning know the place of what they name.
     settings.sql_parser.collect_spans = true;
     settings.execution.parquet.schema_force_view_types = false;
-    // Groups of segments are declared to be in key order. Where a LIMIT is pushed into
-    // such a scan, its streams would take files from each other all the same, and the
-    // merge above would be of streams in no order.
-    settings.execution.enable_file_stream_work_stealing = false;
+    // MIN and MAX in one query lose the rows of files that come after one whose values
+    // are all NULL: the filter then tests for one of the two only.
+    settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_limit_bytes)))
         .build_arc()
         .map_err(|e| {
             Error::new(SqlState::IO_ERROR, "cannot prepare query execution").with_source(e)
         })?;
-    Ok(SessionContext::new_with_config_rt(config, runtime))
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(KeepOrder))
+        .build();
+    Ok(SessionContext::new_with_state(state))
 }

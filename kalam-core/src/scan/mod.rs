@@ -3,11 +3,13 @@
 
 mod cold_scan;
 mod hot_exec;
+mod keep_order;
 mod key_order;
 mod key_range;
 mod segment_reader;
 mod shape;
 mod table_scan;
 
+pub(crate) use keep_order::KeepOrder;
 pub(crate) use shape::{ROW_COLUMN, SEGMENT_COLUMN, Shape};
 pub(crate) use table_scan::TableScan;
