@@ -131,6 +131,14 @@ sqlstates! {
     INVALID_PASSWORD = "28P01" => PermissionDenied;
     /// Write in a read-only database or transaction.
     READ_ONLY = "25006" => PermissionDenied;
+    /// BEGIN while a transaction is open.
+    ACTIVE_TRANSACTION = "25001" => InvalidStatement;
+    /// COMMIT, ROLLBACK or SAVEPOINT while no transaction is open.
+    NO_ACTIVE_TRANSACTION = "25P01" => InvalidStatement;
+    /// Statement in a transaction of which one failed.
+    IN_FAILED_TRANSACTION = "25P02" => InvalidStatement;
+    /// Savepoint that does not exist.
+    INVALID_SAVEPOINT = "3B001" => NotFound;
     /// Commit that lost against an earlier one.
     SERIALIZATION_FAILURE = "40001" => Conflict;
     /// Statement beyond a limit of the engine.

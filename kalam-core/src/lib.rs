@@ -34,6 +34,6 @@ mod session;
 pub use database::Database;
 pub use datafusion::common::ScalarValue;
 pub use error::{Error, ErrorKind, Position, Result, SqlState};
-pub use executor::{Params, QueryResult};
+pub use executor::{IsolationLevel, Params, QueryResult};
 pub use options::{Durability, Options};
-pub use session::{AppendMode, Session};
+pub use session::{AppendMode, Session, TransactionStatus};

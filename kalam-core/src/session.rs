@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatchReader;
 use datafusion::common::ScalarValue;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::executor::{
-    Caller, Engine, Params, QueryResult, Statement, Work, append, authorize, run, run_many,
+    Caller, Engine, IsolationLevel, Params, QueryResult, Statement, TransactionMode,
+    TransactionStatement, Work, append, authorize, control_transaction, run, run_many,
     use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
@@ -39,78 +40,173 @@ impl FromStr for AppendMode {
     }
 }
 
+/// Whether a session has a transaction open, and whether it can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// None: each statement commits by itself.
+    Idle,
+    /// One is open.
+    Active,
+    /// One is open and a statement of it failed: only a rollback goes.
+    Failed,
+}
+
 /// What one user does with a database. It sees the user's own rows of USER and
 /// STREAM tables and nothing of others. It may be used from several threads;
-/// `USE` changes the namespace for all of them. Cloning makes a second session of
-/// the same user that starts in the same namespace.
+/// `USE` changes the namespace for all of them, and a transaction is open for all of
+/// them: its statements run one after another, while those outside of a transaction run
+/// side by side. Cloning makes a second session of the same user that starts in the same
+/// namespace, without a transaction. Dropping a session rolls its transaction back.
 pub struct Session {
     engine: Arc<Engine>,
     user: UserId,
     role: Role,
     namespace: RwLock<String>,
+    /// Locked while a statement of a transaction runs, or one that opens or ends it.
+    work: Mutex<Work>,
 }
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, caller: Caller) -> Session {
         let Caller { user, role, namespace } = caller;
-        Session { engine, user, role, namespace: RwLock::new(namespace) }
+        Session { engine, user, role, namespace: RwLock::new(namespace), work: Mutex::default() }
     }
 
     /// Runs one statement, or several separated by semicolons, which stop at the
     /// first failure; the result is that of the last one. Parameters are for a
     /// single statement.
     ///
-    /// A write is committed when this returns. A query starts to run when its first
-    /// batch is asked for, on a snapshot taken now.
+    /// Outside of a transaction a write is committed when this returns. A query starts to
+    /// run when its first batch is asked for, on a snapshot taken now, or on that of the
+    /// transaction with the rows it has written so far.
     ///
     /// # Errors
     /// Every kind of [`ErrorKind`](crate::ErrorKind).
     pub fn execute(&self, sql: &str, params: &Params) -> Result<QueryResult> {
-        self.engine.check_open()?;
-        let statements = self.engine.parse(sql)?;
-        // A batch with a statement that the role may not run does nothing.
-        for parsed in statements.iter() {
-            authorize(&parsed.statement, self.role)?;
-        }
-        let mut result = None;
-        for parsed in statements.iter() {
-            let values = parsed.placeholders.bind_order(params)?;
-            let done = self.run(&parsed.statement, &values);
-            result = Some(done.map_err(|e| with_caret(sql, e))?);
-        }
-        Ok(result.unwrap_or_else(QueryResult::empty))
+        self.within_transaction(|| {
+            let statements = self.engine.parse(sql)?;
+            // A batch with a statement that the role may not run does nothing.
+            for parsed in statements.iter() {
+                authorize(&parsed.statement, self.role)?;
+            }
+            let mut result = None;
+            for parsed in statements.iter() {
+                let values = parsed.placeholders.bind_order(params)?;
+                let done = self.run(&parsed.statement, &values);
+                result = Some(done.map_err(|e| with_caret(sql, e))?);
+            }
+            Ok(result.unwrap_or_else(QueryResult::empty))
+        })
     }
 
     fn run(&self, statement: &Statement, params: &[ScalarValue]) -> Result<QueryResult> {
-        if let Statement::UseNamespace(name) = statement {
-            *self.namespace.write() = use_namespace(&self.engine, name)?;
+        if let Statement::Transaction(control) = statement {
+            control_transaction(&self.engine, &mut self.work.lock(), control)?;
             return Ok(QueryResult::empty());
         }
-        run(&self.engine, &self.caller(), &mut Work::Autocommit, statement, params)
+        self.on_work(|work| {
+            work.admit(statement)?;
+            if let Statement::UseNamespace(name) = statement {
+                *self.namespace.write() = use_namespace(&self.engine, name)?;
+                return Ok(QueryResult::empty());
+            }
+            let result = run(&self.engine, &self.caller(), work, statement, params)?;
+            Ok(work.watch(result))
+        })
     }
 
-    /// Runs one INSERT, UPDATE or DELETE for each set of parameters, in one commit:
-    /// all of them or none. Returns the rows affected.
+    /// Hands the open transaction to `statement`, locked, or nothing to lock.
+    fn on_work<T>(&self, statement: impl FnOnce(&mut Work) -> Result<T>) -> Result<T> {
+        let mut work = self.work.lock();
+        match &mut *work {
+            Work::Transaction(_) => statement(&mut work),
+            Work::Autocommit => {
+                drop(work);
+                statement(&mut Work::Autocommit)
+            }
+        }
+    }
+
+    /// Runs a call of which a failure fails the open transaction.
+    fn within_transaction<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.engine.check_open()?;
+        let outcome = call();
+        if outcome.is_err() {
+            self.work.lock().fail();
+        }
+        outcome
+    }
+
+    /// Opens a transaction. Its snapshot is taken by its first statement.
+    ///
+    /// # Errors
+    /// `25001` if one is open.
+    pub fn begin(&self, isolation: IsolationLevel) -> Result<()> {
+        let mode = TransactionMode { isolation, read_only: false };
+        self.control(&TransactionStatement::Begin(mode))
+    }
+
+    /// Commits the open transaction: durable as the options say, and visible, when this
+    /// returns. The transaction is over whether this succeeds or not.
+    ///
+    /// # Errors
+    /// `25P01` if none is open; `40001` if another commit was first, after which the
+    /// transaction can be run again; `25P02` if a statement of it had failed. All of it
+    /// is rolled back then.
+    pub fn commit(&self) -> Result<()> {
+        self.control(&TransactionStatement::Commit)
+    }
+
+    /// Forgets everything that the open transaction wrote, and ends it.
+    ///
+    /// # Errors
+    /// `25P01` if none is open.
+    pub fn rollback(&self) -> Result<()> {
+        self.control(&TransactionStatement::Rollback)
+    }
+
+    fn control(&self, statement: &TransactionStatement) -> Result<()> {
+        self.within_transaction(|| {
+            control_transaction(&self.engine, &mut self.work.lock(), statement)
+        })
+    }
+
+    /// Whether a transaction is open.
+    #[must_use]
+    pub fn transaction_status(&self) -> TransactionStatus {
+        match &*self.work.lock() {
+            Work::Autocommit => TransactionStatus::Idle,
+            Work::Transaction(open) if open.is_failed() => TransactionStatus::Failed,
+            Work::Transaction(_) => TransactionStatus::Active,
+        }
+    }
+
+    /// Runs one INSERT, UPDATE or DELETE for each set of parameters, each on what the
+    /// earlier ones left, in one commit: all of them or none. Returns the rows affected.
     ///
     /// # Errors
     /// As [`Session::execute`].
     pub fn execute_many(&self, sql: &str, params: &[Params]) -> Result<u64> {
-        self.engine.check_open()?;
-        let statements = self.engine.parse(sql)?;
-        let [parsed] = statements.as_slice() else {
-            return Err(Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                "only one statement can run with many sets of parameters",
-            ));
-        };
-        let bound: Vec<Vec<ScalarValue>> =
-            params.iter().map(|p| parsed.placeholders.bind_order(p)).collect::<Result<_>>()?;
-        run_many(&self.engine, &self.caller(), &mut Work::Autocommit, &parsed.statement, &bound)
+        self.within_transaction(|| {
+            let statements = self.engine.parse(sql)?;
+            let [parsed] = statements.as_slice() else {
+                return Err(Error::new(
+                    SqlState::INVALID_PARAMETER_VALUE,
+                    "only one statement can run with many sets of parameters",
+                ));
+            };
+            let bound: Vec<Vec<ScalarValue>> =
+                params.iter().map(|p| parsed.placeholders.bind_order(p)).collect::<Result<_>>()?;
+            self.on_work(|work| {
+                work.admit(&parsed.statement)?;
+                run_many(&self.engine, &self.caller(), work, &parsed.statement, &bound)
+            })
             .map_err(|e| with_caret(sql, e))
+        })
     }
 
-    /// Appends Arrow data in one commit; columns match by name, missing ones take
-    /// their default. Returns the number of rows.
+    /// Appends Arrow data in one commit, or in the open transaction; columns match by
+    /// name, missing ones take their default. Returns the number of rows.
     ///
     /// # Errors
     /// `42703` for a column that the table does not have, `23505` for a duplicate
@@ -121,9 +217,13 @@ impl Session {
         data: Box<dyn RecordBatchReader + Send>,
         mode: AppendMode,
     ) -> Result<u64> {
-        self.engine.check_open()?;
-        let upsert = mode == AppendMode::Upsert;
-        append(&self.engine, &self.caller(), &mut Work::Autocommit, table, data, upsert)
+        self.within_transaction(|| {
+            self.on_work(|work| {
+                work.admit_write("an append")?;
+                let upsert = mode == AppendMode::Upsert;
+                append(&self.engine, &self.caller(), work, table, data, upsert)
+            })
+        })
     }
 
     /// A session of another user, with role `user` (or this session's, if that is

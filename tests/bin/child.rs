@@ -108,6 +108,9 @@ fn crash(dir: &str, seed: &str, durability: &str) -> Result<(), Error> {
 
 /// One random change, announced before and acknowledged after.
 fn one_step(session: &Session, writer: u64, step: u64, random: &mut Seeded) {
+    if random.below(4) == 0 {
+        return one_transaction(session, writer, step, random);
+    }
     let shared = random.below(2) == 0;
     let first = random.below(KEYS);
     let last = (first + random.below(12)).min(KEYS - 1);
@@ -136,6 +139,33 @@ fn one_step(session: &Session, writer: u64, step: u64, random: &mut Seeded) {
     say(&format!("intent {writer} {step} {kind} {verb} {first} {last} {value}"));
     match execute(session, &sql) {
         Ok(count) => say(&format!("ack {writer} {step} {count}")),
+        Err(error) => say(&format!("nack {writer} {step} {} {error:?}", error.sqlstate())),
+    }
+}
+
+/// Puts rows into both tables, whatever was there, in one transaction.
+fn one_transaction(session: &Session, writer: u64, step: u64, random: &mut Seeded) {
+    let first = random.below(KEYS);
+    let last = (first + random.below(12)).min(KEYS - 1);
+    let value = random.below(1_000_000);
+    let pad = "p".repeat((value % 400) as usize);
+    let row = |own: &str, k: u64| format!("({own}{k}, {}, '{pad}')", value + k);
+    let values = |own: &str| (first..=last).map(|k| row(own, k)).collect::<Vec<_>>().join(", ");
+    let statements = [
+        "BEGIN".to_owned(),
+        format!("DELETE FROM crash.s WHERE w = {writer} AND k BETWEEN {first} AND {last}"),
+        format!("INSERT INTO crash.s (w, k, v, pad) VALUES {}", values(&format!("{writer}, "))),
+        "SAVEPOINT between".to_owned(),
+        format!("DELETE FROM crash.s WHERE w = {writer}"),
+        "DELETE FROM crash.u".to_owned(),
+        "ROLLBACK TO between".to_owned(),
+        format!("DELETE FROM crash.u WHERE k BETWEEN {first} AND {last}"),
+        format!("INSERT INTO crash.u (k, v, pad) VALUES {}", values("")),
+        "COMMIT".to_owned(),
+    ];
+    say(&format!("intent {writer} {step} su transaction {first} {last} {value}"));
+    match statements.iter().try_for_each(|sql| execute(session, sql).map(|_| ())) {
+        Ok(()) => say(&format!("ack {writer} {step} {}", 2 * (last - first + 1))),
         Err(error) => say(&format!("nack {writer} {step} {} {error:?}", error.sqlstate())),
     }
 }

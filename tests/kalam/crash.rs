@@ -15,6 +15,8 @@ use crate::fixture::{self, Seeded};
 /// Kills; fewer if the machine is slow.
 const CYCLES: u64 = 40;
 const TIME_MAX: Duration = Duration::from_secs(45);
+/// The tables of the child, in namespace `crash`.
+const TABLES: [&str; 2] = ["s", "u"];
 
 /// Rows of one writer in one table: key to value.
 type Rows = BTreeMap<u64, u64>;
@@ -55,8 +57,27 @@ impl Change {
                 let deleted = (rows.len() - after.len()) as u64;
                 Some((after, deleted))
             }
+            "transaction" => {
+                after.extend(keys.map(|k| (k, self.value + k)));
+                Some((after, self.last - self.first + 1))
+            }
             verb => panic!("the child speaks of {verb:?}"),
         }
+    }
+}
+
+impl Change {
+    /// As [`Change::apply`], for the tables that are named, one letter each.
+    fn apply_to(&self, named: &str, tables: &[Rows; 2]) -> Option<([Rows; 2], u64)> {
+        let mut after = tables.clone();
+        let mut affected = 0;
+        let named = TABLES.iter().zip(&mut after).filter(|(name, _)| named.contains(**name));
+        for (_, rows) in named {
+            let (changed, count) = self.apply(rows)?;
+            *rows = changed;
+            affected += count;
+        }
+        Some((after, affected))
     }
 }
 
@@ -69,6 +90,16 @@ struct Oracle {
 }
 
 impl Oracle {
+    fn tables_of(&self, writer: u64) -> [Rows; 2] {
+        TABLES.map(|t| self.tables.get(&(t.to_owned(), writer)).cloned().unwrap_or_default())
+    }
+
+    fn set_tables_of(&mut self, writer: u64, rows: [Rows; 2]) {
+        for (table, rows) in TABLES.iter().zip(rows) {
+            self.tables.insert(((*table).to_owned(), writer), rows);
+        }
+    }
+
     fn hear(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |i: usize| -> u64 { words[i].parse().expect("the child writes numbers") };
@@ -88,12 +119,11 @@ impl Oracle {
                 let (table, change) =
                     self.in_flight.remove(&writer).expect("an answer follows its intent");
                 assert_eq!(change.step, number(2), "{line}");
-                let rows = self.tables.entry((table, writer)).or_default();
-                match change.apply(rows) {
+                match change.apply_to(&table, &self.tables_of(writer)) {
                     Some((after, affected)) => {
-                        assert_eq!(words[0], "ack", "{change:?} on {rows:?}: {line}");
-                        assert_eq!(affected, number(3), "{change:?} on {rows:?}");
-                        *rows = after;
+                        assert_eq!(words[0], "ack", "{change:?}: {line}");
+                        assert_eq!(affected, number(3), "{change:?}");
+                        self.set_tables_of(writer, after);
                         self.acknowledged += 1;
                     }
                     None => assert_eq!(&words[..4], ["nack", words[1], words[2], "23505"]),
@@ -110,23 +140,19 @@ impl Oracle {
         for writer in 0..3u64 {
             let user = format!("w{writer}");
             let session = database.session(&user, Role::Service, None).expect("a valid user");
-            for table in ["s", "u"] {
-                let found = read(&session, table, writer);
-                let expected = self.tables.entry((table.into(), writer)).or_default();
-                let pending = match self.in_flight.get(&writer) {
-                    Some((t, change)) if t == table => Some(change),
-                    _ => None,
-                };
-                let arrived = pending.and_then(|change| change.apply(expected));
-                if let Some((after, _)) = arrived.filter(|(after, _)| *after == found) {
-                    *expected = after;
-                }
-                assert_eq!(
-                    *expected, found,
-                    "cycle {cycle}, table {table}, writer {writer}: expected left, found right; \
-                     in flight: {pending:?}"
-                );
+            let found = TABLES.map(|table| read(&session, table, writer));
+            let mut expected = self.tables_of(writer);
+            let pending = self.in_flight.get(&writer);
+            let arrived = pending.and_then(|(tables, change)| change.apply_to(tables, &expected));
+            // A transaction is there in all of its tables or in none.
+            if let Some((after, _)) = arrived.filter(|(after, _)| *after == found) {
+                expected = after;
             }
+            assert_eq!(
+                expected, found,
+                "cycle {cycle}, writer {writer}: expected left, found right; in flight: {pending:?}"
+            );
+            self.set_tables_of(writer, expected);
         }
         self.in_flight.clear();
     }

@@ -19,3 +19,4 @@ mod render;
 mod result_lifetime;
 mod slt;
 mod tidy;
+mod transaction;

@@ -79,6 +79,17 @@ enum Operation {
     ByKey(Row),
     Range(i32, i32),
     Count(i32),
+    /// Parts, and whether COMMIT or ROLLBACK ends them.
+    Transaction(Vec<Part>, bool),
+}
+
+/// A part of a transaction.
+#[derive(Clone, Debug)]
+enum Part {
+    /// In a table.
+    Step(usize, Operation),
+    Savepoint,
+    RollbackTo,
 }
 
 #[derive(Clone, Debug)]
@@ -116,8 +127,23 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![
+        8 => (0..TABLES.len(), operation()).prop_map(|(table, operation)| match operation {
+            // The transaction would be gone.
+            Operation::Reopen => Part::Step(table, Operation::FlushAll),
+            operation => Part::Step(table, operation),
+        }),
+        1 => Just(Part::Savepoint),
+        1 => Just(Part::RollbackTo),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
-    (0..TABLES.len(), 0..USERS.len(), operation()).prop_map(|(table, user, operation)| Step {
+    let transaction = (proptest::collection::vec(part(), 1..12), proptest::bool::weighted(0.7))
+        .prop_map(|(parts, commits)| Operation::Transaction(parts, commits));
+    let operation = prop_oneof![12 => operation(), 1 => transaction];
+    (0..TABLES.len(), 0..USERS.len(), operation).prop_map(|(table, user, operation)| Step {
         table,
         user,
         operation,
@@ -129,6 +155,8 @@ struct World {
     fixture: Fixture,
     sessions: Vec<Session>,
     model: BTreeMap<(usize, usize), Rows>,
+    /// The user whose session has a transaction open: only it sees what the model has.
+    open: Option<usize>,
     log: Vec<String>,
 }
 
@@ -142,8 +170,13 @@ impl World {
                 table.kind, table.name, table.key
             ));
         }
-        let mut world =
-            World { fixture, sessions: Vec::new(), model: BTreeMap::new(), log: Vec::new() };
+        let mut world = World {
+            fixture,
+            sessions: Vec::new(),
+            model: BTreeMap::new(),
+            open: None,
+            log: Vec::new(),
+        };
         world.connect();
         world
     }
@@ -175,8 +208,14 @@ impl World {
         sql: &str,
         outcome: Option<(Rows, u64)>,
     ) -> Result<(), TestCaseError> {
+        if self.open.is_some() {
+            self.control(step.user, "SAVEPOINT statement")?;
+        }
         let result = fixture::try_run(&self.sessions[step.user], sql);
         self.log.push(format!("/* {} */ {sql}", USERS[step.user]));
+        if self.open.is_some() && result.is_err() {
+            self.control(step.user, "ROLLBACK TO statement")?;
+        }
         match (result, outcome) {
             (Ok(affected), Some((after, count))) => {
                 if affected != count {
@@ -240,10 +279,56 @@ impl World {
     fn compare_all(&mut self) -> Result<(), TestCaseError> {
         for table in 0..TABLES.len() {
             for user in 0..USERS.len() {
-                self.compare(table, user)?;
+                if self.open.is_none_or(|open| open == user) {
+                    self.compare(table, user)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Runs a statement of transactions, which must succeed.
+    fn control(&mut self, user: usize, sql: &str) -> Result<(), TestCaseError> {
+        self.log.push(format!("/* {} */ {sql}", USERS[user]));
+        match fixture::try_run(&self.sessions[user], sql) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.fail(&format!("{error:?}"))),
+        }
+    }
+
+    fn transaction(
+        &mut self,
+        user: usize,
+        parts: &[Part],
+        commits: bool,
+    ) -> Result<(), TestCaseError> {
+        let before = self.model.clone();
+        let mut savepoint = None;
+        self.control(user, "BEGIN")?;
+        self.open = Some(user);
+        for part in parts {
+            match (part, &savepoint) {
+                (Part::Step(table, operation), _) => {
+                    self.step(&Step { table: *table, user, operation: operation.clone() })?;
+                }
+                (Part::Savepoint, _) => {
+                    savepoint = Some(self.model.clone());
+                    self.control(user, "SAVEPOINT named")?;
+                }
+                (Part::RollbackTo, Some(saved)) => {
+                    self.model = saved.clone();
+                    self.control(user, "ROLLBACK TO named")?;
+                    self.compare_all()?;
+                }
+                (Part::RollbackTo, None) => {}
+            }
+        }
+        self.control(user, if commits { "COMMIT" } else { "ROLLBACK" })?;
+        self.open = None;
+        if !commits {
+            self.model = before;
+        }
+        self.compare_all()
     }
 
     fn flush(&mut self, what: &str) -> Result<(), TestCaseError> {
@@ -294,6 +379,7 @@ impl World {
                 let outcome = without(before, |row| keys.contains(&row.a));
                 self.write(step, &sql, outcome)
             }
+            Operation::Transaction(parts, commits) => self.transaction(step.user, parts, *commits),
             Operation::Flush => self.flush(&format!("TABLE {name}")),
             Operation::FlushAll => self.flush("ALL"),
             Operation::Reopen => {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow::datatypes::DataType;
 use kalam_core::model::Role;
-use kalam_core::{Database, Error, Params, Session};
+use kalam_core::{Database, Error, Params, Session, TransactionStatus};
 use sqllogictest::{ColumnType, Connection, DB, DBOutput, Record, Runner};
 use tempfile::TempDir;
 
@@ -128,11 +128,16 @@ impl Driver {
         Ok(&self.sessions[&name])
     }
 
+    /// Whether a session would lose a transaction by a reopening.
+    fn is_in_transaction(&self) -> bool {
+        self.sessions.values().any(|s| s.transaction_status() != TransactionStatus::Idle)
+    }
+
     fn run(&mut self, sql: &str) -> Result<DBOutput<Column>, Error> {
         let verb = sql.split_whitespace().next().unwrap_or("").to_ascii_uppercase();
         let is_write = matches!(verb.as_str(), "INSERT" | "UPDATE" | "DELETE");
         let is_change = is_write || matches!(verb.as_str(), "CREATE" | "DROP" | "STORAGE");
-        if !is_change && self.changed && self.mode.reopens() {
+        if !is_change && self.changed && self.mode.reopens() && !self.is_in_transaction() {
             self.reopen()?;
             self.changed = false;
         }

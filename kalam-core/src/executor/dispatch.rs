@@ -18,7 +18,8 @@ use super::work::Work;
 use crate::catalog::undefined_namespace;
 use crate::{Error, Result, SqlState};
 
-/// Runs one statement. `USE` is the session's own and does not come here.
+/// Runs one statement. `USE` and those of transactions are the session's own and do not
+/// come here.
 ///
 /// # Errors
 /// `42501` if the role may not run it, and what the handler raises.
@@ -41,6 +42,10 @@ pub(crate) fn run(
         Statement::UseNamespace(name) => {
             Err(Error::new(SqlState::INTERNAL_ERROR, format!("USE {name} reached the engine")))
         }
+        Statement::Transaction(control) => Err(Error::new(
+            SqlState::INTERNAL_ERROR,
+            format!("{} reached the engine", control.name()),
+        )),
         Statement::ShowNamespaces => query::show::namespaces(engine, caller),
         Statement::ShowTables { namespace } => {
             query::show::tables(engine, caller, namespace.as_deref())
@@ -82,14 +87,33 @@ pub(crate) fn run_many(
     authorize(statement, caller.role)?;
     match statement {
         Statement::Insert(insert) => dml::insert::run_many(engine, caller, work, insert, sets),
-        Statement::Update(update) => dml::update::run_many(engine, caller, work, update, sets),
-        Statement::Delete(delete) => dml::delete::run_many(engine, caller, work, delete, sets),
+        Statement::Update(update) => each(engine, work, sets, |work, set| {
+            dml::update::run(engine, caller, work, update, set)
+        }),
+        Statement::Delete(delete) => each(engine, work, sets, |work, set| {
+            dml::delete::run(engine, caller, work, delete, set)
+        }),
         other => Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
             format!("{} cannot run with many sets of parameters", other.name()),
         )
         .with_hint("INSERT, UPDATE and DELETE can")),
     }
+}
+
+/// Runs a statement for one set of parameters after another, each on what the earlier
+/// ones left, in one commit.
+fn each(
+    engine: &Engine,
+    work: &mut Work,
+    sets: &[Vec<ScalarValue>],
+    statement: impl Fn(&mut Work, &[ScalarValue]) -> Result<QueryResult>,
+) -> Result<u64> {
+    work.together(engine, |work| {
+        sets.iter().try_fold(0, |affected, set| {
+            Ok(affected + statement(work, set)?.rows_affected().unwrap_or(0))
+        })
+    })
 }
 
 /// Appends Arrow data to the table with this name, qualified or not.

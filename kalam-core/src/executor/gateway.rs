@@ -50,7 +50,8 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::Update(_)
         | Statement::Delete(_)
         | Statement::Query(_)
-        | Statement::Explain(_) => Role::Anonymous,
+        | Statement::Explain(_)
+        | Statement::Transaction(_) => Role::Anonymous,
     }
 }
 

@@ -21,7 +21,8 @@ use super::work::Work;
 use crate::catalog::{RESERVED_NAMESPACES, Table};
 use crate::flush::{KeyLookup, ScopeId, read_rows};
 use crate::model::{TableKind, UserKey};
-use crate::store::{DecodeTarget, Family, RowDecoder, RowHeader, View};
+use crate::scan::note_read_without_scope;
+use crate::store::{DecodeTarget, RowDecoder, RowHeader, View};
 use crate::{Error, Result, SqlState};
 
 /// The row of a query that names a whole primary key; `None` if the query is of
@@ -59,7 +60,10 @@ pub(crate) fn run(
     let user = read_scope(engine, caller, &table)?;
     let row = match user {
         Some(user) => read.row(user, &key)?,
-        None => None,
+        None => {
+            note_read_without_scope(&table, &read.view);
+            None
+        }
     };
     Ok(Some(QueryResult::ready(match row {
         Some(batch) => batch,
@@ -256,7 +260,7 @@ impl PointRead<'_> {
     fn row(&self, user: UserKey, key: &[u8]) -> Result<Option<RecordBatch>> {
         let prefix = self.table.scope_prefix(user);
         let hot_key = [prefix.as_slice(), key].concat();
-        let found = self.view.snapshot.get_pinned(Family::Hot, &hot_key, |record| {
+        let found = self.view.hot(&hot_key, |record| {
             if RowHeader::read(record)?.is_deleted() {
                 return Ok(None);
             }

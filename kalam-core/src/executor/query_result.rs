@@ -1,6 +1,7 @@
 //! What a statement returns.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, RecordBatch};
 use arrow::datatypes::{DataType, Float32Type, Schema, SchemaRef};
@@ -20,6 +21,8 @@ pub struct QueryResult {
     schema: SchemaRef,
     rows_affected: Option<u64>,
     batches: Batches,
+    /// Set when a batch fails: the transaction whose statement this is fails with it.
+    failure: Option<Arc<AtomicBool>>,
 }
 
 enum Batches {
@@ -47,6 +50,14 @@ impl QueryResult {
     /// # Errors
     /// What the query raises while it runs; the result is at its end afterwards.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let batch = self.read_batch();
+        if let (Err(_), Some(failure)) = (&batch, &self.failure) {
+            failure.store(true, Ordering::Release);
+        }
+        batch
+    }
+
+    fn read_batch(&mut self) -> Result<Option<RecordBatch>> {
         match &mut self.batches {
             Batches::None => Ok(None),
             Batches::Ready(batches) => batches.next().map(without_null_items).transpose(),
@@ -81,7 +92,13 @@ impl QueryResult {
             schema: Arc::new(Schema::empty()),
             rows_affected: None,
             batches: Batches::None,
+            failure: None,
         }
+    }
+
+    /// The same result, which sets `failure` if one of its batches fails.
+    pub(crate) fn failing(self, failure: Arc<AtomicBool>) -> QueryResult {
+        QueryResult { failure: Some(failure), ..self }
     }
 
     /// Rows that a statement changed.
@@ -95,6 +112,7 @@ impl QueryResult {
             schema: batch.schema(),
             rows_affected: None,
             batches: Batches::Ready(vec![batch].into_iter()),
+            failure: None,
         }
     }
 
@@ -108,6 +126,7 @@ impl QueryResult {
             schema: stream.schema(),
             rows_affected: None,
             batches: Batches::Running { stream, engine: engine.clone(), _view: view },
+            failure: None,
         }
     }
 }

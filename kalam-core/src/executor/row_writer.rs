@@ -8,11 +8,11 @@ use arrow::datatypes::Int64Type;
 
 use super::engine::Engine;
 use crate::catalog::Table;
-use crate::flush::{ColdPosition, KeyLookup, MarkKind, ScopeEdit, ScopeId, ScopeManifest};
-use crate::model::{SegmentId, Seq, TableKind, UserKey};
+use crate::flush::{ColdPosition, KeyLookup, ScopeEdit, ScopeManifest};
+use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserKey};
 use crate::store::{
-    CommitError, Expect, FLAG_DELETED, Family, KeyEncoder, RowEncoder, RowWrites, SCOPE_PREFIX_LEN,
-    View, WriteSet, damaged, set_flags,
+    CommitError, Expect, FLAG_DELETED, KeyEncoder, MarkSet, RowEncoder, RowHeader, RowWrites, Run,
+    SCOPE_PREFIX_LEN, View, WriteSet, damaged, set_flags,
 };
 use crate::{Error, Result, SqlState};
 
@@ -34,15 +34,16 @@ pub(crate) enum Taken {
     Replace,
 }
 
-/// Collects the writes of one statement in one scope and commits them.
+/// Collects the writes of one statement in one scope, for a commit or for a transaction.
 pub(crate) struct RowWriter<'a> {
     engine: &'a Engine,
     table: &'a Arc<Table>,
     view: Arc<View>,
     manifest: Arc<ScopeManifest>,
     prefix: [u8; SCOPE_PREFIX_LEN],
+    scope: ScopeId,
     rows: RowWrites,
-    edit: ScopeEdit,
+    marks: MarkSet,
     /// Places of rows that leave their key in this statement, by hot key: another
     /// row of the statement may take it.
     vacated: HashMap<Vec<u8>, RowPlace>,
@@ -63,16 +64,15 @@ impl<'a> RowWriter<'a> {
     ) -> Result<RowWriter<'a>> {
         let scope = ScopeId { table: table.definition.id, user };
         let manifest = engine.tier.manifest.scope(scope, &view)?;
-        let mut edit = ScopeEdit::new(&engine.tier.manifest, scope);
-        edit.expect_version(manifest.version);
         Ok(RowWriter {
             engine,
             table,
             view,
             manifest,
             prefix: table.scope_prefix(user),
+            scope,
             rows: RowWrites::default(),
-            edit,
+            marks: MarkSet::default(),
             vacated: HashMap::new(),
             touched: HashSet::new(),
         })
@@ -94,8 +94,8 @@ impl<'a> RowWriter<'a> {
     /// Adds new rows.
     ///
     /// # Errors
-    /// `23505` if a key is taken in the cold tier; the hot tier is checked when the
-    /// statement commits.
+    /// `23505` if a key is taken. Outside of a transaction the hot tier is checked when
+    /// the statement commits.
     pub(crate) fn insert(
         &mut self,
         columns: &[ArrayRef],
@@ -121,22 +121,43 @@ impl<'a> RowWriter<'a> {
                 },
                 |out| records.encode(row, out),
             );
-            if lookup {
+            if self.view.is_of_transaction() {
+                self.clear(self.rows.len() - 1, taken)?;
+            } else if lookup {
                 self.clear_cold(self.rows.len() - 1, taken)?;
             }
         }
         Ok(())
     }
 
-    /// Makes sure that no segment shows the key of a write any more.
-    fn clear_cold(&mut self, write: usize, taken: Taken) -> Result<()> {
+    /// Makes sure that nothing shows the key of a write any more, and says in the write
+    /// what was there.
+    fn clear(&mut self, write: usize, taken: Taken) -> Result<()> {
         let key = self.rows.key(write);
-        let Some(found) = self.find_cold(&key[SCOPE_PREFIX_LEN..])? else { return Ok(()) };
-        if !found.deleted && taken == Taken::Refuse {
-            return Err(self.duplicate(key));
-        }
-        self.edit.mark(found.segment, found.row, MarkKind::Superseded);
+        let expect = match self.view.hot(key, RowHeader::read)? {
+            Some(stored) if stored.is_deleted() => Expect::Absent,
+            Some(_) if taken == Taken::Refuse => return Err(self.duplicate(key)),
+            Some(stored) => Expect::Seq(stored.seq),
+            None if self.clear_cold(write, taken)? => Expect::Nothing,
+            None => Expect::Absent,
+        };
+        self.rows.set_expect(write, expect);
         Ok(())
+    }
+
+    /// Makes sure that no segment shows the key of a write any more; whether one had a
+    /// live row.
+    fn clear_cold(&mut self, write: usize, taken: Taken) -> Result<bool> {
+        let key = self.rows.key(write);
+        let Some(found) = self.find_cold(&key[SCOPE_PREFIX_LEN..])? else { return Ok(false) };
+        if found.deleted {
+            self.marks.bury(found.segment, found.row);
+        } else if taken == Taken::Refuse {
+            return Err(self.duplicate(key));
+        } else {
+            self.marks.replace(found.segment, found.row);
+        }
+        Ok(!found.deleted)
     }
 
     fn find_cold(&self, key: &[u8]) -> Result<Option<ColdPosition>> {
@@ -179,7 +200,7 @@ impl<'a> RowWriter<'a> {
         Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
             format!(
-                "a row of table \"{}\" is changed twice in one commit",
+                "a row of table \"{}\" is changed twice by one statement",
                 self.table.definition.name
             ),
         )
@@ -191,7 +212,7 @@ impl<'a> RowWriter<'a> {
         match place {
             RowPlace::Hot(seq) => Expect::Seq(seq),
             RowPlace::Cold(segment, row) => {
-                self.edit.mark(segment, row, MarkKind::Superseded);
+                self.marks.replace(segment, row);
                 Expect::Nothing
             }
         }
@@ -234,7 +255,12 @@ impl<'a> RowWriter<'a> {
                 |out| records.encode(row, out),
             );
             if left.is_none() {
-                self.clear_cold(self.rows.len() - 1, Taken::Refuse)?;
+                let write = self.rows.len() - 1;
+                if self.view.is_of_transaction() {
+                    self.clear(write, Taken::Refuse)?;
+                } else {
+                    self.clear_cold(write, Taken::Refuse)?;
+                }
             }
         }
         Ok(())
@@ -279,7 +305,8 @@ impl<'a> RowWriter<'a> {
         let seq = match place {
             RowPlace::Cold(segment, row) => {
                 // The mark says it all: the file still holds the row.
-                self.edit.mark(segment, row, MarkKind::Deleted);
+                self.marks.delete(segment, row);
+                self.rows.hide(key);
                 return Ok(());
             }
             RowPlace::Hot(seq) => seq,
@@ -290,8 +317,7 @@ impl<'a> RowWriter<'a> {
         }
         let record = self
             .view
-            .snapshot
-            .get(Family::Hot, key)?
+            .hot(key, |record| Ok(record.to_vec()))?
             .ok_or_else(|| damaged("the snapshot of a row"))?;
         self.rows.push(
             Expect::Seq(seq),
@@ -305,18 +331,26 @@ impl<'a> RowWriter<'a> {
         Ok(())
     }
 
+    /// The version of the scope's segments in which keys were looked for.
+    pub(super) fn version(&self) -> u64 {
+        self.manifest.version
+    }
+
     /// Commits everything; without a write it does nothing.
     ///
     /// # Errors
     /// `23505` naming the key, `40001` if rows changed meanwhile, `58030`, `53100`.
-    pub(crate) fn commit(self) -> Result<()> {
-        self.check_distinct()?;
-        if self.rows.is_empty() && !self.edit.has_marks() {
+    pub(super) fn commit(mut self) -> Result<()> {
+        self.sort()?;
+        if self.rows.is_empty() {
             return Ok(());
         }
+        let mut edit = ScopeEdit::new(&self.engine.tier.manifest, self.scope);
+        edit.expect_version(self.manifest.version);
+        edit.mark(self.marks);
         let mut set = WriteSet { rows: self.rows, ..WriteSet::default() };
         set.changes.push(self.engine.registry.unchanged(self.table));
-        set.changes.push(Box::new(self.edit));
+        set.changes.push(Box::new(edit));
         match self.engine.store.commit(set) {
             Ok(_) => Ok(()),
             Err(CommitError::KeyTaken(key)) => {
@@ -326,13 +360,25 @@ impl<'a> RowWriter<'a> {
         }
     }
 
+    /// Everything as part of a transaction whose statement saw the commits up to
+    /// `as_of`; `None` without a write.
+    ///
+    /// # Errors
+    /// `23505` if a key occurs twice.
+    pub(super) fn into_run(mut self, as_of: Seq) -> Result<Option<Run>> {
+        self.sort()?;
+        if self.rows.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Run::of_statement(self.rows, self.scope, self.marks, as_of)))
+    }
+
     /// A key may occur once in a statement.
-    fn check_distinct(&self) -> Result<()> {
-        let mut order: Vec<usize> = (0..self.rows.len()).collect();
-        // Rows mostly come in key order, which the sort finds out in one pass.
-        order.sort_by(|a, b| self.rows.key(*a).cmp(self.rows.key(*b)));
-        let twice = order.windows(2).find(|w| self.rows.key(w[0]) == self.rows.key(w[1]));
-        twice.map_or(Ok(()), |w| Err(self.duplicate(self.rows.key(w[0]))))
+    fn sort(&mut self) -> Result<()> {
+        match self.rows.sort() {
+            Some(key) => Err(duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..])),
+            None => Ok(()),
+        }
     }
 
     fn duplicate(&self, key: &[u8]) -> Error {
@@ -345,13 +391,17 @@ fn duplicate_key(table: &Table, key: &[u8]) -> Error {
         SqlState::UNIQUE_VIOLATION,
         format!("duplicate key in table \"{}\"", table.definition.name),
     );
-    let Ok(values) = table.key_codec.decode(key) else { return error };
+    match key_detail(table, key) {
+        Some(key) => error.with_detail(format!("key {key} exists already")),
+        None => error,
+    }
+}
+
+/// A key, which is without the scope prefix, as `(columns) = (values)`.
+pub(super) fn key_detail(table: &Table, key: &[u8]) -> Option<String> {
+    let values = table.key_codec.decode(key).ok()?;
     let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-    error.with_detail(format!(
-        "key ({}) = ({}) exists already",
-        table.key_names().join(", "),
-        values.join(", ")
-    ))
+    Some(format!("({}) = ({})", table.key_names().join(", "), values.join(", ")))
 }
 
 /// The places of rows, from the columns of a target scan.

@@ -3,6 +3,7 @@
 use datafusion::sql::sqlparser::ast::{DataType, Expr, Query};
 
 use super::placeholder::Placeholders;
+use super::transaction::TransactionMode;
 use crate::Position;
 use crate::model::TableKind;
 
@@ -36,6 +37,7 @@ pub(crate) enum Statement {
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
+    Transaction(TransactionStatement),
 }
 
 impl Statement {
@@ -60,6 +62,68 @@ impl Statement {
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+            Statement::Transaction(statement) => statement.name(),
+        }
+    }
+
+    /// What becomes of the statement in a transaction.
+    pub(crate) fn within_transaction(&self) -> WithinTransaction {
+        match self {
+            Statement::UseNamespace(_)
+            | Statement::ShowNamespaces
+            | Statement::ShowTables { .. }
+            | Statement::Describe { .. }
+            | Statement::Query(_)
+            | Statement::Explain(_)
+            | Statement::ShowManifest { .. }
+            | Statement::ShowStats { .. }
+            | Statement::ShowCreateTable { .. }
+            | Statement::Transaction(_) => WithinTransaction::Reads,
+            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
+                WithinTransaction::Writes
+            }
+            Statement::CreateNamespace { .. }
+            | Statement::DropNamespace { .. }
+            | Statement::CreateTable(_)
+            | Statement::DropTable { .. }
+            | Statement::FlushTable { .. }
+            | Statement::FlushAll { .. } => WithinTransaction::Refused,
+        }
+    }
+}
+
+/// What becomes of a statement in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WithinTransaction {
+    /// It reads the transaction's view.
+    Reads,
+    /// Its rows are part of the transaction's commit; READ ONLY refuses it.
+    Writes,
+    /// It commits by itself and cannot be rolled back, so it is refused.
+    Refused,
+}
+
+/// A statement that opens, ends or divides a transaction. Names are folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TransactionStatement {
+    Begin(TransactionMode),
+    Commit,
+    Rollback,
+    Savepoint(String),
+    RollbackTo(String),
+    Release(String),
+}
+
+impl TransactionStatement {
+    /// The statement's words.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            TransactionStatement::Begin(_) => "BEGIN",
+            TransactionStatement::Commit => "COMMIT",
+            TransactionStatement::Rollback => "ROLLBACK",
+            TransactionStatement::Savepoint(_) => "SAVEPOINT",
+            TransactionStatement::RollbackTo(_) => "ROLLBACK TO SAVEPOINT",
+            TransactionStatement::Release(_) => "RELEASE SAVEPOINT",
         }
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use roaring::RoaringBitmap;
 
-use super::manifest::{Flushed, ScopeEdit, ScopeId};
+use super::manifest::{Flushed, ScopeEdit};
 use super::manifest_export::export_manifest;
 use super::segment::SegmentMeta;
 use super::segment_writer::{SegmentWriter, segment_schema};
 use super::tier::ColdTier;
 use crate::catalog::{SchemaRegistry, Table, UserDirectory};
-use crate::model::{SegmentId, Seq, TableKind, UserId, UserKey};
+use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserId, UserKey};
 use crate::store::{
     DecodeTarget, Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, Store, WriteSet,
     prefix_end, scope_prefix,

@@ -1,6 +1,9 @@
 //! One key in the cold tier: key range, bloom filter, one block.
 
-use arrow::array::{ArrayRef, RecordBatch};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::datatypes::Int64Type;
 use datafusion::common::ScalarValue;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
@@ -8,11 +11,12 @@ use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::manifest::{ScopeManifest, SegmentState};
+use super::segment::SegmentMeta;
 use super::segment_cache::{KeyBlock, OpenSegment};
 use super::segment_writer::KEY_BLOCK_ROWS;
 use super::tier::ColdTier;
-use crate::catalog::{HIDDEN_KEY_COLUMN, Table};
-use crate::model::SegmentId;
+use crate::catalog::{HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
+use crate::model::{SegmentId, Seq};
 use crate::{Error, Result, SqlState};
 
 /// Where a key is in the cold tier.
@@ -153,6 +157,47 @@ impl KeyLookup<'_> {
             })?);
         }
         Ok(block)
+    }
+}
+
+/// The `_seq` of rows of segments, read in blocks: cheap for rows in key order.
+pub(crate) struct ColdSeqs<'a> {
+    tier: &'a ColdTier,
+    block: Option<(SegmentId, u32, Int64Array)>,
+}
+
+impl<'a> ColdSeqs<'a> {
+    pub(crate) fn new(tier: &'a ColdTier) -> ColdSeqs<'a> {
+        ColdSeqs { tier, block: None }
+    }
+
+    /// The commit that wrote a row.
+    ///
+    /// # Errors
+    /// `XX001` if the segment is damaged.
+    pub(crate) fn of(&mut self, meta: &Arc<SegmentMeta>, row: u32) -> Result<Seq> {
+        let length = u32::try_from(KEY_BLOCK_ROWS).expect("a block has few rows");
+        let first = row - row % length;
+        let block = match self.block.take() {
+            Some(block) if (block.0, block.1) == (meta.id, first) => block,
+            _ => (meta.id, first, self.read(meta, first)?),
+        };
+        let seq = block.2.value((row - first) as usize);
+        self.block = Some(block);
+        Ok(Seq(seq.unsigned_abs()))
+    }
+
+    fn read(&self, meta: &Arc<SegmentMeta>, first: u32) -> Result<Int64Array> {
+        let segment = self.tier.open(meta)?;
+        let file = segment.footer.metadata().file_metadata().schema_descr();
+        let mask = ProjectionMask::columns(file, [SEQ_COLUMN]);
+        let rows = KEY_BLOCK_ROWS.min((meta.rows - first) as usize);
+        let batch = read_rows(&segment, mask, first, rows)?;
+        let column = batch.column_by_name(SEQ_COLUMN);
+        column
+            .and_then(|column| column.as_primitive_opt::<Int64Type>())
+            .cloned()
+            .ok_or_else(|| segment.undecodable("its column _seq is missing"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which segments exist, and which of their rows are live, at every view.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -10,24 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::mark::{MarkKind, mark_key, mark_range, mark_value, read_marks};
 use super::segment::{SegmentKey, SegmentMeta};
-use crate::model::{SegmentId, Seq, TableId, UserKey};
+use crate::model::{ScopeId, SegmentId, Seq, TableId, UserKey};
 use crate::store::{
-    Batch, Change, EntityKey, EntityStore, Family, Snapshot, Store, View, WatchedKeys,
+    Batch, Change, EntityKey, EntityStore, Family, MarkSet, Snapshot, Store, View, WatchedKeys,
     encode_entity,
 };
 use crate::{Error, Result, SqlState};
-
-/// The rows of one owner in one table: what a segment, a manifest and a flush are
-/// about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct ScopeId {
-    pub(crate) table: TableId,
-    pub(crate) user: UserKey,
-}
-
-impl ScopeId {
-    pub(crate) const ENCODED_LEN: usize = 12;
-}
 
 impl EntityKey for ScopeId {
     fn encode(&self, out: &mut Vec<u8>) {
@@ -136,12 +124,18 @@ impl Manifest {
 
     /// The scope as `view` sees it.
     pub(crate) fn scope(&self, scope: ScopeId, view: &View) -> Result<Arc<ScopeManifest>> {
-        if let Some(chain) = self.scopes.get(&scope) {
-            return Ok(chain.at(view.epoch));
+        if !self.scopes.contains_key(&scope) {
+            self.load(scope)?;
         }
-        self.load(scope)?;
         let chain = self.scopes.get(&scope).expect("loaded above, and never removed");
-        Ok(chain.at(view.epoch))
+        let committed = chain.at(view.epoch);
+        Ok(match view.own_marks(scope) {
+            None => committed,
+            Some(marks) => Arc::new(ScopeManifest {
+                version: committed.version,
+                segments: marked(&committed.segments, &marks),
+            }),
+        })
     }
 
     /// Reads a scope's entries. Whoever changes a scope loads it first, so an entry
@@ -218,6 +212,24 @@ fn apply(
     }
 }
 
+/// Segments with more marks on them.
+fn marked(segments: &[Arc<SegmentState>], marks: &MarkSet) -> Vec<Arc<SegmentState>> {
+    let mut segments = segments.to_vec();
+    for (id, marks) in marks.iter() {
+        let Some(segment) = segments.iter_mut().find(|s| s.meta.id == id) else { continue };
+        let mut dead = (*segment.dead).clone();
+        let mut deleted = (*segment.deleted).clone();
+        apply(&mut dead, &mut deleted, MarkKind::Deleted, &marks.deleted);
+        apply(&mut dead, &mut deleted, MarkKind::Superseded, &marks.superseded);
+        *segment = Arc::new(SegmentState {
+            meta: segment.meta.clone(),
+            dead: Arc::new(dead),
+            deleted: Arc::new(deleted),
+        });
+    }
+    segments
+}
+
 /// A change of one scope's segments and marks, as part of a commit.
 pub(crate) struct ScopeEdit {
     manifest: Arc<Manifest>,
@@ -225,7 +237,7 @@ pub(crate) struct ScopeEdit {
     checked_version: Option<u64>,
     added: Vec<(SegmentMeta, RoaringBitmap)>,
     removed: bool,
-    marks: BTreeMap<(SegmentId, MarkKind), RoaringBitmap>,
+    marks: MarkSet,
     flushed: Option<Flushed>,
 }
 
@@ -248,7 +260,7 @@ impl ScopeEdit {
             checked_version: None,
             added: Vec::new(),
             removed: false,
-            marks: BTreeMap::new(),
+            marks: MarkSet::default(),
             flushed: None,
         }
     }
@@ -259,15 +271,10 @@ impl ScopeEdit {
         self.checked_version = Some(version);
     }
 
-    /// Marks a row of a segment. For `Deleted` it must be live; for `Superseded` it
-    /// must be live or deleted.
-    pub(crate) fn mark(&mut self, segment: SegmentId, row: u32, kind: MarkKind) {
-        self.marks.entry((segment, kind)).or_default().insert(row);
-    }
-
-    /// Whether any row was marked.
-    pub(crate) fn has_marks(&self) -> bool {
-        !self.marks.is_empty()
+    /// Marks rows of segments. Those that the set calls live must be live when the
+    /// commit is checked, the others deleted.
+    pub(crate) fn mark(&mut self, marks: MarkSet) {
+        self.marks = marks;
     }
 
     /// Adds a segment, of which `deleted` rows are deleted from the start.
@@ -300,7 +307,7 @@ impl ScopeEdit {
                 batch.delete_range(Family::Hot, &from, &key);
             }
             if let Some((segment, row)) = (flushed.positions)(&key) {
-                self.mark(segment, row, MarkKind::Superseded);
+                self.marks.replace(segment, row);
             }
             from = key;
             from.push(0);
@@ -337,17 +344,7 @@ impl ScopeEdit {
                 deleted: Arc::new(deleted.clone()),
             }));
         }
-        for ((id, kind), rows) in &self.marks {
-            let Some(segment) = segments.iter_mut().find(|s| s.meta.id == *id) else { continue };
-            let mut dead = (*segment.dead).clone();
-            let mut deleted = (*segment.deleted).clone();
-            apply(&mut dead, &mut deleted, *kind, rows);
-            *segment = Arc::new(SegmentState {
-                meta: segment.meta.clone(),
-                dead: Arc::new(dead),
-                deleted: Arc::new(deleted),
-            });
-        }
+        let segments = marked(&segments, &self.marks);
         let changed = self.removed || !self.added.is_empty();
         ScopeManifest { version: current.version + u64::from(changed), segments }
     }
@@ -359,13 +356,10 @@ impl Change for ScopeEdit {
         if self.checked_version.is_some_and(|version| version != current.version) {
             return Err(Self::conflict());
         }
-        for ((id, kind), rows) in &self.marks {
-            let segment = current.segment(*id).ok_or_else(Self::conflict)?;
-            let taken = match kind {
-                MarkKind::Deleted => !segment.dead.is_disjoint(rows),
-                MarkKind::Superseded => !(&*segment.dead - &*segment.deleted).is_disjoint(rows),
-            };
-            if taken {
+        for (id, marks) in self.marks.iter() {
+            let segment = current.segment(id).ok_or_else(Self::conflict)?;
+            let buried = &marks.superseded - &marks.live;
+            if !segment.dead.is_disjoint(&marks.live) || !buried.is_subset(&segment.deleted) {
                 return Err(Self::conflict());
             }
         }
@@ -393,9 +387,13 @@ impl Change for ScopeEdit {
                 batch.put(Family::Manifest, &key, &mark_value(deleted));
             }
         }
-        for ((segment, kind), rows) in &self.marks {
-            let key = mark_key(self.scope, *segment, seq, *kind);
-            batch.put(Family::Manifest, &key, &mark_value(rows));
+        for (segment, marks) in self.marks.iter() {
+            let kinds =
+                [(MarkKind::Superseded, &marks.superseded), (MarkKind::Deleted, &marks.deleted)];
+            for (kind, rows) in kinds.into_iter().filter(|(_, rows)| !rows.is_empty()) {
+                let key = mark_key(self.scope, segment, seq, kind);
+                batch.put(Family::Manifest, &key, &mark_value(rows));
+            }
         }
         let next = Arc::new(self.next(&current));
         self.manifest.staged.lock().insert(self.scope, next);

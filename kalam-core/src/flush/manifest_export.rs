@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::manifest::ScopeId;
 use super::tier::ColdTier;
 use crate::catalog::Table;
+use crate::model::ScopeId;
 use crate::store::Store;
 
 /// Name of the published manifest.

@@ -2,8 +2,8 @@
 
 use roaring::RoaringBitmap;
 
-use super::manifest::ScopeId;
 use crate::Result;
+use crate::model::ScopeId;
 use crate::model::{SegmentId, Seq};
 use crate::store::Family;
 use crate::store::{Snapshot, damaged};

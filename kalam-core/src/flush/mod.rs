@@ -15,9 +15,10 @@ mod segment_file;
 mod segment_writer;
 mod tier;
 
+pub(crate) use crate::model::ScopeId;
 pub(crate) use flush_table::{FlushReport, Flusher};
-pub(crate) use lookup::{ColdPosition, KeyLookup, read_rows};
-pub(crate) use manifest::{ScopeEdit, ScopeId, ScopeManifest, SegmentState};
+pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup, read_rows};
+pub(crate) use manifest::{ScopeEdit, ScopeManifest, SegmentState};
 pub(crate) use mark::{MarkKind, read_marks};
 pub(crate) use recovery::remove_orphans;
 pub(crate) use segment::SegmentMeta;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::ScopeId;
+use crate::model::ScopeId;
 use crate::model::{ColumnId, Name, SchemaVersion, SegmentId, Seq};
 use crate::store::EntityKey;
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use super::manifest::{GARBAGE, Manifest, ScopeId};
+use super::manifest::{GARBAGE, Manifest};
 use super::segment::SegmentMeta;
 use super::segment_cache::{OpenSegment, SegmentCache};
 use super::segment_file::SegmentPlace;
 use crate::catalog::{SchemaRegistry, StorageKind};
 use crate::env::IdSource;
-use crate::model::Name;
+use crate::model::{Name, ScopeId};
 use crate::store::{Store, WriteSet};
 use crate::{Options, Result};
 

@@ -59,6 +59,18 @@ numeric_id! {
     Seq(u64)
 }
 
+/// The rows of one owner in one table: what a segment, a manifest and a flush are
+/// about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct ScopeId {
+    pub(crate) table: TableId,
+    pub(crate) user: UserKey,
+}
+
+impl ScopeId {
+    pub(crate) const ENCODED_LEN: usize = 12;
+}
+
 impl Seq {
     const EPOCH_2024_MS: i64 = 1_704_067_200_000;
     const COUNTER_BITS: u32 = 22;

@@ -20,7 +20,7 @@ use datafusion::physical_plan::{
 use super::shape::{hot_target, key_ordering};
 use crate::catalog::Table;
 use crate::model::Seq;
-use crate::store::{Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
+use crate::store::{HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
 use crate::{Error, Result};
 
 /// Which of the stored rows a scan shows.
@@ -76,7 +76,7 @@ impl HotExec {
             .collect();
         let layouts = read.table.layouts.clone();
         Ok(HotScanner {
-            cursor: read.view.snapshot.cursor(Family::Hot, &read.range.0, &read.range.1),
+            cursor: read.view.hot_cursor(&read.range.0, &read.range.1),
             decoder: RowDecoder::new(targets, layouts, batch_rows)?,
             expiry: read.expiry,
             rows: read.rows,

@@ -12,4 +12,4 @@ mod table_scan;
 
 pub(crate) use keep_order::KeepOrder;
 pub(crate) use shape::{ROW_COLUMN, SEGMENT_COLUMN, Shape};
-pub(crate) use table_scan::TableScan;
+pub(crate) use table_scan::{TableScan, note_read_without_scope};

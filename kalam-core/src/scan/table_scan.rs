@@ -24,7 +24,7 @@ use crate::Result;
 use crate::catalog::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use crate::flush::{ColdTier, MarkKind, ScopeId, SegmentState, read_marks};
 use crate::model::UserKey;
-use crate::store::{Family, View};
+use crate::store::{View, prefix_end};
 
 /// The rows of one scope of a table at one view. The scope is part of the provider,
 /// so no predicate, view or function can widen it.
@@ -92,7 +92,13 @@ impl TableScan {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let empty = || Arc::new(EmptyExec::new(schema.clone())) as Arc<dyn ExecutionPlan>;
         let range = KeyRange::from_filters(&self.table, filters)?;
-        let Some(user) = self.user.filter(|_| !range.is_empty()) else { return Ok(empty()) };
+        if range.is_empty() {
+            return Ok(empty());
+        }
+        let Some(user) = self.user else {
+            note_read_without_scope(&self.table, &self.view);
+            return Ok(empty());
+        };
         let rows = if self.shape == Shape::System && filters.iter().any(names_deleted) {
             Rows::LiveAndDeleted
         } else {
@@ -124,7 +130,7 @@ impl TableScan {
         limit: Option<usize>,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let (lower, upper) = range.hot_bounds(&self.table.scope_prefix(user));
-        if self.view.snapshot.cursor(Family::Hot, &lower, &upper).entry()?.is_none() {
+        if self.view.hot_cursor(&lower, &upper).entry()?.is_none() {
             return Ok(None);
         }
         let read = HotRange {
@@ -193,14 +199,30 @@ impl TableScan {
         state: &'a Arc<SegmentState>,
         segments: &mut Vec<SegmentRows<'a>>,
     ) -> Result<()> {
+        let mut own = (*state.deleted).clone();
         for mark in read_marks(&self.view.snapshot, scope, state.meta.id)? {
+            own -= &mark.rows;
             let rows = &mark.rows & &*state.deleted;
             if mark.kind == MarkKind::Deleted && !rows.is_empty() {
                 segments.push(SegmentRows { state, rows: RowSet::Deleted(rows, mark.seq) });
             }
         }
+        if !own.is_empty() {
+            // What no commit deleted, the transaction that reads did.
+            let seq = self.view.seq()?;
+            segments.push(SegmentRows { state, rows: RowSet::Deleted(own, seq) });
+        }
         Ok(())
     }
+}
+
+/// Tells a SERIALIZABLE transaction that it found nothing because the user owns no rows
+/// yet. A scope that does not exist has no keys: any row of the table that is written
+/// meanwhile counts.
+pub(crate) fn note_read_without_scope(table: &Table, view: &View) {
+    let scope = table.scope_prefix(UserKey::SHARED);
+    let prefix = &scope[..scope.len() - size_of::<UserKey>()];
+    view.note_read(prefix, &prefix_end(prefix));
 }
 
 /// `_seq` as the larger of the row's and its mark's; the mark's column goes away.

@@ -14,18 +14,19 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use rocksdb::{WriteBatch, WriteOptions};
 
 use super::log_sync::{LogSync, Syncer};
+use super::read_set::{RecentGuard, RecentWrites};
 use super::rocks::{self, Family, Rocks, rocks_error};
 use super::row::RowHeader;
 use super::snapshot::{EpochTracker, Snapshot, View, damaged, handle};
 use super::synced_mark::SyncedMark;
-use super::write_set::{Batch, Expect, RowWriteRef, WriteSet};
+use super::write_set::{Batch, Effect, Expect, RowWriteRef, WriteSet};
 use crate::env::Clock;
 use crate::model::Seq;
 use crate::{Durability, Error, Options, Result, SqlState};
 
 /// The high-water `_seq`: written with every group, so that a number is never
 /// handed out twice, whatever the clock does over a restart.
-const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
+pub(super) const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
 
 /// The whole of RocksDB, and the only way to change it.
 pub(crate) struct Store {
@@ -65,6 +66,7 @@ impl Queue {
 
 struct Committer {
     last_seq: u64,
+    recent: Arc<RecentWrites>,
     watches: Vec<Arc<WatchState>>,
 }
 
@@ -139,7 +141,11 @@ impl Store {
             in_memory: path.is_none(),
             clock,
             queue: Mutex::default(),
-            committer: Mutex::new(Committer { last_seq, watches: Vec::new() }),
+            committer: Mutex::new(Committer {
+                last_seq,
+                recent: Arc::default(),
+                watches: Vec::new(),
+            }),
             view_gate: RwLock::default(),
             epoch: AtomicU64::new(1),
             epochs: Arc::default(),
@@ -335,6 +341,14 @@ impl Store {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Starts to keep what commits write, as of the view that is returned: no commit
+    /// lies between the two.
+    pub(crate) fn keep_writes(&self) -> (RecentGuard, Arc<View>) {
+        let committer = self.committer.lock();
+        let guard = committer.recent.keep(Seq(committer.last_seq));
+        (guard, self.view())
+    }
+
     /// Starts to note the keys of `range` that commits write, as of the view that
     /// is returned: no commit lies between the two.
     pub(crate) fn watch(&self, range: Range<Vec<u8>>) -> (KeyWatch<'_>, Arc<View>) {
@@ -448,10 +462,10 @@ impl Group<'_> {
             }
         }
         for write in set.rows.iter() {
-            if write.record.is_empty() {
-                self.batch.delete_cf(&hot, write.key);
-            } else {
-                self.batch.put_cf(&hot, write.key, write.record);
+            match write.effect {
+                Effect::Put(record) => self.batch.put_cf(&hot, write.key, record),
+                Effect::Remove => self.batch.delete_cf(&hot, write.key),
+                Effect::Hide => {}
             }
         }
         Ok(seq)
@@ -462,6 +476,10 @@ impl Group<'_> {
             Error::new(SqlState::SERIALIZATION_FAILURE, "a row was changed by another commit")
                 .with_hint("retry the statement")
         };
+        if write.effect == Effect::Hide {
+            // The mark is what is checked.
+            return Ok(());
+        }
         match (write.expect, self.stored(write.key)?) {
             (Expect::Any, _)
             | (Expect::Absent | Expect::Nothing, Stored::Nothing)
@@ -487,15 +505,19 @@ impl Group<'_> {
 
     /// Remembers the set's keys for later sets of the group and for the watches.
     fn note(&mut self, set: &WriteSet, committer: &Committer, seq: Seq) {
+        committer.recent.note(set, seq);
         if !self.remembers && committer.watches.is_empty() {
             return;
         }
         for write in set.rows.iter() {
+            if write.effect == Effect::Hide {
+                continue;
+            }
             if self.remembers {
-                let stored = match RowHeader::read(write.record) {
-                    Ok(header) if header.is_deleted() => Stored::Deleted(seq),
-                    Ok(_) => Stored::Live(seq),
-                    Err(_) => Stored::Nothing,
+                let stored = match write.effect {
+                    Effect::Put(record) if is_deleted(record) => Stored::Deleted(seq),
+                    Effect::Put(_) => Stored::Live(seq),
+                    Effect::Remove | Effect::Hide => Stored::Nothing,
                 };
                 self.pending.insert(write.key.to_vec(), stored);
             }
@@ -508,6 +530,11 @@ impl Group<'_> {
             }
         }
     }
+}
+
+/// Whether a record of ours has the flag of deleted rows.
+fn is_deleted(record: &[u8]) -> bool {
+    RowHeader::read(record).is_ok_and(|header| header.is_deleted())
 }
 
 /// The clock's number, or the next one where the clock is behind.

@@ -11,6 +11,9 @@ mod directory;
 mod entity;
 mod key;
 mod log_sync;
+mod mark_set;
+mod overlay;
+mod read_set;
 mod rocks;
 mod row;
 mod snapshot;
@@ -20,10 +23,13 @@ mod write_set;
 pub(crate) use commit::{CommitError, Store, WatchedKeys};
 pub(crate) use directory::{Directory, sync_directory};
 pub(crate) use entity::{EntityKey, EntityStore, encode_entity, prefix_end};
-pub(crate) use key::{KeyCodec, KeyEncoder, SCOPE_PREFIX_LEN, scope_prefix};
+pub(crate) use key::{KeyCodec, KeyEncoder, SCOPE_PREFIX_LEN, scope_of, scope_prefix};
+pub(crate) use mark_set::MarkSet;
+pub(crate) use overlay::{Overlay, Run};
+pub(crate) use read_set::RecentGuard;
 pub(crate) use rocks::Family;
 pub(crate) use row::{
     DecodeTarget, FLAG_DELETED, RowDecoder, RowEncoder, RowHeader, RowLayout, set_flags,
 };
 pub(crate) use snapshot::{HotCursor, Snapshot, View, damaged};
-pub(crate) use write_set::{Batch, Change, Expect, RowWrites, WriteSet};
+pub(crate) use write_set::{Batch, Change, Effect, Expect, RowWriteRef, RowWrites, WriteSet};

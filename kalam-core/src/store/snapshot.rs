@@ -8,7 +8,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rocksdb::{DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
 
+use super::commit::LAST_SEQ_KEY;
+use super::mark_set::MarkSet;
+use super::overlay::{Overlay, OverlayCursor};
+use super::read_set::ReadSet;
 use super::rocks::{Family, Rocks, rocks_error};
+use super::write_set::Effect;
+use crate::model::{ScopeId, Seq};
 use crate::{Error, Result, SqlState};
 
 /// A RocksDB snapshot that keeps its database open.
@@ -29,15 +35,6 @@ impl Snapshot {
             >(inner)
         };
         Snapshot { inner: ManuallyDrop::new(inner), db: db.clone() }
-    }
-
-    /// The value of a key.
-    pub(crate) fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let mut options = ReadOptions::default();
-        options.set_snapshot(&self.inner);
-        self.db
-            .get_cf_opt(&handle(&self.db, family), key, &options)
-            .map_err(|e| rocks_error("read", e))
     }
 
     /// Hands the value of a key to `read` without copying it.
@@ -79,7 +76,7 @@ impl Snapshot {
             >(iterator)
         };
         iterator.seek_to_first();
-        HotCursor { iterator, _snapshot: self.clone() }
+        HotCursor { iterator, own: None, at_own: false, _snapshot: self.clone() }
     }
 }
 
@@ -96,9 +93,13 @@ unsafe impl Send for Snapshot {}
 // SAFETY: as above.
 unsafe impl Sync for Snapshot {}
 
-/// A position in a range of keys of one snapshot.
+/// A position in a range of keys of one snapshot, and of the own writes of a
+/// transaction, which hide what the snapshot has.
 pub(crate) struct HotCursor {
     iterator: DBRawIteratorWithThreadMode<'static, Rocks>,
+    own: Option<OverlayCursor>,
+    /// Whether the current entry is of `own`.
+    at_own: bool,
     _snapshot: Arc<Snapshot>,
 }
 
@@ -108,6 +109,12 @@ impl HotCursor {
     /// # Errors
     /// `XX001` or `58030` if the entry cannot be read.
     pub(crate) fn entry(&self) -> Result<Option<(&[u8], &[u8])>> {
+        if self.at_own
+            && let Some((key, Effect::Put(record))) =
+                self.own.as_ref().and_then(OverlayCursor::entry)
+        {
+            return Ok(Some((key, record)));
+        }
         match self.iterator.item() {
             Some(entry) => Ok(Some(entry)),
             None => {
@@ -119,7 +126,29 @@ impl HotCursor {
 
     /// Moves to the next entry.
     pub(crate) fn advance(&mut self) {
-        self.iterator.next();
+        match &mut self.own {
+            Some(own) if self.at_own => own.advance(),
+            _ => self.iterator.next(),
+        }
+        self.settle();
+    }
+
+    /// Decides which of the two has the next entry.
+    fn settle(&mut self) {
+        self.at_own = false;
+        let Some(own) = &mut self.own else { return };
+        while let Some((key, effect)) = own.entry() {
+            match self.iterator.key().map(|stored| stored.cmp(key)) {
+                Some(std::cmp::Ordering::Less) => return,
+                Some(std::cmp::Ordering::Equal) => self.iterator.next(),
+                Some(std::cmp::Ordering::Greater) | None => {}
+            }
+            if matches!(effect, Effect::Put(_)) {
+                self.at_own = true;
+                return;
+            }
+            own.advance();
+        }
     }
 }
 
@@ -129,17 +158,92 @@ pub(super) fn handle(db: &Rocks, family: Family) -> Arc<rocksdb::BoundColumnFami
 
 /// A snapshot with the epoch of the in-memory state that belongs to it.
 ///
-/// While a view lives, the segments that it can see are not deleted.
+/// While a view lives, the segments that it can see are not deleted. The view of a
+/// transaction's statement shows the transaction's own writes too, as they are when the
+/// statement begins: rows are read through the view, never from its snapshot.
 pub(crate) struct View {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) epoch: u64,
     tracker: Arc<EpochTracker>,
+    own: Option<Arc<Overlay>>,
+    reads: Option<Arc<ReadSet>>,
 }
 
 impl View {
     pub(super) fn new(snapshot: Arc<Snapshot>, epoch: u64, tracker: &Arc<EpochTracker>) -> View {
         tracker.enter(epoch);
-        View { snapshot, epoch, tracker: tracker.clone() }
+        View { snapshot, epoch, tracker: tracker.clone(), own: None, reads: None }
+    }
+
+    /// The same moment with the own writes of a transaction on top, and every read of
+    /// rows noted in `reads`.
+    pub(crate) fn within(
+        &self,
+        own: Option<Arc<Overlay>>,
+        reads: Option<Arc<ReadSet>>,
+    ) -> Arc<View> {
+        let mut view = View::new(self.snapshot.clone(), self.epoch, &self.tracker);
+        view.own = own;
+        view.reads = reads;
+        Arc::new(view)
+    }
+
+    /// The newest commit that the view shows.
+    ///
+    /// # Errors
+    /// `XX001` if the counter does not decode.
+    pub(crate) fn seq(&self) -> Result<Seq> {
+        let seq = self.snapshot.get_pinned(Family::Catalog, LAST_SEQ_KEY, |bytes| {
+            let bytes = bytes.try_into().map_err(|_| damaged("the commit counter"))?;
+            Ok(Seq(u64::from_be_bytes(bytes)))
+        })?;
+        Ok(seq.unwrap_or(Seq(0)))
+    }
+
+    /// Hands the record of a hot key to `read` without copying it.
+    ///
+    /// # Errors
+    /// What `read` raises, `XX001`, `58030`.
+    pub(crate) fn hot<T>(
+        &self,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<Option<T>> {
+        if let Some(reads) = &self.reads {
+            reads.note(key, &[key, &[0]].concat());
+        }
+        match self.own.as_ref().and_then(|own| own.get(key)) {
+            Some(Effect::Put(record)) => read(record).map(Some),
+            Some(Effect::Remove | Effect::Hide) => Ok(None),
+            None => self.snapshot.get_pinned(Family::Hot, key, read),
+        }
+    }
+
+    /// A cursor over the hot rows of `lower..upper`, placed on the first.
+    pub(crate) fn hot_cursor(&self, lower: &[u8], upper: &[u8]) -> HotCursor {
+        self.note_read(lower, upper);
+        let mut cursor = self.snapshot.cursor(Family::Hot, lower, upper);
+        cursor.own = self.own.as_ref().map(|own| own.cursor(lower, upper));
+        cursor.settle();
+        cursor
+    }
+
+    /// Tells a SERIALIZABLE transaction that it reads the rows of `lower..upper`, in
+    /// whatever tier. Reads of hot rows tell it by themselves.
+    pub(crate) fn note_read(&self, lower: &[u8], upper: &[u8]) {
+        if let Some(reads) = &self.reads {
+            reads.note(lower, upper);
+        }
+    }
+
+    /// What the transaction's own writes take away from a scope's segments.
+    pub(crate) fn own_marks(&self, scope: ScopeId) -> Option<MarkSet> {
+        self.own.as_ref().map(|own| own.marks(scope)).filter(|marks| !marks.is_empty())
+    }
+
+    /// Whether a transaction's own writes may be among the rows.
+    pub(crate) fn is_of_transaction(&self) -> bool {
+        self.own.is_some()
     }
 }
 

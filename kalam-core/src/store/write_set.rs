@@ -23,27 +23,42 @@ pub(crate) enum Expect {
     Any,
 }
 
+/// What a write does to its key in the hot tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect<'a> {
+    /// This record is stored.
+    Put(&'a [u8]),
+    /// Nothing is stored any more.
+    Remove,
+    /// Nothing is there and nothing changes: the key's row lies in a segment, where a
+    /// mark deletes it. The write tells others which key that is.
+    Hide,
+}
+
 /// Writes of rows, packed into one allocation.
-///
-/// INVARIANT: each key occurs once.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct RowWrites {
     bytes: Vec<u8>,
     entries: Vec<RowWrite>,
 }
 
+#[derive(Clone)]
 struct RowWrite {
     key: Range<usize>,
     record: Range<usize>,
+    hides: bool,
     expect: Expect,
+    as_of: Seq,
 }
 
 /// One write, borrowed.
+#[derive(Clone, Copy)]
 pub(crate) struct RowWriteRef<'a> {
     pub(crate) key: &'a [u8],
-    /// Empty: the key is removed.
-    pub(crate) record: &'a [u8],
+    pub(crate) effect: Effect<'a>,
     pub(crate) expect: Expect,
+    /// Within a transaction: the newest commit that the writing statement saw.
+    pub(crate) as_of: Seq,
 }
 
 impl RowWrites {
@@ -62,8 +77,35 @@ impl RowWrites {
         self.entries.push(RowWrite {
             key: start..middle,
             record: middle..self.bytes.len(),
+            hides: false,
             expect,
+            as_of: Seq(0),
         });
+    }
+
+    /// Tells that a mark deletes the row of this key.
+    pub(crate) fn hide(&mut self, key: &[u8]) {
+        self.push(Expect::Nothing, |out| out.extend_from_slice(key), |_| {});
+        if let Some(entry) = self.entries.last_mut() {
+            entry.hides = true;
+        }
+    }
+
+    /// Adds a copy of a write.
+    pub(crate) fn append(&mut self, write: &RowWriteRef<'_>) {
+        self.push(
+            write.expect,
+            |out| out.extend_from_slice(write.key),
+            |out| {
+                if let Effect::Put(record) = write.effect {
+                    out.extend_from_slice(record);
+                }
+            },
+        );
+        if let Some(entry) = self.entries.last_mut() {
+            entry.hides = write.effect == Effect::Hide;
+            entry.as_of = write.as_of;
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,22 +116,74 @@ impl RowWrites {
         self.entries.is_empty()
     }
 
+    /// Memory that the writes take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len() + self.entries.len() * size_of::<RowWrite>()
+    }
+
     pub(crate) fn reserve(&mut self, rows: usize, bytes: usize) {
         self.entries.reserve(rows);
         self.bytes.reserve(bytes);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = RowWriteRef<'_>> {
-        self.entries.iter().map(|e| RowWriteRef {
-            key: &self.bytes[e.key.clone()],
-            record: &self.bytes[e.record.clone()],
-            expect: e.expect,
-        })
+        self.entries.iter().map(|entry| self.borrow(entry))
+    }
+
+    /// The `index`-th write.
+    pub(crate) fn get(&self, index: usize) -> RowWriteRef<'_> {
+        self.borrow(&self.entries[index])
+    }
+
+    fn borrow(&self, entry: &RowWrite) -> RowWriteRef<'_> {
+        let effect = if entry.hides {
+            Effect::Hide
+        } else if entry.record.is_empty() {
+            Effect::Remove
+        } else {
+            Effect::Put(&self.bytes[entry.record.clone()])
+        };
+        RowWriteRef {
+            key: &self.bytes[entry.key.clone()],
+            effect,
+            expect: entry.expect,
+            as_of: entry.as_of,
+        }
     }
 
     /// The key of the `index`-th write.
     pub(crate) fn key(&self, index: usize) -> &[u8] {
         &self.bytes[self.entries[index].key.clone()]
+    }
+
+    /// Changes what must hold of the `index`-th write's key.
+    pub(crate) fn set_expect(&mut self, index: usize, expect: Expect) {
+        self.entries[index].expect = expect;
+    }
+
+    /// Sorts by key and returns a key that occurs twice, if there is one.
+    pub(crate) fn sort(&mut self) -> Option<&[u8]> {
+        let bytes = &self.bytes;
+        let key = |entry: &RowWrite| &bytes[entry.key.clone()];
+        // Rows mostly come in key order, which the sort finds out in one pass.
+        self.entries.sort_by(|a, b| key(a).cmp(key(b)));
+        let twice = self.entries.windows(2).find(|pair| key(&pair[0]) == key(&pair[1]));
+        twice.map(|pair| key(&pair[0]))
+    }
+
+    /// Of sorted writes: the position of the first one that is not before `key`.
+    pub(super) fn position(&self, key: &[u8]) -> usize {
+        self.entries.partition_point(|entry| self.bytes[entry.key.clone()] < *key)
+    }
+
+    /// Of sorted writes: the write of a key.
+    pub(super) fn find(&self, key: &[u8]) -> Option<RowWriteRef<'_>> {
+        let at = self.position(key);
+        (at < self.len()).then(|| self.get(at)).filter(|write| write.key == key)
+    }
+
+    pub(super) fn set_as_of(&mut self, as_of: Seq) {
+        self.entries.iter_mut().for_each(|entry| entry.as_of = as_of);
     }
 
     pub(super) fn stamp(&mut self, seq: Seq) {
@@ -121,6 +215,13 @@ pub(crate) trait Change: Send {
         true
     }
 
+    /// The range of hot keys that it removes rows from without naming them, from the
+    /// first up to but without the second: what a reader of such rows conflicts with.
+    /// Moving rows between the tiers removes none.
+    fn removed_rows(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        None
+    }
+
     /// Whether it removes ranges of rows. Such a set commits alone, because the row
     /// checks of its group would not see what it removed.
     fn is_exclusive(&self) -> bool {
@@ -129,6 +230,8 @@ pub(crate) trait Change: Send {
 }
 
 /// What one commit changes: all of it or nothing.
+///
+/// INVARIANT: each key occurs once in `rows`.
 #[derive(Default)]
 pub(crate) struct WriteSet {
     pub(crate) rows: RowWrites,

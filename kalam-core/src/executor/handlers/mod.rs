@@ -4,3 +4,4 @@ pub(super) mod ddl;
 pub(super) mod dml;
 pub(super) mod flush;
 pub(super) mod query;
+pub(super) mod transaction;

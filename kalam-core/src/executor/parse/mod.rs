@@ -6,6 +6,7 @@ mod modify;
 mod query;
 mod statement;
 mod syntax_error;
+mod transaction;
 mod unsupported;
 
 use datafusion::sql::sqlparser::parser::Parser;

@@ -3,6 +3,7 @@
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::input::{Input, Parse, unsupported};
+use super::transaction::transaction;
 use super::unsupported::refusal;
 use super::{create_table, modify, query};
 use crate::executor::statement::{Explain, Statement, TableRef};
@@ -24,6 +25,9 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("DESCRIBE" | "DESC") => describe(input)?,
         Some("EXPLAIN") => explain(input)?,
         Some("STORAGE") => storage(input)?,
+        Some(
+            "BEGIN" | "START" | "COMMIT" | "END" | "ABORT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE",
+        ) => Statement::Transaction(transaction(input)?),
         Some(_) => return Err(refusal(input)),
     };
     input.expect_end()?;

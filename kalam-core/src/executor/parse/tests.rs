@@ -150,7 +150,7 @@ fn statements_of_other_systems_are_named_and_refused() {
         ("CREATE TEMP TABLE t (a INT)", "CREATE TEMP TABLE"),
         ("CREATE USER 'u' WITH PASSWORD 'x'", "CREATE USER"),
         ("DROP USER u", "DROP USER"),
-        ("BEGIN", "BEGIN"),
+        ("PREPARE TRANSACTION 'p'", "PREPARE"),
         ("EXECUTE AS USER 'u' (SELECT 1)", "EXECUTE"),
         ("EXPLAIN DELETE FROM t", "EXPLAIN DELETE"),
         ("EXPLAIN COPY t TO 'x'", "EXPLAIN COPY"),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef};
 use datafusion::common::ScalarValue;
 
-use crate::model::{KalamDataType, TableId, TableKind, UserKey};
+use crate::model::{KalamDataType, ScopeId, TableId, TableKind, UserKey};
 use crate::store::column::{Column, Values, bytes_at};
 use crate::{Error, Result, SqlState};
 
@@ -27,6 +27,14 @@ pub(crate) fn scope_prefix(
     prefix[1..5].copy_from_slice(&table.get().to_be_bytes());
     prefix[5..].copy_from_slice(&user.get().to_be_bytes());
     prefix
+}
+
+/// The scope of a hot key.
+pub(crate) fn scope_of(key: &[u8]) -> ScopeId {
+    let (mut table, mut user) = ([0; 4], [0; 8]);
+    table.copy_from_slice(&key[1..5]);
+    user.copy_from_slice(&key[5..SCOPE_PREFIX_LEN]);
+    ScopeId { table: TableId(u32::from_be_bytes(table)), user: UserKey(u64::from_be_bytes(user)) }
 }
 
 /// Within text and bytes, 0x00 is followed by this, so that it sorts after the end.

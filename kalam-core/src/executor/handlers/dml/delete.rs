@@ -23,21 +23,6 @@ pub(crate) fn run(
     statement: &Delete,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    run_many(engine, caller, work, statement, &[params]).map(QueryResult::affected)
-}
-
-/// Deletes the rows of each set of parameters in one commit; a row that several
-/// sets select counts once.
-///
-/// # Errors
-/// As [`run`].
-pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
-    engine: &Engine,
-    caller: &Caller,
-    work: &mut Work,
-    statement: &Delete,
-    sets: &[P],
-) -> Result<u64> {
     let table = resolve_table(engine, caller, &statement.table, TableAction::Write)?;
     let user = read_scope(engine, caller, &table)?.unwrap_or(crate::model::UserKey::NOBODY);
     let target = Target {
@@ -47,13 +32,12 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
         selection: statement.selection.as_ref(),
         values: Vec::new(),
     };
-    work.write(engine, &table, user, |view, writer| {
+    let deleted = work.write(engine, &table, user, |view, writer| {
         let mut deleted = 0;
-        for params in sets {
-            for rows in target.rows(engine, caller, params.as_ref(), view)? {
-                deleted += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
-            }
+        for rows in target.rows(engine, caller, params, view)? {
+            deleted += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
         }
         Ok(deleted)
-    })
+    })?;
+    Ok(QueryResult::affected(deleted))
 }

@@ -32,20 +32,6 @@ pub(crate) fn run(
     statement: &Update,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    run_many(engine, caller, work, statement, &[params]).map(QueryResult::affected)
-}
-
-/// Updates the rows of each set of parameters in one commit.
-///
-/// # Errors
-/// As [`run`], and `0A000` if two sets change the same row.
-pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
-    engine: &Engine,
-    caller: &Caller,
-    work: &mut Work,
-    statement: &Update,
-    sets: &[P],
-) -> Result<u64> {
     let table = resolve_table(engine, caller, &statement.table, TableAction::Write)?;
     if table.definition.kind == TableKind::Stream {
         return Err(Error::new(
@@ -63,22 +49,20 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
         selection: statement.selection.as_ref(),
         values: assignments.expressions(),
     };
-    work.write(engine, &table, user, |view, writer| {
+    let updated = work.write(engine, &table, user, |view, writer| {
         let mut moved = Vec::new();
         let mut updated = 0;
-        for params in sets {
-            for rows in target.rows(engine, caller, params.as_ref(), view)? {
-                let change = assignments.apply(engine, caller, &table, rows)?;
-                updated += change.places.len() as u64;
-                if change.places.is_empty() {
-                    continue;
-                }
-                if assignments.moves_keys {
-                    writer.vacate(&change.old, &change.places)?;
-                    moved.push(change);
-                } else {
-                    writer.replace(&change.new, change.hidden.as_ref(), &change.places)?;
-                }
+        for rows in target.rows(engine, caller, params, view)? {
+            let change = assignments.apply(engine, caller, &table, rows)?;
+            updated += change.places.len() as u64;
+            if change.places.is_empty() {
+                continue;
+            }
+            if assignments.moves_keys {
+                writer.vacate(&change.old, &change.places)?;
+                moved.push(change);
+            } else {
+                writer.replace(&change.new, change.hidden.as_ref(), &change.places)?;
             }
         }
         for change in &moved {
@@ -86,7 +70,8 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
         }
         writer.finish_moves()?;
         Ok(updated)
-    })
+    })?;
+    Ok(QueryResult::affected(updated))
 }
 
 struct Assignments<'a> {

@@ -12,7 +12,7 @@ use crate::executor::resolve::{read_scope, resolve_table};
 use crate::executor::statement::TableRef;
 use crate::executor::work::Work;
 use crate::flush::ScopeId;
-use crate::store::{Family, RowHeader};
+use crate::store::RowHeader;
 use crate::{Error, Result, SqlState};
 
 /// Rows and bytes by tier, in the caller's scope.
@@ -35,7 +35,7 @@ pub(crate) fn run(
     if let Some(user) = read_scope(engine, caller, &table)? {
         let prefix = table.scope_prefix(user);
         let upper = crate::store::prefix_end(&prefix);
-        let mut cursor = view.snapshot.cursor(Family::Hot, &prefix, &upper);
+        let mut cursor = view.hot_cursor(&prefix, &upper);
         while let Some((_, record)) = cursor.entry()? {
             let is_deleted = RowHeader::read(record)?.is_deleted();
             deleted += u64::from(is_deleted);
