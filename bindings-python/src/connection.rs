@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kalam_core::model::Role;
-use kalam_core::{AppendMode, Database, Error, Options, Result, Session, SqlState};
+use kalam_core::{
+    AppendMode, Database, Error, IsolationLevel, Options, Result, Session, SqlState,
+    TransactionStatus,
+};
 use pyo3::prelude::*;
 
 use crate::cursor::Cursor;
-use crate::error::{NotSupportedError, engine, exception};
+use crate::error::{engine, exception};
 use crate::process::{ProcessLocal, drop_detached, survive_fork};
 use crate::result::ResultSet;
 use crate::{input, parameter};
@@ -64,9 +67,9 @@ pub fn connect(
 
 /// What one user does with a database. Threads may share it.
 ///
-/// Every statement commits by itself. Closing it releases the database when no
-/// other connection and no unread Result is left. As a context manager it closes
-/// at the end.
+/// Every statement commits by itself, except between begin() and commit(). Closing it
+/// rolls an open transaction back, and releases the database when no other connection
+/// and no unread Result is left. As a context manager it closes at the end.
 #[pyclass(frozen, module = "kalamdb")]
 pub struct Connection {
     session: ProcessLocal<Mutex<Option<Arc<Session>>>>,
@@ -113,7 +116,8 @@ impl Connection {
 
 #[pymethods]
 impl Connection {
-    /// Runs SQL and returns a Result of its own. A write is committed on return.
+    /// Runs SQL and returns a Result of its own. A write is committed on return, unless a
+    /// transaction is open.
     ///
     /// `params` is a sequence for `?` and `$1`, a mapping for `:name`.
     #[pyo3(signature = (sql, params=None))]
@@ -180,22 +184,37 @@ impl Connection {
         Ok(Cursor::new(slf.clone().unbind()))
     }
 
-    /// Does nothing: every statement has committed by itself.
-    fn commit(&self, py: Python<'_>) -> PyResult<()> {
-        self.session(py).map(drop)
+    /// Opens a transaction, which all threads of the connection share: 'read committed',
+    /// 'repeatable read' or 'serializable'. Its snapshot is taken by its first statement.
+    #[pyo3(signature = (isolation="repeatable read"))]
+    fn begin(&self, py: Python<'_>, isolation: &str) -> PyResult<()> {
+        let session = self.session(py)?;
+        let isolation: IsolationLevel = isolation.parse().map_err(|e| exception(py, &e))?;
+        engine(py, || session.begin(isolation))
     }
 
-    /// Raises NotSupportedError: every statement has committed by itself.
+    /// Commits the open transaction, which is over whether this succeeds or not. Outside
+    /// of one it does nothing: every statement has committed by itself.
+    fn commit(&self, py: Python<'_>) -> PyResult<()> {
+        let session = self.session(py)?;
+        engine(py, || match session.transaction_status() {
+            TransactionStatus::Idle => Ok(()),
+            TransactionStatus::Active | TransactionStatus::Failed => session.commit(),
+        })
+    }
+
+    /// Forgets what the open transaction wrote. Outside of one it raises
+    /// NotSupportedError: every statement has committed by itself.
     fn rollback(&self, py: Python<'_>) -> PyResult<()> {
-        self.session(py)?;
-        let error = Error::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "rollback() has nothing to undo: every statement commits by itself",
-        )
-        .with_hint("put what belongs together into one statement, executemany() or append()");
-        let exception = exception(py, &error);
-        debug_assert!(exception.is_instance_of::<NotSupportedError>(py));
-        Err(exception)
+        let session = self.session(py)?;
+        engine(py, || match session.transaction_status() {
+            TransactionStatus::Idle => Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "rollback() has nothing to undo: every statement commits by itself",
+            )
+            .with_hint("open a transaction with begin()")),
+            TransactionStatus::Active | TransactionStatus::Failed => session.rollback(),
+        })
     }
 
     /// Moves recent rows of a table, or of all, to segments (STORAGE FLUSH). The
