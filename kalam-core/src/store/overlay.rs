@@ -170,3 +170,78 @@ impl OverlayCursor {
         self.current = left.min_by_key(|(_, s)| s.run.writes.key(s.at)).map(|(index, _)| index);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::write_set::Expect;
+    use super::*;
+    use crate::model::{TableId, UserKey};
+
+    const SCOPE: ScopeId = ScopeId { table: TableId(1), user: UserKey(0) };
+
+    /// A write of each key: the record holds the statement's number, and a key that 3
+    /// divides is removed. Records are long enough for a `_seq`.
+    fn run(statement: u8, keys: impl Iterator<Item = u8>, marks: MarkSet) -> Run {
+        let mut writes = RowWrites::default();
+        for key in keys {
+            let record = vec![statement; if (key + statement).is_multiple_of(3) { 0 } else { 16 }];
+            let expect = Expect::Seq(Seq(statement.into()));
+            writes.push(expect, |out| out.push(key), |out| out.extend_from_slice(&record));
+        }
+        assert!(writes.sort().is_none());
+        Run::of_statement(writes, SCOPE, marks, Seq(statement.into()))
+    }
+
+    #[test]
+    fn the_newest_record_shows_and_the_oldest_expectation_stays() {
+        let mut overlay = Overlay::default();
+        let mut newest = BTreeMap::new();
+        let mut oldest = BTreeMap::new();
+        for statement in 1..60u8 {
+            let keys: Vec<u8> =
+                (0..200).filter(|k| k % 60 < 5 || k % 59 == statement % 59).collect();
+            for key in &keys {
+                newest.insert(*key, statement);
+                oldest.entry(*key).or_insert(statement);
+            }
+            overlay.push(run(statement, keys.into_iter(), MarkSet::default()));
+            let mut cursor = overlay.cursor(&[10], &[150]);
+            for (key, statement) in newest.range(10..150) {
+                let (found, effect) = cursor.entry().expect("a key is missing");
+                assert_eq!(found, [*key]);
+                assert_eq!(overlay.get(&[*key]), Some(effect));
+                match effect {
+                    Effect::Put(record) => assert_eq!(record[0], *statement),
+                    other => assert_eq!((other, (key + statement) % 3), (Effect::Remove, 0)),
+                }
+                cursor.advance();
+            }
+            assert!(cursor.entry().is_none());
+        }
+        assert!(overlay.runs.len() < 8, "{} runs", overlay.runs.len());
+        let merged = overlay.merged();
+        assert_eq!(merged.writes.len(), newest.len());
+        for write in merged.writes.iter() {
+            let first = Seq(oldest[&write.key[0]].into());
+            assert_eq!((write.expect, write.as_of), (Expect::Seq(first), first));
+        }
+    }
+
+    #[test]
+    fn a_row_deleted_and_inserted_again_is_superseded_and_was_live() {
+        use crate::model::SegmentId;
+        let (mut first, mut second) = (MarkSet::default(), MarkSet::default());
+        first.delete(SegmentId(7), 1);
+        first.delete(SegmentId(7), 2);
+        second.bury(SegmentId(7), 1);
+        second.bury(SegmentId(7), 3);
+        let mut overlay = Overlay::default();
+        overlay.push(run(1, 0..1, first));
+        overlay.push(run(2, 0..1, second));
+        let marks = overlay.marks(SCOPE);
+        let (_, marks) = marks.iter().next().expect("one segment");
+        assert_eq!(marks.superseded.iter().collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(marks.deleted.iter().collect::<Vec<_>>(), [2]);
+        assert_eq!(marks.live.iter().collect::<Vec<_>>(), [1, 2]);
+    }
+}
