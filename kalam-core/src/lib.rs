@@ -21,6 +21,9 @@ pub mod catalog;
 /// Hot to cold: segments, manifest, deletion vectors, recovery.
 mod flush;
 
+/// Distances between vectors.
+mod vector;
+
 /// One table provider over hot rows and segments.
 mod scan;
 

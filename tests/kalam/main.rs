@@ -10,6 +10,7 @@ mod damage;
 mod definition;
 mod disk_full;
 mod fixture;
+mod hostile;
 mod model;
 mod ordering;
 mod orders;

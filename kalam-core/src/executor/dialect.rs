@@ -96,8 +96,15 @@ impl Dialect for KalamDialect {
         self.postgres.is_reserved_for_identifier(keyword)
     }
 
+    /// `<=>` and `<->` bind as every operator does that PostgreSQL has no own rank for,
+    /// closer than comparisons; `?|` too.
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
-        self.postgres.get_next_precedence(parser)
+        match &parser.peek_token_ref().token {
+            Token::Spaceship | Token::TwoWayArrow | Token::QuestionPipe => {
+                Some(Ok(self.prec_value(Precedence::PgOther)))
+            }
+            _ => self.postgres.get_next_precedence(parser),
+        }
     }
 
     fn prec_value(&self, prec: Precedence) -> u8 {

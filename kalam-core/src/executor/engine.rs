@@ -12,9 +12,11 @@ use quick_cache::sync::Cache;
 use tokio::runtime::Runtime;
 
 use super::checked_arithmetic::CheckArithmetic;
-use super::functions::id_functions;
+use super::functions::{checked_sum, id_functions, json_functions, vector_functions};
 use super::literal_type::TextLiterals;
+use super::operator_function::OperatorFunctions;
 use super::parse::parse;
+use super::rounding_cast::RoundCasts;
 use super::statement::Parsed;
 use crate::catalog::{
     DEFAULT_NAMESPACE, Namespace, SchemaRegistry, StorageDefinition, UserDirectory,
@@ -72,11 +74,18 @@ impl Engine {
         planning
             .register_expr_planner(Arc::new(TextLiterals))
             .expect("the context takes planners of expressions");
+        planning
+            .register_expr_planner(Arc::new(OperatorFunctions::new()))
+            .expect("the context takes planners of expressions");
         if let Ok(signum) = planning.udf("signum") {
             planning.register_udf(signum.as_ref().clone().with_aliases(["sign"]));
         }
         planning.add_analyzer_rule(Arc::new(CheckArithmetic::new()));
-        for function in id_functions(&ids) {
+        planning.add_analyzer_rule(Arc::new(RoundCasts::new()));
+        planning.register_udaf(checked_sum());
+        let functions =
+            id_functions(&ids).into_iter().chain(vector_functions()).chain(json_functions());
+        for function in functions {
             planning.register_udf(function.as_ref().clone());
         }
         Ok(Engine {

@@ -1,6 +1,6 @@
 //! Types that are written in expressions, and text that stands for UUIDs and bytes.
 
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{
     DFSchema, DataFusionError, ExprSchema, Result as DataFusionResult, ScalarValue,
@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType as SqlDataType};
 
+use super::functions::{is_json, json_cast};
 use super::type_name::kalam_type;
 use crate::catalog::ColumnDefinition;
 use crate::model::{ColumnId, KalamDataType, Name, assign};
@@ -27,7 +28,12 @@ impl TypePlanner for TypeNames {
             return Ok(None);
         }
         let (data_type, _) = kalam_type(written).map_err(external)?;
-        Ok(Some(arrow::datatypes::Field::new("", data_type.arrow_type(), true).into()))
+        let field = match data_type {
+            // The Arrow type alone would be that of TEXT.
+            KalamDataType::Json | KalamDataType::File => data_type.arrow_field("", true),
+            _ => Field::new("", data_type.arrow_type(), true),
+        };
+        Ok(Some(field.into()))
     }
 }
 
@@ -88,12 +94,24 @@ fn read_in(mut expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Ex
                 Some((text, data_type)) => {
                     return Ok(Transformed::yes(value("value", data_type, text)?));
                 }
+                None if is_json(field) => return cast_to_json(expr, schema),
                 None => false,
             }
         }
         _ => false,
     };
     Ok(if changed { Transformed::yes(expr) } else { Transformed::no(expr) })
+}
+
+/// A cast to JSON checks the text; TRY_CAST, which would have to answer NULL, is left
+/// as it is and gives TEXT.
+fn cast_to_json(expr: Expr, schema: &DFSchema) -> DataFusionResult<Transformed<Expr>> {
+    match expr {
+        Expr::Cast(Cast { expr, .. }) if expr.get_type(schema).is_ok_and(|t| t.is_string()) => {
+            Ok(Transformed::yes(json_cast().call(vec![*expr])))
+        }
+        _ => Ok(Transformed::no(expr)),
+    }
 }
 
 /// Replaces a text literal by the value of the other side's type that it writes.

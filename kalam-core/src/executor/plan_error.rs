@@ -11,13 +11,15 @@ use super::placeholder::position;
 use crate::{Error, Position, SqlState};
 
 /// Errors of planning that are told apart only by their words.
-const PLAN_STATES: [(&str, SqlState); 7] = [
+const PLAN_STATES: [(&str, SqlState); 9] = [
     ("must appear in the GROUP BY clause", SqlState::GROUPING_ERROR),
     ("Aggregate functions are not allowed in", SqlState::GROUPING_ERROR),
     ("Correlated scalar subquery must be aggregated", SqlState::FEATURE_NOT_SUPPORTED),
     ("with non-boolean predicate", SqlState::DATATYPE_MISMATCH),
     ("failed to match any signature", SqlState::UNDEFINED_FUNCTION),
     (", but received", SqlState::UNDEFINED_FUNCTION),
+    ("arguments but received", SqlState::UNDEFINED_FUNCTION),
+    ("does not support zero arguments", SqlState::UNDEFINED_FUNCTION),
     ("Cannot coerce arithmetic expression", SqlState::UNDEFINED_FUNCTION),
 ];
 
@@ -25,8 +27,8 @@ const MANY_ROWS: &str = "Scalar subquery returned more than one row";
 
 const NO_PHYSICAL_FORM: &str = "Physical plan does not support logical expression";
 
-/// Arrow's words for a number that does not fit.
-const NUMBER_DOES_NOT_FIT: &str = "Can't cast value";
+/// Arrow's words for a number that does not fit: an integer or a float, a decimal.
+const NUMBER_DOES_NOT_FIT: [&str; 2] = ["Can't cast value", "value of "];
 
 /// The code of an error of planning, if its words tell one.
 pub(crate) fn plan_state(text: &str) -> Option<SqlState> {
@@ -192,7 +194,9 @@ fn arrow_state(error: &ArrowError) -> SqlState {
     match error {
         ArrowError::DivideByZero => SqlState::DIVISION_BY_ZERO,
         ArrowError::ArithmeticOverflow(_) => SqlState::NUMERIC_OUT_OF_RANGE,
-        ArrowError::CastError(text) if text.starts_with(NUMBER_DOES_NOT_FIT) => {
+        ArrowError::CastError(text)
+            if NUMBER_DOES_NOT_FIT.iter().any(|words| text.starts_with(words)) =>
+        {
             SqlState::NUMERIC_OUT_OF_RANGE
         }
         ArrowError::CastError(_) | ArrowError::ParseError(_) => {
