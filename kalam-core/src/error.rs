@@ -93,6 +93,8 @@ sqlstates! {
     INVALID_TEXT_REPRESENTATION = "22P02" => InvalidArgument;
     /// Text longer than its column allows.
     STRING_TOO_LONG = "22001" => InvalidArgument;
+    /// Pattern that is no regular expression.
+    INVALID_REGULAR_EXPRESSION = "2201B" => InvalidArgument;
     /// Date or time outside its range.
     DATETIME_OUT_OF_RANGE = "22008" => InvalidArgument;
     /// Division by zero.

@@ -126,7 +126,7 @@ fn odd_characters_end_in_a_clean_error_or_an_answer() {
         ("comment", "SELECT 1 /* /* */".into(), WRONG),
         ("nested comments", "/*".repeat(100_000), WRONG),
         ("nul", "SELECT 'a\0b'".into(), &["00000", "22021", "42601"]),
-        ("nul outside", "SELECT\01".into(), WRONG),
+        ("nul outside", "SELECT\x001".into(), WRONG),
         ("surrogate", "SELECT U&'\\D800'".into(), &["42601", "22021"]),
         ("surrogate escape", "SELECT E'\\uD800'".into(), &["42601", "22021"]),
         ("json surrogate", "SELECT '\"\\ud800\"'::JSON ->> 'a'".into(), &["00000", "22P02"]),

@@ -12,6 +12,7 @@ mod disk_full;
 mod fixture;
 mod hostile;
 mod model;
+mod nearest;
 mod ordering;
 mod orders;
 mod parameters;

@@ -60,7 +60,7 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
             Ok(ours) => *ours,
             Err(source) => match source.downcast::<DataFusionError>() {
                 Ok(inner) => from_datafusion(*inner),
-                Err(source) => Error::new(SqlState::INTERNAL_ERROR, source.to_string()),
+                Err(source) => from_foreign(&*source),
             },
         },
         DataFusionError::Context(_, inner) => from_datafusion(*inner),
@@ -103,6 +103,15 @@ pub(crate) fn place(error: &DataFusionError, statement: &Statement) -> Option<Po
         ControlFlow::Continue(())
     });
     found.filter(|place| place.line > 0)
+}
+
+/// An error of a library below DataFusion.
+fn from_foreign(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Error {
+    if error.is::<regex_syntax::Error>() {
+        return Error::new(SqlState::INVALID_REGULAR_EXPRESSION, "invalid regular expression")
+            .with_detail(error.to_string());
+    }
+    Error::new(SqlState::INTERNAL_ERROR, error.to_string())
 }
 
 /// An error that others still hold: its kind and text, without its source.

@@ -42,8 +42,8 @@ fn wide(field: &Field) -> FieldRef {
     Arc::new(field.clone().with_data_type(WIDE))
 }
 
-fn wide_args(args: AccumulatorArgs<'_>) -> AccumulatorArgs<'_> {
-    AccumulatorArgs { return_field: wide(&args.return_field), ..args }
+fn wide_args<'a>(args: &AccumulatorArgs<'a>) -> AccumulatorArgs<'a> {
+    AccumulatorArgs { return_field: wide(&args.return_field), ..*args }
 }
 
 impl AggregateUDFImpl for CheckedSum {
@@ -63,7 +63,7 @@ impl AggregateUDFImpl for CheckedSum {
         if !is_integer(&args.return_field) {
             return self.sum.accumulator(args);
         }
-        Ok(Box::new(Checked(self.sum.accumulator(wide_args(args))?)))
+        Ok(Box::new(Checked(self.sum.accumulator(wide_args(&args))?)))
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> DataFusionResult<Vec<FieldRef>> {
@@ -85,7 +85,7 @@ impl AggregateUDFImpl for CheckedSum {
         if !is_integer(&args.return_field) {
             return self.sum.create_groups_accumulator(args);
         }
-        Ok(Box::new(CheckedGroups(self.sum.create_groups_accumulator(wide_args(args))?)))
+        Ok(Box::new(CheckedGroups(self.sum.create_groups_accumulator(wide_args(&args))?)))
     }
 
     /// Sums of distinct values over sliding frames are there only in 64 bits, and
@@ -97,7 +97,7 @@ impl AggregateUDFImpl for CheckedSum {
         if !is_integer(&args.return_field) || args.is_distinct {
             return self.sum.create_sliding_accumulator(args);
         }
-        Ok(Box::new(Checked(self.sum.create_sliding_accumulator(wide_args(args))?)))
+        Ok(Box::new(Checked(self.sum.create_sliding_accumulator(wide_args(&args))?)))
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {

@@ -237,7 +237,7 @@ fn build_array(row: Row<'_>) -> Result<Option<Output<'_>>> {
 }
 
 fn build_object(row: Row<'_>) -> Result<Option<Output<'_>>> {
-    if row.arguments.len() % 2 != 0 {
+    if !row.arguments.len().is_multiple_of(2) {
         return Err(invalid("json_build_object takes keys and values by turns"));
     }
     let mut members = Vec::with_capacity(row.arguments.len() / 2);
