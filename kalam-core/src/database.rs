@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::catalog::{DEFAULT_NAMESPACE, undefined_namespace};
 use crate::env::{Clock, SystemClock};
-use crate::executor::{Caller, Engine};
+use crate::executor::{Caller, Counters, Engine};
 use crate::model::{Role, UserId};
 use crate::store::Directory;
 use crate::{Options, Result, Session};
@@ -86,6 +86,12 @@ impl Database {
         }
         let caller = Caller { user: UserId::new(user)?, role, namespace: namespace.to_owned() };
         Ok(Session::new(self.engine.clone(), caller))
+    }
+
+    /// How often statements were parsed and planned since the database was opened.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.engine.counters()
     }
 
     /// Refuses every later call through any handle, waits for running commits, and

@@ -107,12 +107,16 @@ sqlstates! {
     UNDEFINED_NAMESPACE = "3F000" => NotFound;
     /// Storage, user, type, topic or index that does not exist.
     UNDEFINED_OBJECT = "42704" => NotFound;
+    /// Prepared statement that does not exist.
+    UNDEFINED_PREPARED_STATEMENT = "26000" => NotFound;
     /// Function that does not exist for these arguments.
     UNDEFINED_FUNCTION = "42883" => NotFound;
     /// Table that exists already.
     DUPLICATE_TABLE = "42P07" => AlreadyExists;
     /// Column that exists already.
     DUPLICATE_COLUMN = "42701" => AlreadyExists;
+    /// Prepared statement that exists already.
+    DUPLICATE_PREPARED_STATEMENT = "42P05" => AlreadyExists;
     /// Namespace that exists already.
     DUPLICATE_NAMESPACE = "42P06" => AlreadyExists;
     /// Storage, user, topic or index that exists already.

@@ -37,6 +37,6 @@ mod session;
 pub use database::Database;
 pub use datafusion::common::ScalarValue;
 pub use error::{Error, ErrorKind, Position, Result, SqlState};
-pub use executor::{IsolationLevel, Params, QueryResult};
+pub use executor::{Counters, IsolationLevel, Params, PreparedStatement, QueryResult};
 pub use options::{Durability, Options};
 pub use session::{AppendMode, Session, TransactionStatus};

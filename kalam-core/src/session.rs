@@ -8,8 +8,8 @@ use datafusion::common::ScalarValue;
 use parking_lot::{Mutex, RwLock};
 
 use crate::executor::{
-    Caller, Engine, IsolationLevel, Params, QueryResult, Statement, TransactionMode,
-    TransactionStatement, Work, append, authorize, control_transaction, run, run_many,
+    Caller, Engine, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
+    Statement, TransactionMode, TransactionStatement, Work, append, authorize, control_transaction, run, run_many,
     use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
@@ -62,6 +62,7 @@ pub struct Session {
     user: UserId,
     role: Role,
     namespace: RwLock<String>,
+    prepared: PreparedNames,
     /// Locked while a statement of a transaction runs, or one that opens or ends it.
     work: Mutex<Work>,
 }
@@ -69,7 +70,9 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, caller: Caller) -> Session {
         let Caller { user, role, namespace } = caller;
-        Session { engine, user, role, namespace: RwLock::new(namespace), work: Mutex::default() }
+        let namespace = RwLock::new(namespace);
+        let (prepared, work) = (PreparedNames::default(), Mutex::default());
+        Session { engine, user, role, namespace, prepared, work }
     }
 
     /// Runs one statement, or several separated by semicolons, which stop at the
@@ -93,25 +96,105 @@ impl Session {
             for parsed in statements.iter() {
                 let values = parsed.placeholders.bind_order(params)?;
                 let done = self.run(&parsed.statement, &values);
-                result = Some(done.map_err(|e| with_caret(sql, e))?);
+                result = Some(match &parsed.statement {
+                    // A place in it is one in the text of PREPARE.
+                    Statement::Execute(_) => done?,
+                    _ => done.map_err(|e| with_caret(sql, e))?,
+                });
             }
             Ok(result.unwrap_or_else(QueryResult::empty))
         })
     }
 
     fn run(&self, statement: &Statement, params: &[ScalarValue]) -> Result<QueryResult> {
-        if let Statement::Transaction(control) = statement {
-            control_transaction(&self.engine, &mut self.work.lock(), control)?;
-            return Ok(QueryResult::empty());
+        match statement {
+            Statement::Transaction(control) => {
+                control_transaction(&self.engine, &mut self.work.lock(), control)?;
+                return Ok(QueryResult::empty());
+            }
+            Statement::Execute(execute) => {
+                let (statement, values) =
+                    self.prepared.find(&self.engine, &self.caller(), execute, params)?;
+                return self.run_prepared(&statement, &values);
+            }
+            _ => {}
         }
         self.on_work(|work| {
             work.admit(statement)?;
-            if let Statement::UseNamespace(name) = statement {
-                *self.namespace.write() = use_namespace(&self.engine, name)?;
-                return Ok(QueryResult::empty());
+            match statement {
+                Statement::UseNamespace(name) => {
+                    *self.namespace.write() = use_namespace(&self.engine, name)?;
+                }
+                Statement::Prepare(prepare) => {
+                    self.prepared.prepare(&self.engine, &self.caller(), prepare)?;
+                }
+                Statement::Deallocate { name } => self.prepared.deallocate(name.as_deref())?,
+                _ => {
+                    let result = run(&self.engine, &self.caller(), work, statement, params)?;
+                    return Ok(work.watch(result));
+                }
             }
-            let result = run(&self.engine, &self.caller(), work, statement, params)?;
-            Ok(work.watch(result))
+            Ok(QueryResult::empty())
+        })
+    }
+
+    /// Parses one statement and looks it up, so that it can be run many times, by this
+    /// session or another, and tells its parameters and its columns before it runs.
+    ///
+    /// # Errors
+    /// What the statement gets wrong, `42501` if this session may not run it, `22023`
+    /// for several statements.
+    pub fn prepare(&self, sql: &str) -> Result<PreparedStatement> {
+        self.within_transaction(|| {
+            let parsed = self.engine.parse_one(sql)?;
+            PreparedStatement::new(&self.engine, &self.caller(), parsed)
+                .map_err(|e| with_caret(sql, e))
+        })
+    }
+
+    /// Runs a prepared statement as [`Session::execute`] runs its text.
+    ///
+    /// # Errors
+    /// As [`Session::execute`], and `0A000` if the result would have other columns
+    /// than when the statement was prepared.
+    pub fn execute_prepared(
+        &self,
+        statement: &PreparedStatement,
+        params: &Params,
+    ) -> Result<QueryResult> {
+        self.within_transaction(|| self.run_prepared(statement, params))
+    }
+
+    fn run_prepared(&self, statement: &PreparedStatement, params: &Params) -> Result<QueryResult> {
+        let parsed = statement.parsed();
+        authorize(&parsed.statement, self.role)?;
+        let values = statement.bind(&self.engine, &self.caller(), params)?;
+        self.run(&parsed.statement, &values)
+    }
+
+    /// Runs a prepared statement as [`Session::execute_many`] runs its text.
+    ///
+    /// # Errors
+    /// As [`Session::execute_prepared`].
+    pub fn execute_prepared_many(
+        &self,
+        statement: &PreparedStatement,
+        params: &[Params],
+    ) -> Result<u64> {
+        self.within_transaction(|| {
+            let caller = self.caller();
+            let bound: Vec<Vec<ScalarValue>> = params
+                .iter()
+                .map(|params| statement.bind(&self.engine, &caller, params))
+                .collect::<Result<_>>()?;
+            self.run_sets(&statement.parsed().statement, &bound)
+        })
+    }
+
+    fn run_sets(&self, statement: &Statement, sets: &[Vec<ScalarValue>]) -> Result<u64> {
+        self.on_work(|work| {
+            work.admit(statement)?;
+            run_many(&self.engine, &self.caller(), work, statement, sets)
         })
     }
 
@@ -188,20 +271,10 @@ impl Session {
     /// As [`Session::execute`].
     pub fn execute_many(&self, sql: &str, params: &[Params]) -> Result<u64> {
         self.within_transaction(|| {
-            let statements = self.engine.parse(sql)?;
-            let [parsed] = statements.as_slice() else {
-                return Err(Error::new(
-                    SqlState::INVALID_PARAMETER_VALUE,
-                    "only one statement can run with many sets of parameters",
-                ));
-            };
+            let parsed = self.engine.parse_one(sql)?;
             let bound: Vec<Vec<ScalarValue>> =
                 params.iter().map(|p| parsed.placeholders.bind_order(p)).collect::<Result<_>>()?;
-            self.on_work(|work| {
-                work.admit(&parsed.statement)?;
-                run_many(&self.engine, &self.caller(), work, &parsed.statement, &bound)
-            })
-            .map_err(|e| with_caret(sql, e))
+            self.run_sets(&parsed.statement, &bound).map_err(|e| with_caret(sql, e))
         })
     }
 

@@ -67,6 +67,8 @@ struct Driver {
     database: Option<Database>,
     sessions: BTreeMap<String, Session>,
     namespaces: BTreeMap<String, String>,
+    /// What each session prepared: a session opened again prepares it again.
+    prepared: BTreeMap<String, Vec<String>>,
     connection: String,
     writes: u64,
     changed: bool,
@@ -80,6 +82,7 @@ impl Driver {
             database: None,
             sessions: BTreeMap::new(),
             namespaces: BTreeMap::new(),
+            prepared: BTreeMap::new(),
             connection: String::new(),
             writes: 0,
             changed: false,
@@ -123,6 +126,10 @@ impl Driver {
             };
             let namespace = self.namespaces.get(&name).map(String::as_str);
             let session = self.database().session(user, role, namespace)?;
+            for statement in self.prepared.get(&name).into_iter().flatten() {
+                // What it names may be gone by now; EXECUTE tells.
+                let _ = session.execute(statement, &Params::None);
+            }
             self.sessions.insert(name.clone(), session);
         }
         Ok(&self.sessions[&name])
@@ -146,8 +153,11 @@ impl Driver {
             result.schema().fields().iter().map(|f| Column::of(f.data_type())).collect();
         let affected = result.rows_affected();
         let rows = render::rows(&result.collect()?);
-        self.changed |= is_change;
-        if is_write {
+        self.changed |= is_change || affected.is_some();
+        if matches!(verb.as_str(), "PREPARE" | "DEALLOCATE") {
+            self.prepared.entry(self.connection.clone()).or_default().push(sql.to_owned());
+        }
+        if is_write || affected.is_some() {
             self.writes += 1;
             if self.mode.flushes(self.writes) {
                 self.flush()?;

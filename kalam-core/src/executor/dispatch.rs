@@ -18,8 +18,8 @@ use super::work::Work;
 use crate::catalog::undefined_namespace;
 use crate::{Error, Result, SqlState};
 
-/// Runs one statement. `USE` and those of transactions are the session's own and do not
-/// come here.
+/// Runs one statement. `USE`, `PREPARE`, `EXECUTE`, `DEALLOCATE` and those of
+/// transactions are the session's own and do not come here.
 ///
 /// # Errors
 /// `42501` if the role may not run it, and what the handler raises.
@@ -39,12 +39,13 @@ pub(crate) fn run(
         Statement::DropNamespace { if_exists, name, cascade } => {
             ddl::drop_namespace::run(engine, name, *if_exists, *cascade)
         }
-        Statement::UseNamespace(name) => {
-            Err(Error::new(SqlState::INTERNAL_ERROR, format!("USE {name} reached the engine")))
-        }
-        Statement::Transaction(control) => Err(Error::new(
+        Statement::UseNamespace(_)
+        | Statement::Transaction(_)
+        | Statement::Prepare(_)
+        | Statement::Execute(_)
+        | Statement::Deallocate { .. } => Err(Error::new(
             SqlState::INTERNAL_ERROR,
-            format!("{} reached the engine", control.name()),
+            format!("{} reached the engine", statement.name()),
         )),
         Statement::ShowNamespaces => query::show::namespaces(engine, caller),
         Statement::ShowTables { namespace } => {

@@ -1,9 +1,11 @@
 //! What statements run against.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use datafusion::execution::FunctionRegistry;
+use datafusion::execution::context::{SessionState, TaskContext};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -16,6 +18,7 @@ use super::functions::{checked_sum, id_functions, json_functions, vector_functio
 use super::literal_type::TextLiterals;
 use super::operator_function::OperatorFunctions;
 use super::parse::parse;
+use super::plan_cache::PlanCache;
 use super::rounding_cast::RoundCasts;
 use super::statement::Parsed;
 use crate::catalog::{
@@ -33,6 +36,36 @@ const PARSED_MAX: usize = 1024;
 /// Longer texts are data rather than statements that come again.
 const PARSED_BYTES_MAX: usize = 16 << 10;
 
+/// How often statements were parsed and planned since the database was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Texts that were parsed; a text that comes again is not.
+    pub parses: u64,
+    /// Queries that found the plan of an earlier one.
+    pub plan_hits: u64,
+    /// Queries that were planned.
+    pub plan_misses: u64,
+}
+
+/// What plans that are optimized already are executed with: nothing of a session is
+/// in it, nor the functions, which are in the plan.
+pub(crate) struct Running {
+    pub(crate) state: SessionState,
+    pub(crate) context: Arc<TaskContext>,
+}
+
+impl Running {
+    fn new(planning: &SessionContext) -> Running {
+        let state = SessionStateBuilder::new()
+            .with_config(planning.copied_config())
+            .with_runtime_env(planning.runtime_env())
+            .with_physical_optimizer_rules(planning.state().physical_optimizers().to_vec())
+            .build();
+        let context = state.task_ctx();
+        Running { state, context }
+    }
+}
+
 /// An open database below its sessions: the two tiers, the catalog, the threads.
 pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
@@ -43,7 +76,10 @@ pub(crate) struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     /// Plans and configuration that all statements start from.
     pub(crate) planning: SessionContext,
-    parsed: Cache<String, Arc<Vec<Parsed>>>,
+    pub(crate) running: Running,
+    pub(crate) plans: PlanCache,
+    parsed: Cache<String, Arc<Vec<Arc<Parsed>>>>,
+    parses: AtomicU64,
     runtime: Option<Runtime>,
     /// Last: the directory is released when everything else is closed.
     _directory: Option<Directory>,
@@ -88,6 +124,7 @@ impl Engine {
         for function in functions {
             planning.register_udf(function.as_ref().clone());
         }
+        let running = Running::new(&planning);
         Ok(Engine {
             users: UserDirectory::new(store.clone()),
             store,
@@ -96,7 +133,10 @@ impl Engine {
             ids,
             clock,
             planning,
+            running,
+            plans: PlanCache::default(),
             parsed: Cache::new(PARSED_MAX),
+            parses: AtomicU64::new(0),
             runtime: Some(query_threads(options)?),
             _directory: directory,
         })
@@ -106,16 +146,39 @@ impl Engine {
     ///
     /// # Errors
     /// `42601`, `54000`.
-    pub(crate) fn parse(&self, sql: &str) -> Result<Arc<Vec<Parsed>>> {
+    pub(crate) fn parse(&self, sql: &str) -> Result<Arc<Vec<Arc<Parsed>>>> {
         if sql.len() > PARSED_BYTES_MAX {
-            return parse(sql).map(Arc::new);
+            self.parses.fetch_add(1, Ordering::Relaxed);
+            return parse_all(sql);
         }
         if let Some(parsed) = self.parsed.get(sql) {
             return Ok(parsed);
         }
-        let parsed = Arc::new(parse(sql)?);
+        self.parses.fetch_add(1, Ordering::Relaxed);
+        let parsed = parse_all(sql)?;
         self.parsed.insert(sql.to_owned(), parsed.clone());
         Ok(parsed)
+    }
+
+    /// The one statement of a text, parsed once.
+    ///
+    /// # Errors
+    /// As [`Engine::parse`], and `22023` for several statements.
+    pub(crate) fn parse_one(&self, sql: &str) -> Result<Arc<Parsed>> {
+        match self.parse(sql)?.as_slice() {
+            [parsed] => Ok(parsed.clone()),
+            several => Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("one statement is expected here, got {}", several.len()),
+            )),
+        }
+    }
+
+    /// How often texts were parsed, and plans found and made, since the database was
+    /// opened.
+    pub(crate) fn counters(&self) -> Counters {
+        let (plan_hits, plan_misses) = self.plans.counters();
+        Counters { parses: self.parses.load(Ordering::Relaxed), plan_hits, plan_misses }
     }
 
     /// The threads of queries.
@@ -147,6 +210,10 @@ impl Drop for Engine {
             runtime.shutdown_timeout(Duration::from_secs(5));
         }
     }
+}
+
+fn parse_all(sql: &str) -> Result<Arc<Vec<Arc<Parsed>>>> {
+    Ok(Arc::new(parse(sql)?.into_iter().map(Arc::new).collect()))
 }
 
 fn create_first_objects(

@@ -51,7 +51,11 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::Delete(_)
         | Statement::Query(_)
         | Statement::Explain(_)
-        | Statement::Transaction(_) => Role::Anonymous,
+        | Statement::Transaction(_)
+        | Statement::Deallocate { .. }
+        // What it runs is authorized when it is found.
+        | Statement::Execute(_) => Role::Anonymous,
+        Statement::Prepare(prepare) => least_role(&prepare.statement.statement),
     }
 }
 

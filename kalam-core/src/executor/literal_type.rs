@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType as SqlDataType};
 
 use super::functions::{is_json, json_cast};
+use super::plan_error::from_datafusion;
 use super::type_name::kalam_type;
 use crate::catalog::ColumnDefinition;
 use crate::model::{ColumnId, KalamDataType, Name, assign};
@@ -150,6 +151,24 @@ fn binary_type(data_type: &DataType) -> Option<KalamDataType> {
     match data_type {
         DataType::FixedSizeBinary(16) => Some(KalamDataType::Uuid),
         DataType::Binary => Some(KalamDataType::Bytes),
+        _ => None,
+    }
+}
+
+/// A value as a column of this type would take it.
+///
+/// # Errors
+/// What [`assign`] raises.
+pub(crate) fn cast_value(value: &ScalarValue, data_type: &KalamDataType) -> Result<ScalarValue> {
+    let array = value.to_array().map_err(from_datafusion)?;
+    let array = assign(&column("value", data_type.clone())?, &array)?;
+    ScalarValue::try_from_array(&array, 0).map_err(from_datafusion)
+}
+
+/// A text as the UUID or the bytes that it writes.
+pub(crate) fn text_value(text: &str, data_type: &DataType) -> Option<ScalarValue> {
+    match value("value", binary_type(data_type)?, text) {
+        Ok(Expr::Literal(value, _)) => Some(value),
         _ => None,
     }
 }

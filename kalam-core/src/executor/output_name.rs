@@ -110,7 +110,7 @@ mod tests {
 
     fn statement(sql: &str) -> Statement {
         match parse(sql).expect(sql).remove(0).statement {
-            Parsed::Query(query) => Statement::Query(query),
+            Parsed::Query(query) => Statement::Query(query.into_inner()),
             other => panic!("{} is no query", other.name()),
         }
     }

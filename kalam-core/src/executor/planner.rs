@@ -26,17 +26,17 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use parking_lot::Mutex;
 
 use super::caller::Caller;
-use super::engine::Engine;
+use super::engine::{Engine, Running};
 use super::functions::session_functions;
 use super::gateway::{TableAction, authorize_table, check_plan};
 use super::information_schema::information_schema_table;
 use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
+use super::plan_binding::{ScanScope, fill_parameters, parameter_number};
 use super::plan_error::{from_datafusion, place, plan_state};
-use super::resolve::read_scope;
 use crate::catalog::Table;
 use crate::model::UserKey;
-use crate::scan::{Shape, TableScan};
+use crate::scan::{Shape, UnboundTable};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
@@ -103,30 +103,71 @@ impl<'a> Planner<'a> {
         statement: SqlStatement,
         params: &[ScalarValue],
     ) -> Result<LogicalPlan> {
+        let plan = self.parsed_plan(statement)?;
+        let plan = if params.is_empty() {
+            plan
+        } else {
+            plan.with_param_values(params.to_vec()).map_err(from_datafusion)?
+        };
+        self.finish(plan)
+    }
+
+    fn parsed_plan(&self, statement: SqlStatement) -> Result<LogicalPlan> {
         let settings = &self.state.config_options().sql_parser;
         let options = ParserOptions::from(settings);
         let written = statement.clone();
         let planned = SqlToRel::new_with_options(self, options)
             .sql_statement_to_plan(statement)
             .map_err(|e| self.explain_failure(e, &written));
-        let plan = match planned {
+        match planned {
             Err(error) if may_clash(&written) => {
                 let mut statement = written;
                 make_distinct(&mut statement);
                 SqlToRel::new_with_options(self, options)
                     .sql_statement_to_plan(statement)
-                    .map_err(|_| error)?
+                    .map_err(|_| error)
             }
-            planned => planned?,
-        };
-        let plan = if params.is_empty() {
-            plan
-        } else {
-            plan.with_param_values(params.to_vec()).map_err(from_datafusion)?
-        };
+            planned => planned,
+        }
+    }
+
+    /// Reads text that stands for other types, and checks the nodes.
+    fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let plan = read_text_literals(plan).map_err(from_datafusion)?;
         check_plan(&plan, self.caller.role)?;
         Ok(plan)
+    }
+
+    /// The logical plan of a query with the parameters that have a value in `values`
+    /// filled in; the others stay.
+    ///
+    /// # Errors
+    /// As [`Planner::logical`].
+    pub(crate) fn logical_of_shape(
+        &self,
+        query: Query,
+        values: &dyn Fn(usize, Option<&DataType>) -> Option<ScalarValue>,
+    ) -> Result<LogicalPlan> {
+        let plan = self.parsed_plan(SqlStatement::Query(Box::new(query)))?;
+        let types = plan.get_parameter_types().unwrap_or_default();
+        let plan = fill_parameters(plan, &|id| {
+            let index = parameter_number(id)?;
+            values(index, types.get(id).and_then(Option::as_ref))
+        })?;
+        self.finish(plan)
+    }
+
+    /// A plan with its types settled, optimized for every execution.
+    ///
+    /// # Errors
+    /// `42804` and others of types.
+    pub(crate) fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        self.state.optimize(plan).map_err(from_datafusion)
+    }
+
+    /// The engine's function of this name, which holds nothing of a session.
+    pub(crate) fn shared_function(&self, name: &str) -> Option<&Arc<ScalarUDF>> {
+        self.state.scalar_functions().get(name)
     }
 
     /// An unknown function is an unknown function, whatever words planning uses.
@@ -153,14 +194,15 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The optimized physical plan.
+    /// The optimized physical plan, over the caller's rows.
     ///
     /// # Errors
     /// As [`Planner::logical`], and `XX001` for a damaged segment.
     pub(crate) fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = self.bind(plan.clone(), &[])?;
         self.engine
             .runtime()
-            .block_on(self.state.create_physical_plan(plan))
+            .block_on(self.state.create_physical_plan(&plan))
             .map_err(from_datafusion)
     }
 
@@ -174,7 +216,38 @@ impl<'a> Planner<'a> {
         execute_stream(physical, self.state.task_ctx()).map_err(from_datafusion)
     }
 
-    fn table_provider(&self, name: &TableReference) -> Result<Arc<dyn TableProvider>> {
+    /// Starts a query whose plan is optimized already, with the values of the
+    /// parameters that are left in it.
+    ///
+    /// # Errors
+    /// `XX001` for a damaged segment.
+    pub(crate) fn stream_optimized(
+        scope: &ScanScope<'_>,
+        plan: &LogicalPlan,
+        values: &[ScalarValue],
+    ) -> Result<SendableRecordBatchStream> {
+        let plan = scope.bind(plan.clone(), values)?;
+        let Running { state, context } = &scope.engine.running;
+        let runtime = scope.engine.runtime();
+        let physical = runtime
+            .block_on(state.query_planner().create_physical_plan(&plan, state))
+            .map_err(from_datafusion)?;
+        let _runtime = runtime.enter();
+        execute_stream(physical, context.clone()).map_err(from_datafusion)
+    }
+
+    /// Gives every table of a plan the caller's scope and the statement's view.
+    fn bind(&self, plan: LogicalPlan, values: &[ScalarValue]) -> Result<LogicalPlan> {
+        let scope = ScanScope {
+            engine: self.engine,
+            caller: self.caller,
+            view: &self.view,
+            target: self.target.as_ref().map(|(_, user)| *user),
+        };
+        scope.bind(plan, values)
+    }
+
+    fn table_source(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
         let namespace = match name.catalog() {
             Some(catalog) if catalog != "kalam" => {
                 return Err(Error::new(
@@ -185,34 +258,17 @@ impl<'a> Planner<'a> {
             _ => name.schema().unwrap_or(&self.caller.namespace),
         };
         if namespace == "information_schema" {
-            return self.information_schema(name.table());
+            return self.information_schema(name.table()).map(provider_as_source);
         }
-        if let Some((table, user)) = &self.target
+        if let Some((table, _)) = &self.target
             && name.schema().is_none()
             && name.table() == TARGET_RELATION
         {
-            return Ok(self.scan(table, Some(*user), Shape::Target));
+            return Ok(Arc::new(UnboundTable { table: table.clone(), shape: Shape::Target }));
         }
         let table = self.engine.registry.table(namespace, name.table())?;
         authorize_table(TableAction::Read, &table.definition, self.caller.role)?;
-        let user = read_scope(self.engine, self.caller, &table)?;
-        Ok(self.scan(&table, user, self.shape))
-    }
-
-    fn scan(
-        &self,
-        table: &Arc<Table>,
-        user: Option<UserKey>,
-        shape: Shape,
-    ) -> Arc<dyn TableProvider> {
-        Arc::new(TableScan {
-            table: table.clone(),
-            user,
-            view: self.view.clone(),
-            tier: self.engine.tier.clone(),
-            shape,
-            now_ms: self.engine.clock.now_ms(),
-        })
+        Ok(Arc::new(UnboundTable { table, shape: self.shape }))
     }
 
     fn information_schema(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
@@ -243,9 +299,7 @@ pub(crate) fn visible_tables(engine: &Engine, caller: &Caller) -> Result<Vec<Arc
 
 impl ContextProvider for Planner<'_> {
     fn get_table_source(&self, name: TableReference) -> DataFusionResult<Arc<dyn TableSource>> {
-        self.table_provider(&name)
-            .map(provider_as_source)
-            .map_err(|e| DataFusionError::External(Box::new(e)))
+        self.table_source(&name).map_err(|e| DataFusionError::External(Box::new(e)))
     }
 
     fn get_table_function_source(

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, GroupByExpr, Ident, ObjectName, Query, Select, SelectItem, SetExpr,
@@ -17,6 +17,7 @@ use super::engine::Engine;
 use super::gateway::{TableAction, authorize_table};
 use super::query_result::QueryResult;
 use super::resolve::read_scope;
+use super::same_value::same_value;
 use super::work::Work;
 use crate::catalog::{RESERVED_NAMESPACES, Table};
 use crate::flush::{KeyLookup, ScopeId, read_rows};
@@ -200,22 +201,6 @@ fn key(
     let mut key = Vec::with_capacity(24);
     table.key_codec.encode_scalars(&values, &mut key)?;
     Ok(Some(key))
-}
-
-/// The value in the column's type, if no comparison could tell the difference.
-fn same_value(value: &ScalarValue, data_type: &DataType) -> Option<ScalarValue> {
-    if value.is_null() {
-        return None;
-    }
-    if value.data_type() == *data_type {
-        return Some(value.clone());
-    }
-    let ScalarValue::Int64(Some(number)) = value else { return None };
-    match data_type {
-        DataType::Int32 => i32::try_from(*number).ok().map(|n| ScalarValue::Int32(Some(n))),
-        DataType::Int16 => i16::try_from(*number).ok().map(|n| ScalarValue::Int16(Some(n))),
-        _ => None,
-    }
 }
 
 /// Positions and output names of the columns that the query asks for.

@@ -1,11 +1,14 @@
 //! Statements, parsed: what the text says, before any name is looked up.
 
+use std::sync::Arc;
+
 use datafusion::sql::sqlparser::ast::{DataType, Expr, Query};
 
 use super::placeholder::Placeholders;
+use super::query_shape::ParsedQuery;
 use super::transaction::TransactionMode;
 use crate::Position;
-use crate::model::TableKind;
+use crate::model::{KalamDataType, TableKind};
 
 /// One statement of a text, with the parameters it takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +33,11 @@ pub(crate) enum Statement {
     Insert(Insert),
     Update(Update),
     Delete(Delete),
-    Query(Box<Query>),
+    Query(ParsedQuery),
     Explain(Explain),
+    Prepare(Prepare),
+    Execute(Execute),
+    Deallocate { name: Option<String> },
     FlushTable { table: TableRef },
     FlushAll { namespace: Option<String> },
     ShowManifest { table: TableRef },
@@ -57,6 +63,9 @@ impl Statement {
             Statement::Delete(_) => "DELETE",
             Statement::Query(_) => "SELECT",
             Statement::Explain(_) => "EXPLAIN",
+            Statement::Prepare(_) => "PREPARE",
+            Statement::Execute(_) => "EXECUTE",
+            Statement::Deallocate { .. } => "DEALLOCATE",
             Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
@@ -78,6 +87,10 @@ impl Statement {
             | Statement::ShowManifest { .. }
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
+            | Statement::Prepare(_)
+            // Decided by what it runs.
+            | Statement::Execute(_)
+            | Statement::Deallocate { .. }
             | Statement::Transaction(_) => WithinTransaction::Reads,
             Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
                 WithinTransaction::Writes
@@ -210,6 +223,26 @@ pub(crate) struct Explain {
     pub verbose: bool,
     /// What is explained.
     pub query: Box<Query>,
+}
+
+/// `PREPARE`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Prepare {
+    /// The name, folded.
+    pub name: String,
+    /// The types of the first parameters.
+    pub types: Vec<KalamDataType>,
+    /// What EXECUTE runs, with its own parameters.
+    pub statement: Arc<Parsed>,
+}
+
+/// `EXECUTE`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Execute {
+    /// The name, folded.
+    pub name: String,
+    /// The values of its parameters.
+    pub values: Vec<Expr>,
 }
 
 /// `INSERT INTO`.

@@ -333,7 +333,7 @@ mod tests {
 
     fn query(sql: &str) -> Query {
         match parse(sql).expect(sql).remove(0).statement {
-            Statement::Query(query) => *query,
+            Statement::Query(query) => *query.into_inner(),
             other => panic!("{} is no query", other.name()),
         }
     }

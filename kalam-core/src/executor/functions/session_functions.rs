@@ -73,7 +73,7 @@ mod tests {
         let Statement::Query(query) = parse(sql).expect(sql).remove(0).statement else {
             panic!("{sql} is no query");
         };
-        let statement = DfStatement::Statement(Box::new(SqlStatement::Query(query)));
+        let statement = DfStatement::Statement(Box::new(SqlStatement::Query(query.into_inner())));
         let batches = runtime.block_on(async {
             let plan = context.state().statement_to_plan(statement).await?;
             context.execute_logical_plan(plan).await?.collect().await

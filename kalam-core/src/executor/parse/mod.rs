@@ -9,13 +9,16 @@ mod syntax_error;
 mod transaction;
 mod unsupported;
 
+use std::sync::Arc;
+
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use self::input::{Failure, Input};
 pub(crate) use self::syntax_error::with_caret;
 use super::dialect::KalamDialect;
-use super::statement::Parsed;
+use super::placeholder::Placeholders;
+use super::statement::{Parsed, Prepare, Statement};
 use super::{limits, placeholder};
 use crate::{Error, Result, SqlState};
 
@@ -74,7 +77,15 @@ fn parse_one(sql: &str, tokens: Vec<TokenWithSpan>, parsed: &mut Vec<Parsed>) ->
         Failure::Known(e) => with_caret(e),
         Failure::Parser(e) => syntax_error::from_parser(sql, &input, end, e),
     })?;
-    parsed.push(Parsed { statement, placeholders });
+    parsed.push(match statement {
+        // The parameters in the text are those of the statement that EXECUTE runs.
+        Statement::Prepare(Prepare { name, types, statement }) => {
+            let statement = Arc::new(Parsed { placeholders, ..Arc::unwrap_or_clone(statement) });
+            let statement = Statement::Prepare(Prepare { name, types, statement });
+            Parsed { statement, placeholders: Placeholders::default() }
+        }
+        statement => Parsed { statement, placeholders },
+    });
     Ok(())
 }
 

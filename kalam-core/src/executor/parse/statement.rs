@@ -1,12 +1,17 @@
 //! One statement: what it is, by its first words.
 
+use std::sync::Arc;
+
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
 use super::{create_table, modify, query};
-use crate::executor::statement::{Explain, Statement, TableRef};
+use crate::executor::placeholder::Placeholders;
+use crate::executor::query_shape::ParsedQuery;
+use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
+use crate::executor::type_name::kalam_type;
 use crate::model::TableKind;
 
 /// Parses the statement that the tokens are.
@@ -24,6 +29,9 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("SHOW") => show(input)?,
         Some("DESCRIBE" | "DESC") => describe(input)?,
         Some("EXPLAIN") => explain(input)?,
+        Some("PREPARE") => return prepare(input),
+        Some("EXECUTE") if !input.is_word(1, "AS") => execute(input)?,
+        Some("DEALLOCATE") => deallocate(input)?,
         Some("STORAGE") => storage(input)?,
         Some(
             "BEGIN" | "START" | "COMMIT" | "END" | "ABORT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE",
@@ -35,7 +43,7 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
 }
 
 fn select(input: &mut Input<'_>) -> Parse<Statement> {
-    query::query(input).map(Statement::Query)
+    query::query(input).map(|query| Statement::Query(ParsedQuery::new(query)))
 }
 
 fn create(input: &mut Input<'_>) -> Parse<Statement> {
@@ -160,6 +168,54 @@ fn explain(input: &mut Input<'_>) -> Parse<Statement> {
         Some(word) => return Err(unsupported(format!("EXPLAIN {word}"), input.position())),
     }
     Ok(Statement::Explain(Explain { analyze, verbose, query: query::query(input)? }))
+}
+
+/// `PREPARE p [(types)] AS statement`. Its parameters are told apart from those of the
+/// text by [`super::parse_one`].
+fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
+    input.expect_word("PREPARE")?;
+    let (name, _) = input.name()?;
+    let mut types = Vec::new();
+    if input.take(&Token::LParen) {
+        types = input.separated(|input| Ok(kalam_type(&input.parser.parse_data_type()?)?.0))?;
+        input.expect(&Token::RParen)?;
+    }
+    input.expect_word("AS")?;
+    let place = input.position();
+    match input.peek_word(0).as_deref() {
+        Some("SELECT" | "WITH" | "VALUES" | "FROM" | "INSERT" | "UPDATE" | "DELETE") => {}
+        None if input.parser.peek_token_ref().token == Token::LParen => {}
+        None => return input.refuse(),
+        Some(
+            word @ ("CREATE" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN"
+            | "STORAGE" | "PREPARE" | "EXECUTE" | "DEALLOCATE"),
+        ) => return Err(unsupported(format!("PREPARE .. AS {word}"), place)),
+        Some(_) => return Err(refusal(input)),
+    }
+    let statement = Parsed { statement: parse(input)?, placeholders: Placeholders::default() };
+    Ok(Statement::Prepare(Prepare { name, types, statement: Arc::new(statement) }))
+}
+
+/// `EXECUTE p [(values)]`.
+fn execute(input: &mut Input<'_>) -> Parse<Statement> {
+    input.expect_word("EXECUTE")?;
+    let (name, _) = input.name()?;
+    let mut values = Vec::new();
+    if input.take(&Token::LParen) {
+        values = input.separated(query::expr)?;
+        input.expect(&Token::RParen)?;
+    }
+    Ok(Statement::Execute(Execute { name, values }))
+}
+
+/// `DEALLOCATE [PREPARE] p | ALL`.
+fn deallocate(input: &mut Input<'_>) -> Parse<Statement> {
+    input.expect_word("DEALLOCATE")?;
+    let _ = input.is_word(0, "PREPARE")
+        && matches!(input.parser.peek_nth_token_ref(1).token, Token::Word(_))
+        && input.take_word("PREPARE");
+    let name = if input.take_word("ALL") { None } else { Some(input.name()?.0) };
+    Ok(Statement::Deallocate { name })
 }
 
 /// `ANALYZE [TRUE|ON|FALSE|OFF]` within the parentheses of EXPLAIN.

@@ -377,7 +377,8 @@ fn statements_at_the_limits_run_on_a_small_stack() {
             let head: String = sql.chars().take(60).collect();
             let Statement::Query(query) = one(&sql) else { panic!("no query") };
             let context = SessionContext::new();
-            let statement = DfStatement::Statement(Box::new(SqlStatement::Query(query)));
+            let statement =
+                DfStatement::Statement(Box::new(SqlStatement::Query(query.into_inner())));
             let ran = runtime.block_on(async {
                 let plan = context.state().statement_to_plan(statement).await?;
                 context.execute_logical_plan(plan).await?.collect().await

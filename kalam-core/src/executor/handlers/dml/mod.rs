@@ -6,3 +6,6 @@ pub(crate) mod insert;
 mod new_rows;
 mod target;
 pub(crate) mod update;
+
+pub(crate) use new_rows::undefined_column;
+pub(crate) use target::{query_of, select_of};

@@ -120,7 +120,7 @@ impl<'a> InsertTarget<'a> {
 }
 
 /// The error for a column that a table does not have.
-pub(super) fn undefined_column(table: &Table, name: &str) -> Error {
+pub(crate) fn undefined_column(table: &Table, name: &str) -> Error {
     let error = Error::new(
         SqlState::UNDEFINED_COLUMN,
         format!("column \"{name}\" of table \"{}\" does not exist", table.definition.name),

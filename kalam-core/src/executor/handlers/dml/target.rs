@@ -119,7 +119,8 @@ impl Target<'_> {
     }
 }
 
-fn select_of(
+/// A SELECT of these columns.
+pub(crate) fn select_of(
     projection: Vec<SelectItem>,
     from: Vec<TableWithJoins>,
     selection: Option<Expr>,
@@ -153,7 +154,7 @@ fn select_of(
 }
 
 /// A query that is nothing but its body.
-pub(super) fn query_of(body: SetExpr) -> Query {
+pub(crate) fn query_of(body: SetExpr) -> Query {
     Query {
         with: None,
         body: Box::new(body),

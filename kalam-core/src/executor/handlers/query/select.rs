@@ -15,6 +15,8 @@ use crate::executor::engine::Engine;
 use crate::executor::plan_error::from_datafusion;
 use crate::executor::planner::Planner;
 use crate::executor::point_read;
+use crate::executor::query_plan;
+use crate::executor::query_shape::ParsedQuery;
 use crate::executor::system_columns::{hide_in_wildcards, mentions_system_columns};
 use crate::executor::work::Work;
 use crate::store::View;
@@ -27,15 +29,14 @@ pub(crate) fn run(
     engine: &Arc<Engine>,
     caller: &Caller,
     work: &mut Work,
-    query: &Query,
+    query: &ParsedQuery,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
     if let Some(result) = point_read::run(engine, caller, work, query, params)? {
         return Ok(result);
     }
     let view = work.view(engine)?;
-    let (planner, plan) = plan(engine, caller, query, params, view.clone())?;
-    Ok(QueryResult::running(planner.stream(&plan)?, engine, view))
+    query_plan::run(engine, caller, query.shape(), params, view)
 }
 
 /// Runs a query to its end.
@@ -71,7 +72,7 @@ fn plan<'a>(
 ///
 /// # Errors
 /// `0A000` for wildcards beside system columns that cannot be told apart.
-pub(super) fn prepare<'a>(
+pub(crate) fn prepare<'a>(
     engine: &'a Engine,
     caller: &'a Caller,
     query: &mut Query,

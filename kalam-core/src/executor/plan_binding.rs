@@ -1,0 +1,126 @@
+//! What each execution puts into a plan: the caller's tables, the parameters' values.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DataFusionError, Result as DataFusionResult, ScalarValue};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+
+use super::caller::Caller;
+use super::engine::Engine;
+use super::plan_error::from_datafusion;
+use super::resolve::read_scope;
+use crate::model::UserKey;
+use crate::scan::{Shape, TableScan, UnboundTable};
+use crate::store::View;
+use crate::{Error, Result};
+
+/// Whose rows the tables of a plan show, and when.
+pub(crate) struct ScanScope<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) caller: &'a Caller,
+    pub(crate) view: &'a Arc<View>,
+    /// The scope of the table that an UPDATE or DELETE changes.
+    pub(crate) target: Option<UserKey>,
+}
+
+impl ScanScope<'_> {
+    /// Puts scans of the caller's rows in the place of the tables of a plan, and
+    /// `values` in that of its parameters, whose types they have.
+    ///
+    /// # Errors
+    /// `XX001` if the user directory is damaged.
+    pub(crate) fn bind(&self, plan: LogicalPlan, values: &[ScalarValue]) -> Result<LogicalPlan> {
+        let value_of = |id: &str| values.get(parameter_number(id)?).cloned();
+        plan.transform_up_with_subqueries(|node| {
+            let node = match node {
+                LogicalPlan::TableScan(mut scan) => {
+                    if let Some(unbound) = scan.source.downcast_ref::<UnboundTable>() {
+                        let provider = self.scan(unbound).map_err(external)?;
+                        scan.source = provider_as_source(Arc::new(provider));
+                    }
+                    Transformed::yes(LogicalPlan::TableScan(scan))
+                }
+                node => Transformed::no(node),
+            };
+            if values.is_empty() {
+                return Ok(node);
+            }
+            node.transform_data(|node| fill_node(node, &value_of))
+        })
+        .map(|bound| bound.data)
+        .map_err(from_datafusion)
+    }
+
+    fn scan(&self, unbound: &UnboundTable) -> Result<TableScan> {
+        let user = match (unbound.shape, self.target) {
+            (Shape::Target, Some(user)) => Some(user),
+            _ => read_scope(self.engine, self.caller, &unbound.table)?,
+        };
+        Ok(TableScan {
+            table: unbound.table.clone(),
+            user,
+            view: self.view.clone(),
+            tier: self.engine.tier.clone(),
+            shape: unbound.shape,
+            now_ms: self.engine.clock.now_ms(),
+        })
+    }
+}
+
+/// The index, from 0, of the parameter that a plan calls `$n`.
+pub(crate) fn parameter_number(id: &str) -> Option<usize> {
+    id.strip_prefix('$')?.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// Puts the values that `value_of` knows in the place of parameters, and gives every
+/// node the types that follow. Columns keep their names.
+///
+/// # Errors
+/// `42804` if an expression cannot take the type of its value.
+pub(crate) fn fill_parameters(
+    plan: LogicalPlan,
+    value_of: &dyn Fn(&str) -> Option<ScalarValue>,
+) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|node| {
+        fill_node(node, value_of)?.map_data(|node| match node {
+            // The types of its columns are those of its values.
+            LogicalPlan::Values(values) => LogicalPlanBuilder::values(values.values)?.build(),
+            node => node.recompute_schema(),
+        })
+    })
+    .map(|filled| filled.data)
+    .map_err(from_datafusion)
+}
+
+fn fill_node(
+    node: LogicalPlan,
+    value_of: &dyn Fn(&str) -> Option<ScalarValue>,
+) -> DataFusionResult<Transformed<LogicalPlan>> {
+    let names = NamePreserver::new(&node);
+    node.map_expressions(|expr| {
+        let has_parameter = expr.exists(|e| Ok(matches!(e, Expr::Placeholder(_))))?;
+        if !has_parameter {
+            return Ok(Transformed::no(expr));
+        }
+        let name = names.save(&expr);
+        let filled = expr.transform_up(|expr| {
+            let Expr::Placeholder(Placeholder { id, .. }) = &expr else {
+                return Ok(Transformed::no(expr));
+            };
+            Ok(match value_of(id) {
+                Some(value) => Transformed::yes(Expr::Literal(value, None)),
+                None => Transformed::no(expr),
+            })
+        })?;
+        let changed = filled.transformed;
+        Ok(filled.update_data(|expr| if changed { name.restore(expr) } else { expr }))
+    })
+}
+
+fn external(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
