@@ -9,8 +9,8 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::executor::{
     Caller, Engine, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
-    Statement, TransactionMode, TransactionStatement, Work, append, authorize, control_transaction, run, run_many,
-    use_namespace, with_caret,
+    Statement, TransactionMode, TransactionStatement, Work, append, authorize, control_transaction,
+    run, run_many, use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Result, SqlState};

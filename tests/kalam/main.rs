@@ -11,6 +11,7 @@ mod definition;
 mod disk_full;
 mod fixture;
 mod hostile;
+mod limits;
 mod model;
 mod nearest;
 mod ordering;
