@@ -173,7 +173,11 @@ fn explain(input: &mut Input<'_>) -> Parse<Statement> {
 /// `PREPARE p [(types)] AS statement`. Its parameters are told apart from those of the
 /// text by [`super::parse_one`].
 fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
+    let place = input.position();
     input.expect_word("PREPARE")?;
+    if input.is_word(0, "TRANSACTION") && !input.is_word(1, "AS") {
+        return Err(unsupported("PREPARE TRANSACTION", place));
+    }
     let (name, _) = input.name()?;
     let mut types = Vec::new();
     if input.take(&Token::LParen) {

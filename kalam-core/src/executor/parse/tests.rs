@@ -150,7 +150,7 @@ fn statements_of_other_systems_are_named_and_refused() {
         ("CREATE TEMP TABLE t (a INT)", "CREATE TEMP TABLE"),
         ("CREATE USER 'u' WITH PASSWORD 'x'", "CREATE USER"),
         ("DROP USER u", "DROP USER"),
-        ("PREPARE TRANSACTION 'p'", "PREPARE"),
+        ("PREPARE TRANSACTION 'p'", "PREPARE TRANSACTION"),
         ("EXECUTE AS USER 'u' (SELECT 1)", "EXECUTE"),
         ("EXPLAIN DELETE FROM t", "EXPLAIN DELETE"),
         ("EXPLAIN COPY t TO 'x'", "EXPLAIN COPY"),
