@@ -4,6 +4,7 @@ mod namespace;
 mod path_template;
 mod registry;
 mod storage;
+mod stored_history;
 mod table;
 mod table_definition;
 mod user;
@@ -14,7 +15,7 @@ pub use path_template::{PathTemplate, TablePath};
 pub use registry::SchemaRegistry;
 pub(crate) use registry::undefined_namespace;
 pub use storage::{DEFAULT_STORAGE, StorageDefinition, StorageKind};
-pub(crate) use table::seq_field;
+pub(crate) use table::{initial_value, seq_field};
 pub use table::{DELETED_COLUMN, HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
 pub use table_definition::{
     Compression, FlushPolicy, SchemaVersionEntry, TableDefinition, TableOptions,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+use super::table::altered;
 use super::{Namespace, StorageDefinition, Table, TableDefinition};
 use crate::model::{Name, Seq, TableId, TableName};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Store, WriteSet};
@@ -129,7 +130,7 @@ impl SchemaRegistry {
         let table = Arc::new(self.derive(Arc::new(definition))?);
         // A definition read before a DDL commit must not replace the one after it.
         if self.version() == version {
-            self.tables.insert(id, table.clone());
+            return Ok(Some(self.tables.entry(id).or_insert(table).clone()));
         }
         Ok(Some(table))
     }
@@ -153,6 +154,17 @@ impl SchemaRegistry {
     #[must_use]
     pub fn has_namespace(&self, name: &str) -> bool {
         Name::new("namespace", name).is_ok_and(|name| self.namespaces.contains_key(&name))
+    }
+
+    /// The namespace with this name.
+    ///
+    /// # Errors
+    /// `3F000`.
+    pub(crate) fn namespace(&self, name: &str) -> Result<Arc<Namespace>> {
+        let found = Name::new("namespace", name).ok().and_then(|name| {
+            self.namespaces.get(&name).map(|namespace| namespace.clone())
+        });
+        found.ok_or_else(|| undefined_namespace(name))
     }
 
     /// All namespaces, by name.
@@ -200,12 +212,24 @@ impl SchemaRegistry {
         set
     }
 
-    /// The commit that removes an empty namespace.
-    pub(crate) fn remove_namespace(self: &Arc<Self>, name: &Name) -> WriteSet {
+    /// The commit that changes what is said of a namespace.
+    pub(crate) fn alter_namespace(self: &Arc<Self>, namespace: Namespace) -> WriteSet {
         let mut set = WriteSet::default();
-        NAMESPACES.delete(&mut set, &name.to_string());
-        self.push(&mut set, Edit::RemoveNamespace(name.clone()));
+        NAMESPACES.put(&mut set, &namespace.name.to_string(), &namespace);
+        self.push(&mut set, Edit::AlterNamespace(Arc::new(namespace)));
         set
+    }
+
+    /// The part of a commit that removes a namespace, whose tables the same commit
+    /// removes.
+    pub(crate) fn remove_namespace(
+        self: &Arc<Self>,
+        set: &mut WriteSet,
+        name: &Name,
+        tables: Vec<TableId>,
+    ) {
+        NAMESPACES.delete(set, &name.to_string());
+        self.push(set, Edit::RemoveNamespace(name.clone(), tables));
     }
 
     /// The commit that adds a storage.
@@ -225,6 +249,58 @@ impl SchemaRegistry {
         let table = Arc::new(self.derive(Arc::new(definition))?);
         self.push(&mut set, Edit::AddTable(table));
         Ok(set)
+    }
+
+    /// The commit that makes a table's definition another one. `promises` says that the
+    /// caller made sure of something that the new one says of all rows.
+    ///
+    /// # Errors
+    /// `42704` if the storage is not there.
+    pub(crate) fn alter_table(
+        self: &Arc<Self>,
+        from: &Arc<Table>,
+        definition: TableDefinition,
+        promises: bool,
+    ) -> Result<WriteSet> {
+        let mut set = WriteSet::default();
+        DEFINITIONS.put(&mut set, &definition.id, &definition);
+        if definition.name != from.definition.name {
+            NAMES.delete(&mut set, &from.definition.name);
+            NAMES.put(&mut set, &definition.name, &definition.id);
+        }
+        let to = Arc::new(self.derive(Arc::new(definition))?.following(from));
+        self.push(&mut set, Edit::AlterTable { from: from.clone(), to, promises });
+        Ok(set)
+    }
+
+    /// The newest one of a table.
+    ///
+    /// # Errors
+    /// `42P01` if it was dropped.
+    pub(crate) fn current(&self, table: &Table) -> Result<Arc<Table>> {
+        let definition = &table.definition;
+        self.table_by_id(definition.id)?.ok_or_else(|| {
+            let message = format!("table \"{}\" does not exist", definition.name);
+            Error::new(SqlState::UNDEFINED_TABLE, message)
+        })
+    }
+
+    /// Refuses a table that is not the newest one of its id.
+    ///
+    /// # Errors
+    /// `40001` if it was altered, `42P01` if it has another name or is gone.
+    pub(crate) fn check_current(&self, table: &Table) -> Result<()> {
+        if self.is_current(table) {
+            return Ok(());
+        }
+        self.check_named(&table.definition)?;
+        Err(altered(&table.definition))
+    }
+
+    /// Whether the table is the newest one of its id.
+    pub(crate) fn is_current(&self, table: &Table) -> bool {
+        let current = self.tables.get(&table.definition.id);
+        current.is_some_and(|now| Arc::ptr_eq(&now.definition, &table.definition))
     }
 
     /// The definition's part of the commit that removes a table.
@@ -260,9 +336,16 @@ struct CatalogChange {
 
 enum Edit {
     AddNamespace(Arc<Namespace>),
-    RemoveNamespace(Name),
+    AlterNamespace(Arc<Namespace>),
+    /// With the tables that the commit removes from it.
+    RemoveNamespace(Name, Vec<TableId>),
     AddStorage(Arc<StorageDefinition>),
     AddTable(Arc<Table>),
+    AlterTable {
+        from: Arc<Table>,
+        to: Arc<Table>,
+        promises: bool,
+    },
     RemoveTable(Arc<Table>),
     Unchanged(Arc<TableDefinition>),
 }
@@ -275,49 +358,33 @@ impl Change for CatalogChange {
                 SqlState::DUPLICATE_NAMESPACE,
                 format!("namespace \"{}\" exists already", n.name),
             )),
-            Edit::RemoveNamespace(name) => {
-                let tables = registry.names.iter().filter(|e| e.key().namespace == *name).count();
-                if tables > 0 {
-                    return Err(Error::new(
-                        SqlState::DEPENDENT_OBJECTS,
-                        format!("namespace \"{name}\" holds {tables} tables"),
-                    )
-                    .with_hint("drop the tables first"));
-                }
-                if !registry.namespaces.contains_key(name) {
-                    return Err(undefined_namespace(name.as_str()));
-                }
-                Ok(())
+            Edit::AlterNamespace(n) if !registry.namespaces.contains_key(&n.name) => {
+                Err(undefined_namespace(n.name.as_str()))
             }
-            Edit::AddTable(table) => {
-                let name = &table.definition.name;
-                if !registry.namespaces.contains_key(&name.namespace) {
-                    return Err(undefined_namespace(name.namespace.as_str()));
+            Edit::RemoveNamespace(name, removed) => registry.check_empty(name, removed),
+            Edit::AddTable(table) => registry.check_free(&table.definition.name),
+            Edit::AlterTable { from, to, .. } => {
+                registry.check_current(from)?;
+                if from.definition.name == to.definition.name {
+                    return Ok(());
                 }
-                if registry.names.contains_key(name) {
-                    return Err(Error::new(
-                        SqlState::DUPLICATE_TABLE,
-                        format!("table \"{name}\" exists already"),
-                    )
-                    .with_hint("use IF NOT EXISTS, or another name"));
-                }
-                Ok(())
+                registry.check_free(&to.definition.name)
             }
-            Edit::RemoveTable(table) => registry.check_current(&table.definition),
-            Edit::Unchanged(definition) => registry.check_current(definition),
-            Edit::AddNamespace(_) | Edit::AddStorage(_) => Ok(()),
+            Edit::RemoveTable(table) => registry.check_named(&table.definition),
+            Edit::Unchanged(definition) => registry.check_version(definition),
+            Edit::AddNamespace(_) | Edit::AlterNamespace(_) | Edit::AddStorage(_) => Ok(()),
         }
     }
 
     fn stage(&mut self, _seq: Seq, _batch: &mut Batch<'_>) {}
 
-    fn publish(&mut self, _epoch: u64) {
+    fn publish(&mut self, epoch: u64) {
         let registry = &self.registry;
         match &self.edit {
-            Edit::AddNamespace(n) => {
+            Edit::AddNamespace(n) | Edit::AlterNamespace(n) => {
                 registry.namespaces.insert(n.name.clone(), n.clone());
             }
-            Edit::RemoveNamespace(name) => {
+            Edit::RemoveNamespace(name, _) => {
                 registry.namespaces.remove(name);
             }
             Edit::AddStorage(s) => {
@@ -327,6 +394,16 @@ impl Change for CatalogChange {
                 let definition = &table.definition;
                 registry.tables.insert(definition.id, table.clone());
                 registry.names.insert(definition.name.clone(), definition.id);
+            }
+            Edit::AlterTable { from, to, promises } => {
+                if *promises {
+                    to.promise(epoch);
+                }
+                registry.tables.insert(to.definition.id, to.clone());
+                if from.definition.name != to.definition.name {
+                    registry.names.remove(&from.definition.name);
+                    registry.names.insert(to.definition.name.clone(), to.definition.id);
+                }
             }
             Edit::RemoveTable(table) => {
                 registry.names.remove(&table.definition.name);
@@ -348,22 +425,60 @@ impl Change for CatalogChange {
 }
 
 impl SchemaRegistry {
-    fn check_current(&self, definition: &TableDefinition) -> Result<()> {
+    /// Refuses a definition whose table has another name by now, or is gone.
+    fn check_named(&self, definition: &TableDefinition) -> Result<()> {
         let name = &definition.name;
-        let current = self.names.get(name).map(|id| *id);
-        if current != Some(definition.id) {
+        if self.names.get(name).is_some_and(|id| *id == definition.id) {
+            return Ok(());
+        }
+        Err(Error::new(SqlState::UNDEFINED_TABLE, format!("table \"{name}\" does not exist")))
+    }
+
+    /// Refuses a definition of another version than the newest of its table.
+    fn check_version(&self, definition: &TableDefinition) -> Result<()> {
+        let now = self.tables.get(&definition.id).map(|now| now.definition.clone());
+        match now {
+            Some(now) if now.version != definition.version => Err(altered(definition)),
+            _ => self.check_named(definition),
+        }
+    }
+
+    /// Refuses a name that a table has.
+    fn check_free(&self, name: &TableName) -> Result<()> {
+        if !self.namespaces.contains_key(&name.namespace) {
+            return Err(undefined_namespace(name.namespace.as_str()));
+        }
+        if self.names.contains_key(name) {
             return Err(Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("table \"{name}\" does not exist"),
+                SqlState::DUPLICATE_TABLE,
+                format!("table \"{name}\" exists already"),
+            )
+            .with_hint("use IF NOT EXISTS, or another name"));
+        }
+        Ok(())
+    }
+
+    /// Refuses to remove a namespace that holds other tables than these.
+    fn check_empty(&self, name: &Name, removed: &[TableId]) -> Result<()> {
+        if !self.namespaces.contains_key(name) {
+            return Err(undefined_namespace(name.as_str()));
+        }
+        let tables: Vec<TableId> =
+            self.names.iter().filter(|e| e.key().namespace == *name).map(|e| *e).collect();
+        let left = tables.iter().filter(|table| !removed.contains(table)).count();
+        if left == 0 {
+            return Ok(());
+        }
+        if !removed.is_empty() {
+            return Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                format!("namespace \"{name}\" got a table meanwhile"),
             ));
         }
-        match self.tables.get(&definition.id) {
-            Some(now) if now.definition.version != definition.version => Err(Error::new(
-                SqlState::SERIALIZATION_FAILURE,
-                format!("table \"{name}\" was altered by another commit"),
-            )
-            .with_hint("retry the statement")),
-            _ => Ok(()),
-        }
+        Err(Error::new(
+            SqlState::DEPENDENT_OBJECTS,
+            format!("namespace \"{name}\" holds {left} tables"),
+        )
+        .with_hint("drop the tables first, or use CASCADE"))
     }
 }

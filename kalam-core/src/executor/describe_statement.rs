@@ -73,6 +73,8 @@ pub(crate) fn describe_statement(
         Statement::ShowNamespaces
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
+        | Statement::DescribeHistory { .. }
+        | Statement::DescribeVersion { .. }
         | Statement::ShowCreateTable { .. }
         | Statement::ShowManifest { .. }
         | Statement::ShowStats { .. } => {

@@ -36,7 +36,10 @@ fn least_role(statement: &Statement) -> Role {
     match statement {
         Statement::CreateNamespace { .. }
         | Statement::DropNamespace { .. }
+        | Statement::AlterNamespace { .. }
         | Statement::CreateTable(_)
+        | Statement::AlterTable(_)
+        | Statement::Comment(_)
         | Statement::DropTable { .. } => Role::Dba,
         // Both tell of all users' rows together.
         Statement::ShowManifest { .. } | Statement::ShowStats { .. } => Role::Service,
@@ -45,6 +48,8 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::ShowNamespaces
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
+        | Statement::DescribeHistory { .. }
+        | Statement::DescribeVersion { .. }
         | Statement::ShowCreateTable { .. }
         | Statement::Insert(_)
         | Statement::Update(_)
@@ -182,6 +187,10 @@ mod tests {
             ("SHOW MANIFEST FOR t", Role::Service),
             ("CREATE TABLE t (a INT)", Role::Dba),
             ("DROP TABLE t", Role::Dba),
+            ("ALTER TABLE t DROP COLUMN a", Role::Dba),
+            ("ALTER NAMESPACE n SET DESCRIPTION 'x'", Role::Dba),
+            ("COMMENT ON TABLE t IS 'x'", Role::Dba),
+            ("DESCRIBE t HISTORY", Role::Anonymous),
             ("CREATE NAMESPACE n", Role::Dba),
             ("DROP NAMESPACE n", Role::Dba),
         ] {

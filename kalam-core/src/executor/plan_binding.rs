@@ -32,7 +32,8 @@ impl ScanScope<'_> {
     /// `values` in that of its parameters, whose types they have.
     ///
     /// # Errors
-    /// `XX001` if the user directory is damaged.
+    /// `XX001` if the user directory is damaged, `40001` if the view is older than what a
+    /// table promises.
     pub(crate) fn bind(&self, plan: LogicalPlan, values: &[ScalarValue]) -> Result<LogicalPlan> {
         let value_of = |id: &str| values.get(parameter_number(id)?).cloned();
         plan.transform_up_with_subqueries(|node| {
@@ -56,6 +57,7 @@ impl ScanScope<'_> {
     }
 
     fn scan(&self, unbound: &UnboundTable) -> Result<TableScan> {
+        unbound.table.check_view(self.view)?;
         let user = match (unbound.shape, self.target) {
             (Shape::Target, Some(user)) => Some(user),
             _ => read_scope(self.engine, self.caller, &unbound.table)?,

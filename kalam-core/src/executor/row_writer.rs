@@ -351,6 +351,7 @@ impl<'a> RowWriter<'a> {
         let mut set = WriteSet { rows: self.rows, ..WriteSet::default() };
         set.changes.push(self.engine.registry.unchanged(self.table));
         set.changes.push(Box::new(edit));
+        let _commits = self.table.commits();
         match self.engine.store.commit(set) {
             Ok(_) => Ok(()),
             Err(CommitError::KeyTaken(key)) => {
@@ -424,17 +425,59 @@ pub(crate) fn row_places(seq: &ArrayRef, segment: &ArrayRef, row: &ArrayRef) -> 
 ///
 /// # Errors
 /// What the statement raises; `40001` after many tries.
-pub(crate) fn retrying<T>(mut statement: impl FnMut() -> Result<T>) -> Result<T> {
+pub(crate) fn retrying<T>(statement: impl FnMut() -> Result<T>) -> Result<T> {
+    retrying_while(|| true, statement)
+}
+
+/// Repeats a statement until no other commit gets in its way, as long as another try
+/// can help.
+///
+/// # Errors
+/// What the statement raises; `40001` after many tries.
+pub(crate) fn retrying_while<T>(
+    can_help: impl Fn() -> bool,
+    mut statement: impl FnMut() -> Result<T>,
+) -> Result<T> {
     const TRIES_MAX: u32 = 1000;
     let mut tries = 0;
     loop {
         match statement() {
-            Err(e) if e.sqlstate() == SqlState::SERIALIZATION_FAILURE && tries < TRIES_MAX => {
+            Err(e)
+                if e.sqlstate() == SqlState::SERIALIZATION_FAILURE
+                    && tries < TRIES_MAX
+                    && can_help() =>
+            {
                 tries += 1;
                 if tries > 4 {
                     let wait = std::time::Duration::from_micros(50 << (tries.min(10) / 2));
                     std::thread::sleep(wait);
                 }
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Runs a statement again, from the lookup of its names on, if DDL came between that and
+/// its view or its commit.
+///
+/// # Errors
+/// What the statement raises; `40001` after many tries.
+pub(crate) fn following_catalog<T>(
+    engine: &Engine,
+    mut statement: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    const TRIES_MAX: u32 = 1000;
+    let mut tries = 0;
+    loop {
+        let version = engine.registry.version();
+        match statement() {
+            Err(e)
+                if e.sqlstate() == SqlState::SERIALIZATION_FAILURE
+                    && tries < TRIES_MAX
+                    && engine.registry.version() != version =>
+            {
+                tries += 1;
             }
             done => return done,
         }

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema};
+
+use crate::model::KalamDataType;
 
 /// One column of a [`TextTable`].
 pub(crate) enum TextColumn {
@@ -17,6 +21,8 @@ pub(crate) enum TextColumn {
     NumberOrNull(Vec<Option<i64>>),
     /// BOOLEAN not null.
     Flag(Vec<bool>),
+    /// DATETIME not null, from milliseconds since 1970 UTC.
+    Moment(Vec<i64>),
 }
 
 impl TextColumn {
@@ -27,6 +33,11 @@ impl TextColumn {
             TextColumn::Number(values) => Arc::new(Int64Array::from(values)),
             TextColumn::NumberOrNull(values) => Arc::new(Int64Array::from(values)),
             TextColumn::Flag(values) => Arc::new(BooleanArray::from(values)),
+            TextColumn::Moment(values) => {
+                let micros = values.into_iter().map(|ms| ms.saturating_mul(1000));
+                let micros = TimestampMicrosecondArray::from_iter_values(micros);
+                Arc::new(micros.with_data_type(KalamDataType::DateTime.arrow_type()))
+            }
         }
     }
 
@@ -37,6 +48,7 @@ impl TextColumn {
             TextColumn::Number(_) => (DataType::Int64, false),
             TextColumn::NumberOrNull(_) => (DataType::Int64, true),
             TextColumn::Flag(_) => (DataType::Boolean, false),
+            TextColumn::Moment(_) => (KalamDataType::DateTime.arrow_type(), false),
         };
         Field::new(name, data_type, nullable)
     }

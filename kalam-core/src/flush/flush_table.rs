@@ -90,6 +90,8 @@ impl Flusher<'_> {
         let turn = self.tier.flush_turn(ScopeId { table: table.definition.id, user });
         let _turn = turn.lock();
         let (watch, view) = self.store.watch(range.clone());
+        // A definition that is current after the view was taken knows every row of it.
+        let table = &self.registry.current(table)?;
         let mut cursor = view.snapshot.cursor(Family::Hot, &range.start, &range.end);
         let scope = ScopeId { table: table.definition.id, user };
         let folder = table.path.resolve(user_id);
@@ -302,7 +304,7 @@ fn segment_targets(table: &Table) -> Vec<DecodeTarget> {
         .definition
         .columns
         .iter()
-        .map(|c| DecodeTarget::Column { id: c.id, data_type: c.data_type.clone(), missing: None })
+        .map(DecodeTarget::column)
         .collect();
     targets.push(DecodeTarget::Seq);
     if table.definition.has_hidden_key() {

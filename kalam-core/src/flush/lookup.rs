@@ -15,7 +15,7 @@ use super::segment::SegmentMeta;
 use super::segment_cache::{KeyBlock, OpenSegment};
 use super::segment_writer::KEY_BLOCK_ROWS;
 use super::tier::ColdTier;
-use crate::catalog::{HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
+use crate::catalog::{HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table, initial_value};
 use crate::model::{SegmentId, Seq};
 use crate::{Error, Result, SqlState};
 
@@ -110,47 +110,41 @@ impl KeyLookup<'_> {
         metadata.row_groups().iter().map(read).collect()
     }
 
-    /// The positions of the key columns in the file.
+    /// The key columns in the file, as leaves and in key order.
     fn key_columns(&self, segment: &OpenSegment) -> Result<Vec<usize>> {
-        let names = if self.table.key_positions.is_empty() {
-            vec![HIDDEN_KEY_COLUMN]
-        } else {
-            self.table.key_names()
+        let file = segment.footer.metadata().file_metadata().schema_descr();
+        let is_key = |root: usize, leaf: usize| file.get_column_root_idx(leaf) == root;
+        let leaf = |name: &str, found: &dyn Fn(usize) -> bool| {
+            let leaf = (0..file.num_columns()).find(|leaf| found(*leaf));
+            leaf.ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
         };
-        let columns = segment.footer.metadata().file_metadata().schema_descr();
-        names
-            .iter()
-            .map(|name| {
-                columns
-                    .columns()
-                    .iter()
-                    .position(|c| c.path().parts() == [*name])
-                    .ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
+        if self.table.key_positions.is_empty() {
+            let parts = |leaf: usize| file.column(leaf).path().parts() == [HIDDEN_KEY_COLUMN];
+            return Ok(vec![leaf(HIDDEN_KEY_COLUMN, &parts)?]);
+        }
+        let columns = self.table.key_positions.iter().map(|i| &self.table.definition.columns[*i]);
+        columns
+            .map(|column| {
+                let root = segment.column(column.id).map(|of_file| of_file.root);
+                let found = |leaf: usize| root.is_some_and(|root| is_key(root, leaf));
+                leaf(column.name.as_str(), &found)
             })
             .collect()
     }
 
     fn decode_block(&self, segment: &OpenSegment, first_row: u32) -> Result<KeyBlock> {
-        let leaves = self.key_columns(segment)?;
-        let mask = ProjectionMask::leaves(
-            segment.footer.metadata().file_metadata().schema_descr(),
-            leaves.iter().copied(),
-        );
         let rows = KEY_BLOCK_ROWS.min((segment.meta.rows - first_row) as usize);
-        let batch = read_rows(segment, mask, first_row, rows)?;
-        // A mask keeps the file's order; the key has its own.
-        let mut sorted = leaves.clone();
-        sorted.sort_unstable();
-        let arrays: Vec<ArrayRef> = leaves
-            .iter()
-            .map(|leaf| {
-                let index = sorted.iter().position(|l| l == leaf).expect("a permutation");
-                batch.column(index).clone()
-            })
-            .collect();
+        let arrays = if self.table.key_positions.is_empty() {
+            let leaves = self.key_columns(segment)?;
+            let file = segment.footer.metadata().file_metadata().schema_descr();
+            let batch = read_rows(segment, ProjectionMask::leaves(file, leaves), first_row, rows)?;
+            batch.columns().to_vec()
+        } else {
+            read_columns(segment, self.table, &self.table.key_positions, first_row, rows)?
+        };
         let encoder = self.table.key_codec.encoder(&arrays)?;
         let mut block = KeyBlock { bytes: Vec::new(), ends: Vec::with_capacity(rows) };
-        for row in 0..batch.num_rows() {
+        for row in 0..rows {
             encoder.encode(row, &mut block.bytes);
             block.ends.push(u32::try_from(block.bytes.len()).map_err(|_| {
                 Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "a block of keys passes 4 GiB")
@@ -212,11 +206,49 @@ fn visible(state: &SegmentState, row: u32) -> Option<bool> {
     }
 }
 
-/// Reads `rows` rows from `first_row` on, which lie in one row group.
+/// Columns of the table, by their positions in it, of `rows` rows from `first_row` on,
+/// which lie in one row group: in the types that the columns have now, whatever the file
+/// has.
 ///
 /// # Errors
 /// `XX001` if they cannot be decoded.
-pub(crate) fn read_rows(
+pub(crate) fn read_columns(
+    segment: &OpenSegment,
+    table: &Table,
+    positions: &[usize],
+    first_row: u32,
+    rows: usize,
+) -> Result<Vec<ArrayRef>> {
+    let columns = || positions.iter().map(|position| &table.definition.columns[*position]);
+    let mut roots: Vec<usize> =
+        columns().filter_map(|column| Some(segment.column(column.id)?.root)).collect();
+    // A mask keeps the file's order; the caller has another.
+    roots.sort_unstable();
+    roots.dedup();
+    let batch = if roots.is_empty() {
+        None
+    } else {
+        let file = segment.footer.metadata().file_metadata().schema_descr();
+        let mask = ProjectionMask::roots(file, roots.iter().copied());
+        Some(read_rows(segment, mask, first_row, rows)?)
+    };
+    columns()
+        .map(|column| match (segment.column(column.id), &batch) {
+            (Some(of_file), Some(batch)) => {
+                let index = roots.binary_search(&of_file.root).expect("it is among the roots");
+                column.widen(batch.column(index), &of_file.data_type)
+            }
+            _ => {
+                let value = ScalarValue::try_from_array(&initial_value(column)?, 0);
+                let repeated = value.and_then(|value| value.to_array_of_size(rows));
+                repeated.map_err(|e| segment.undecodable(e))
+            }
+        })
+        .collect()
+}
+
+/// Reads `rows` rows from `first_row` on, which lie in one row group.
+fn read_rows(
     segment: &OpenSegment,
     mask: ProjectionMask,
     first_row: u32,

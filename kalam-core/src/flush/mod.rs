@@ -3,6 +3,7 @@
 //! **Invariant**: at any view each key is live in exactly one place - hot, or one
 //! position of one segment that no deletion mark names.
 
+mod file_column;
 mod flush_table;
 mod lookup;
 mod manifest;
@@ -16,12 +17,13 @@ mod segment_writer;
 mod tier;
 
 pub(crate) use crate::model::ScopeId;
+pub(crate) use file_column::FileColumn;
 pub(crate) use flush_table::{FlushReport, Flusher};
-pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup, read_rows};
+pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup, read_columns};
 pub(crate) use manifest::{ScopeEdit, ScopeManifest, SegmentState};
 pub(crate) use mark::{MarkKind, read_marks};
 pub(crate) use recovery::remove_orphans;
-pub(crate) use segment::SegmentMeta;
+pub(crate) use segment::{ColumnStatistics as StoredStatistics, SegmentMeta};
 pub(crate) use segment_cache::OpenSegment;
 pub(crate) use segment_writer::segment_schema;
 pub(crate) use tier::ColdTier;

@@ -2,6 +2,7 @@
 //! segments minus their deletion marks. No merge, no dedupe, no sort.
 
 mod cold_scan;
+mod file_mapping;
 mod hot_exec;
 mod keep_order;
 mod key_order;

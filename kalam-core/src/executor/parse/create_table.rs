@@ -79,7 +79,8 @@ fn refused_constraint(word: &str, place: Position) -> super::Failure {
         .into()
 }
 
-fn column(input: &mut Input<'_>) -> Parse<ColumnSpec> {
+/// `name type options`.
+pub(super) fn column(input: &mut Input<'_>) -> Parse<ColumnSpec> {
     let (name, place) = input.name()?;
     let type_position = input.position();
     let data_type = match &input.parser.peek_token_ref().token {
@@ -212,7 +213,7 @@ fn clause(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<bool> {
 }
 
 /// `name = 'text' | number | word`.
-fn option(input: &mut Input<'_>) -> Parse<TableOption> {
+pub(super) fn option(input: &mut Input<'_>) -> Parse<TableOption> {
     let (name, place) = input.name()?;
     input.expect(&Token::Eq)?;
     let negative = input.take(&Token::Minus);

@@ -10,7 +10,12 @@ use crate::{Error, Result, SqlState};
 ///
 /// # Errors
 /// `42602` for an invalid or reserved name, `42P06` if it exists.
-pub(crate) fn run(engine: &Engine, name: &str, if_not_exists: bool) -> Result<QueryResult> {
+pub(crate) fn run(
+    engine: &Engine,
+    name: &str,
+    if_not_exists: bool,
+    description: Option<&str>,
+) -> Result<QueryResult> {
     if RESERVED_NAMESPACES.contains(&name) {
         return Err(Error::new(
             SqlState::INVALID_NAME,
@@ -22,7 +27,8 @@ pub(crate) fn run(engine: &Engine, name: &str, if_not_exists: bool) -> Result<Qu
         return Ok(QueryResult::empty());
     }
     let created_at_ms = engine.clock.now_ms();
-    let namespace = Namespace { name, description: None, created_at_ms };
+    let description = description.map(str::to_owned);
+    let namespace = Namespace { name, description, created_at_ms };
     match engine.store.commit(engine.registry.add_namespace(namespace)).map_err(Error::from) {
         Err(e) if if_not_exists && e.sqlstate() == SqlState::DUPLICATE_NAMESPACE => {
             Ok(QueryResult::empty())

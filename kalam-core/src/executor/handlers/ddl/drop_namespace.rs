@@ -1,17 +1,15 @@
 //! `DROP NAMESPACE`.
 
-use std::sync::Arc;
-
-use super::drop_table::drop_table;
-use crate::Result;
+use super::drop_table::stage_drop;
 use crate::catalog::{DEFAULT_NAMESPACE, RESERVED_NAMESPACES, undefined_namespace};
 use crate::executor::QueryResult;
 use crate::executor::engine::Engine;
+use crate::executor::row_writer::retrying;
 use crate::model::Name;
-use crate::{Error, SqlState};
+use crate::store::WriteSet;
+use crate::{Error, Result, SqlState};
 
-/// Drops a namespace, with `cascade` its tables first. Each table is a commit of
-/// its own, so an interrupted cascade leaves a namespace with fewer tables.
+/// Drops a namespace, with `cascade` together with its tables: all of it in one commit.
 ///
 /// # Errors
 /// `3F000` if it is missing, `2BP01` if it holds tables, `42501` for `default` and
@@ -31,14 +29,22 @@ pub(crate) fn run(
     if !engine.registry.has_namespace(name) {
         return if if_exists { Ok(QueryResult::empty()) } else { Err(undefined_namespace(name)) };
     }
-    if cascade {
-        for table in engine.registry.tables()? {
-            if table.definition.name.namespace.as_str() == name {
-                drop_table(engine, &table)?;
+    let namespace = Name::new("namespace", name)?;
+    retrying(|| {
+        let mut set = WriteSet::default();
+        let mut dropped = Vec::new();
+        if cascade {
+            for table in engine.registry.tables()? {
+                if table.definition.name.namespace == namespace {
+                    stage_drop(engine, &mut set, &table)?;
+                    dropped.push(table.definition.id);
+                }
             }
         }
-    }
-    let name = Name::new("namespace", name)?;
-    engine.store.commit(Arc::clone(&engine.registry).remove_namespace(&name))?;
+        engine.registry.remove_namespace(&mut set, &namespace, dropped);
+        engine.store.commit(set)?;
+        Ok(())
+    })?;
+    engine.tier.collect_garbage(&engine.store)?;
     Ok(QueryResult::empty())
 }

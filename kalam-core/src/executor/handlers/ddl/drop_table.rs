@@ -1,22 +1,22 @@
 //! `DROP TABLE`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::Result;
-use crate::catalog::{RESERVED_NAMESPACES, Table};
+use crate::catalog::Table;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
+use crate::executor::resolve::resolve_definition;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::flush::{ScopeEdit, ScopeId};
-use crate::model::Seq;
+use crate::model::{Seq, TableId};
 use crate::store::{Batch, Change, Family, WriteSet, prefix_end};
-use crate::{Error, ErrorKind, SqlState};
+use crate::{ErrorKind, Result};
 
-/// Drops tables with all rows of all users. The names are looked up before the
-/// first table goes.
+/// Drops tables with all rows of all users, in one commit. The files go when no running
+/// query needs them.
 ///
 /// # Errors
 /// `42P01` if one is missing.
@@ -26,55 +26,53 @@ pub(crate) fn run(
     names: &[TableRef],
     if_exists: bool,
 ) -> Result<QueryResult> {
-    let mut tables = Vec::new();
-    for TableRef { namespace, table, position } in names {
-        let namespace = namespace.as_deref().unwrap_or(&caller.namespace);
-        if RESERVED_NAMESPACES.contains(&namespace) {
-            return Err(Error::new(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("tables of namespace \"{namespace}\" cannot be dropped"),
-            )
-            .with_position(*position));
-        }
-        match engine.registry.table(namespace, table) {
-            Ok(table) => tables.push(table),
-            Err(e) if if_exists && e.kind() == ErrorKind::NotFound => {}
-            Err(e) => return Err(e.with_position(*position)),
-        }
-    }
-    for table in &tables {
-        drop_table(engine, table)?;
-    }
-    Ok(QueryResult::empty())
-}
-
-/// Drops one table: definition, hot rows and manifest entries in one commit; the
-/// files go when no running query needs them.
-pub(super) fn drop_table(engine: &Engine, table: &Arc<Table>) -> Result<()> {
     retrying(|| {
-        let mut set = WriteSet::default();
-        engine.registry.remove_table(&mut set, table);
-        let view = engine.store.view();
-        let id = table.definition.id;
-        let scopes: BTreeSet<ScopeId> = engine
-            .tier
-            .manifest
-            .table_segments(id, &view.snapshot)?
-            .into_iter()
-            .map(|segment| segment.scope)
-            .collect();
-        for scope in scopes {
-            let mut edit = ScopeEdit::new(&engine.tier.manifest, scope);
-            edit.remove_all();
-            set.changes.push(Box::new(edit));
+        let mut tables: BTreeMap<TableId, Arc<Table>> = BTreeMap::new();
+        for name in names {
+            match resolve_definition(engine, caller, name) {
+                Ok(table) => {
+                    tables.insert(table.definition.id, table);
+                }
+                Err(e) if if_exists && e.kind() == ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
         }
-        let mut prefix = vec![table.definition.kind.key_byte()];
-        prefix.extend_from_slice(&id.get().to_be_bytes());
-        set.changes.push(Box::new(RemoveRows { prefix }));
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let mut set = WriteSet::default();
+        for table in tables.values() {
+            stage_drop(engine, &mut set, table)?;
+        }
         engine.store.commit(set)?;
         Ok(())
     })?;
-    engine.tier.collect_garbage(&engine.store)
+    engine.tier.collect_garbage(&engine.store)?;
+    Ok(QueryResult::empty())
+}
+
+/// Makes the removal of a table part of a commit: definition, hot rows and manifest
+/// entries.
+pub(super) fn stage_drop(engine: &Engine, set: &mut WriteSet, table: &Arc<Table>) -> Result<()> {
+    engine.registry.remove_table(set, table);
+    let view = engine.store.view();
+    let id = table.definition.id;
+    let scopes: BTreeSet<ScopeId> = engine
+        .tier
+        .manifest
+        .table_segments(id, &view.snapshot)?
+        .into_iter()
+        .map(|segment| segment.scope)
+        .collect();
+    for scope in scopes {
+        let mut edit = ScopeEdit::new(&engine.tier.manifest, scope);
+        edit.remove_all();
+        set.changes.push(Box::new(edit));
+    }
+    let mut prefix = vec![table.definition.kind.key_byte()];
+    prefix.extend_from_slice(&id.get().to_be_bytes());
+    set.changes.push(Box::new(RemoveRows { prefix }));
+    Ok(())
 }
 
 /// Removes every hot row of a table.

@@ -7,5 +7,5 @@ mod new_rows;
 mod target;
 pub(crate) mod update;
 
-pub(crate) use new_rows::undefined_column;
+pub(crate) use new_rows::{undefined_column, undefined_column_of};
 pub(crate) use target::{query_of, select_of};

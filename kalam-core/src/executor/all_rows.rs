@@ -1,0 +1,97 @@
+//! Every live row of a table, whoever owns it: what DDL looks at that promises something
+//! of all rows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, LimitClause, ObjectName, SelectItem, SetExpr, TableAlias, TableFactor,
+    TableWithJoins, Value,
+};
+use futures::TryStreamExt;
+
+use super::caller::Caller;
+use super::engine::Engine;
+use super::handlers::dml::{query_of, select_of};
+use super::plan_error::from_datafusion;
+use super::planner::{Planner, TARGET_RELATION};
+use crate::Result;
+use crate::catalog::Table;
+use crate::model::UserKey;
+use crate::store::{SCOPE_PREFIX_LEN, View, prefix_end, scope_of};
+
+/// Whether `condition`, over the table's columns, is true of a live row of any scope.
+/// Hold the table's commits, so that the answer is still right when it is used.
+///
+/// # Errors
+/// What the condition raises for a row.
+pub(crate) fn any_row(
+    engine: &Engine,
+    caller: &Caller,
+    table: &Arc<Table>,
+    view: &Arc<View>,
+    condition: &Expr,
+) -> Result<bool> {
+    for user in scopes(engine, table, view)? {
+        let planner = Planner::new(engine, caller, view.clone()).with_target(table, user);
+        let relation = target_relation(table);
+        let one = Expr::value(Value::Number("1".to_owned(), false));
+        let from = vec![TableWithJoins { relation, joins: Vec::new() }];
+        let select = select_of(
+            vec![SelectItem::UnnamedExpr(one.clone())],
+            from,
+            Some(condition.clone()),
+        );
+        let mut query = query_of(SetExpr::Select(Box::new(select)));
+        query.limit_clause = Some(LimitClause::LimitOffset {
+            limit: Some(one),
+            offset: None,
+            limit_by: Vec::new(),
+        });
+        let stream = planner.stream(&planner.logical(query, &[])?)?;
+        let batches: Vec<RecordBatch> =
+            engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
+        if batches.iter().any(|batch| batch.num_rows() > 0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The owners of rows in either tier.
+fn scopes(engine: &Engine, table: &Table, view: &Arc<View>) -> Result<BTreeSet<UserKey>> {
+    let definition = &table.definition;
+    let segments = engine.tier.manifest.table_segments(definition.id, &view.snapshot)?;
+    let mut users: BTreeSet<UserKey> = segments.into_iter().map(|s| s.scope.user).collect();
+    let mut from = vec![definition.kind.key_byte()];
+    from.extend_from_slice(&definition.id.get().to_be_bytes());
+    let end = prefix_end(&from);
+    // From the first row of each owner to the end of that owner's rows.
+    while let Some((key, _)) = view.hot_cursor(&from, &end).entry()? {
+        users.insert(scope_of(key).user);
+        from = prefix_end(&key[..SCOPE_PREFIX_LEN]);
+    }
+    Ok(users)
+}
+
+fn target_relation(table: &Table) -> TableFactor {
+    let quoted = |name: &str| Ident::with_quote('"', name);
+    TableFactor::Table {
+        name: ObjectName::from(vec![quoted(TARGET_RELATION)]),
+        alias: Some(TableAlias {
+            explicit: true,
+            name: quoted(table.definition.name.table.as_str()),
+            columns: Vec::new(),
+            at: None,
+        }),
+        args: None,
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: false,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
+    }
+}
