@@ -15,8 +15,8 @@ pub use path_template::{PathTemplate, TablePath};
 pub use registry::SchemaRegistry;
 pub(crate) use registry::undefined_namespace;
 pub use storage::{DEFAULT_STORAGE, StorageDefinition, StorageKind};
-pub(crate) use table::{initial_value, seq_field};
 pub use table::{DELETED_COLUMN, HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
+pub(crate) use table::{initial_value, seq_field};
 pub use table_definition::{
     Compression, FlushPolicy, SchemaVersionEntry, TableDefinition, TableOptions,
 };

@@ -150,6 +150,14 @@ impl SchemaRegistry {
         })
     }
 
+    /// All storages, by name.
+    #[must_use]
+    pub fn storages(&self) -> Vec<Arc<StorageDefinition>> {
+        let mut all: Vec<_> = self.storages.iter().map(|s| s.value().clone()).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
     /// Whether the namespace exists.
     #[must_use]
     pub fn has_namespace(&self, name: &str) -> bool {
@@ -161,9 +169,9 @@ impl SchemaRegistry {
     /// # Errors
     /// `3F000`.
     pub(crate) fn namespace(&self, name: &str) -> Result<Arc<Namespace>> {
-        let found = Name::new("namespace", name).ok().and_then(|name| {
-            self.namespaces.get(&name).map(|namespace| namespace.clone())
-        });
+        let found = Name::new("namespace", name)
+            .ok()
+            .and_then(|name| self.namespaces.get(&name).map(|namespace| namespace.clone()));
         found.ok_or_else(|| undefined_namespace(name))
     }
 

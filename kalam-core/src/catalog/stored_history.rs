@@ -99,8 +99,11 @@ impl<'de> Visitor<'de> for EitherForm {
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
         let versions = Vec::<WholeVersion>::deserialize(SeqAccessDeserializer::new(seq))?;
-        let entry = |WholeVersion { version, columns, change, created_at_ms }| {
-            SchemaVersionEntry { version, columns, change, created_at_ms }
+        let entry = |WholeVersion { version, columns, change, created_at_ms }| SchemaVersionEntry {
+            version,
+            columns,
+            change,
+            created_at_ms,
         };
         Ok(versions.into_iter().map(entry).collect())
     }
@@ -137,7 +140,8 @@ mod tests {
     fn history(versions: u16) -> Vec<SchemaVersionEntry> {
         let mut history: Vec<SchemaVersionEntry> = Vec::new();
         for version in 1..=versions {
-            let columns: Vec<_> = (u32::from(version)..u32::from(version) + 20).map(column).collect();
+            let columns: Vec<_> =
+                (u32::from(version)..u32::from(version) + 20).map(column).collect();
             history.push(SchemaVersionEntry {
                 version: SchemaVersion(version),
                 columns: shared_columns(&columns, history.last()),

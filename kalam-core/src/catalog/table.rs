@@ -79,8 +79,7 @@ impl Table {
         let stored = |columns: &mut dyn Iterator<Item = &ColumnDefinition>| {
             columns.map(|c| (c.id, c.data_type.clone())).collect::<Vec<_>>()
         };
-        let current =
-            RowLayout::new(definition.version, &stored(&mut definition.columns.iter()));
+        let current = RowLayout::new(definition.version, &stored(&mut definition.columns.iter()));
         let earlier = definition.clone();
         let layouts = Layouts::new(current, move |version| {
             let columns = earlier.columns_at(version)?;

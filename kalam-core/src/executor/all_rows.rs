@@ -38,17 +38,11 @@ pub(crate) fn any_row(
         let relation = target_relation(table);
         let one = Expr::value(Value::Number("1".to_owned(), false));
         let from = vec![TableWithJoins { relation, joins: Vec::new() }];
-        let select = select_of(
-            vec![SelectItem::UnnamedExpr(one.clone())],
-            from,
-            Some(condition.clone()),
-        );
+        let select =
+            select_of(vec![SelectItem::UnnamedExpr(one.clone())], from, Some(condition.clone()));
         let mut query = query_of(SetExpr::Select(Box::new(select)));
-        query.limit_clause = Some(LimitClause::LimitOffset {
-            limit: Some(one),
-            offset: None,
-            limit_by: Vec::new(),
-        });
+        query.limit_clause =
+            Some(LimitClause::LimitOffset { limit: Some(one), offset: None, limit_by: Vec::new() });
         let stream = planner.stream(&planner.logical(query, &[])?)?;
         let batches: Vec<RecordBatch> =
             engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;

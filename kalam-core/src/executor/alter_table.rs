@@ -107,7 +107,8 @@ impl Alteration<'_> {
             AlterAction::RenameTo((name, place)) => {
                 let table = Name::new("table", name).map_err(|e| e.with_position(*place))?;
                 let namespace = self.after.name.namespace.clone();
-                self.changes.push(format!("rename table \"{}\" to \"{table}\"", self.after.name.table));
+                self.changes
+                    .push(format!("rename table \"{}\" to \"{table}\"", self.after.name.table));
                 self.after.name = TableName { namespace, table };
                 if self.after.name == self.before.name {
                     return Err(Error::new(
@@ -190,7 +191,10 @@ impl Alteration<'_> {
         if self.after.columns.len() == 1 {
             return Err(Error::new(
                 SqlState::INVALID_TABLE_DEFINITION,
-                format!("column \"{}\" is the last one of table \"{}\"", column.0, self.before.name),
+                format!(
+                    "column \"{}\" is the last one of table \"{}\"",
+                    column.0, self.before.name
+                ),
             )
             .with_hint("drop the table, or add another column first")
             .with_position(column.1));

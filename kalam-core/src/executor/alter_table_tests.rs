@@ -135,7 +135,8 @@ fn wider_types_are_taken_and_others_refused() {
     ] {
         assert_eq!(code(&table(), sql), "0A000", "{sql}");
     }
-    let priced = define("CREATE TABLE t (d DECIMAL(4, 1) PRIMARY KEY, k VARCHAR(3))").expect("valid");
+    let priced =
+        define("CREATE TABLE t (d DECIMAL(4, 1) PRIMARY KEY, k VARCHAR(3))").expect("valid");
     alter(&priced, "ALTER d TYPE DECIMAL(9, 1)");
     assert_eq!(code(&priced, "ALTER d TYPE DECIMAL(9, 2)"), "0A000");
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, Schema};
 
 use super::show_create_table::quoted_name;
 use super::text_table::{TextColumn, TextTable};
 use crate::catalog::{ColumnDefinition, Namespace, SchemaVersionEntry, TableDefinition};
-use crate::model::ColumnId;
+use crate::model::{ColumnId, KalamDataType};
 
 /// DESCRIBE: one row for each column, by ordinal position.
 ///
@@ -24,9 +25,8 @@ pub(crate) fn describe_version<'a>(
     columns: impl Iterator<Item = &'a ColumnDefinition> + Clone,
 ) -> RecordBatch {
     let default = |c: &ColumnDefinition| c.default.as_ref().map(|d| d.expression.clone());
-    let place = |c: &ColumnDefinition| {
-        key.iter().position(|id| *id == c.id).map(|place| count(place + 1))
-    };
+    let place =
+        |c: &ColumnDefinition| key.iter().position(|id| *id == c.id).map(|place| count(place + 1));
     let columns = || columns.clone();
     TextTable::default()
         .numbers("ordinal", columns().map(|c| i64::from(c.ordinal)))
@@ -45,17 +45,30 @@ pub(crate) fn describe_version<'a>(
 /// TEXT (names and types by ordinal position), created_at DATETIME.
 pub(crate) fn describe_history(table: &TableDefinition) -> RecordBatch {
     let versions = || table.history.iter();
-    let columns = |entry: &SchemaVersionEntry| {
-        let column = |c: &Arc<ColumnDefinition>| {
-            format!("{} {}", quoted_name(c.name.as_str()), written_type(c))
-        };
-        entry.columns.iter().map(column).collect::<Vec<_>>().join(", ")
-    };
     TextTable::default()
         .numbers("version", versions().map(|v| i64::from(v.version.get())))
         .texts("change", versions().map(|v| &v.change))
-        .texts("columns", versions().map(columns))
-        .with("created_at", TextColumn::Moment(versions().map(|v| v.created_at_ms).collect()))
+        .texts("columns", versions().map(written_columns))
+        .moments("created_at", versions().map(|v| v.created_at_ms))
+        .finish()
+}
+
+/// DESCRIBE of a table that no one stores: as [`describe`], from its columns.
+pub(crate) fn describe_columns(schema: &Schema) -> RecordBatch {
+    let fields = schema.fields();
+    let none = || TextColumn::TextOrNull(vec![None; fields.len()]);
+    let written = |field: &FieldRef| match KalamDataType::from_arrow_field(field) {
+        Ok(data_type) => data_type.to_string(),
+        Err(_) => field.data_type().to_string(),
+    };
+    TextTable::default()
+        .numbers("ordinal", 1..=fields.len())
+        .texts("column", fields.iter().map(|f| f.name()))
+        .texts("type", fields.iter().map(written))
+        .with("nullable", TextColumn::Flag(fields.iter().map(|f| f.is_nullable()).collect()))
+        .with("key", TextColumn::NumberOrNull(vec![None; fields.len()]))
+        .with("default", none())
+        .with("comment", none())
         .finish()
 }
 
@@ -94,6 +107,15 @@ pub(crate) fn show_namespaces(
         .numbers("tables", namespaces.iter().map(tables_in))
         .with("description", TextColumn::TextOrNull(descriptions))
         .finish()
+}
+
+/// The columns of a schema version: names and types, as CREATE TABLE writes them.
+pub(crate) fn written_columns(version: &SchemaVersionEntry) -> String {
+    let column = |c: &Arc<ColumnDefinition>| {
+        let null = if c.nullable { "" } else { " NOT NULL" };
+        format!("{} {}{null}", quoted_name(c.name.as_str()), written_type(c))
+    };
+    version.columns.iter().map(column).collect::<Vec<_>>().join(", ")
 }
 
 /// The type as CREATE TABLE writes it, with the length of VARCHAR(n).

@@ -76,6 +76,7 @@ pub(crate) fn describe_statement(
         | Statement::DescribeHistory { .. }
         | Statement::DescribeVersion { .. }
         | Statement::ShowCreateTable { .. }
+        | Statement::ShowSetting(_)
         | Statement::ShowManifest { .. }
         | Statement::ShowStats { .. } => {
             dispatch::run(engine, caller, &mut Work::default(), &parsed.statement, &[])?.schema()

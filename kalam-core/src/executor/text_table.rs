@@ -1,4 +1,4 @@
-//! Small tables of texts and numbers: what SHOW and DESCRIBE return.
+//! Small tables of texts and numbers: what SHOW, DESCRIBE and the system tables return.
 
 use std::sync::Arc;
 
@@ -33,11 +33,13 @@ impl TextColumn {
             TextColumn::Number(values) => Arc::new(Int64Array::from(values)),
             TextColumn::NumberOrNull(values) => Arc::new(Int64Array::from(values)),
             TextColumn::Flag(values) => Arc::new(BooleanArray::from(values)),
-            TextColumn::Moment(values) => {
-                let micros = values.into_iter().map(|ms| ms.saturating_mul(1000));
-                let micros = TimestampMicrosecondArray::from_iter_values(micros);
-                Arc::new(micros.with_data_type(KalamDataType::DateTime.arrow_type()))
-            }
+            TextColumn::Moment(values) => Arc::new(
+                values
+                    .into_iter()
+                    .map(|ms| Some(ms.saturating_mul(1000)))
+                    .collect::<TimestampMicrosecondArray>()
+                    .with_data_type(KalamDataType::DateTime.arrow_type()),
+            ),
         }
     }
 
@@ -79,9 +81,19 @@ impl TextTable {
         self.with(name, TextColumn::Text(values))
     }
 
-    /// Adds a column of BIGINT not null.
-    pub(crate) fn numbers(self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
-        self.with(name, TextColumn::Number(values.into_iter().collect()))
+    /// Adds a column of BIGINT not null; what does not fit into it is its largest value.
+    pub(crate) fn numbers<N: TryInto<i64>>(
+        self,
+        name: &str,
+        values: impl IntoIterator<Item = N>,
+    ) -> Self {
+        let values = values.into_iter().map(|n| n.try_into().unwrap_or(i64::MAX)).collect();
+        self.with(name, TextColumn::Number(values))
+    }
+
+    /// Adds a column of DATETIME not null, from milliseconds since 1970 UTC.
+    pub(crate) fn moments(self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
+        self.with(name, TextColumn::Moment(values.into_iter().collect()))
     }
 
     /// The batch, whose schema is that of the columns.

@@ -53,14 +53,15 @@ impl Work {
             Work::Autocommit => retrying_while(
                 || engine.registry.is_current(table),
                 || {
-                let view = engine.store.view();
-                // Only a definition that is current now knows every row of the view.
-                engine.registry.check_current(table)?;
-                let mut writer = RowWriter::new(engine, table, user, view.clone())?;
-                let outcome = statement(&view, &mut writer)?;
-                writer.commit()?;
-                Ok(outcome)
-            }),
+                    let view = engine.store.view();
+                    // Only a definition that is current now knows every row of the view.
+                    engine.registry.check_current(table)?;
+                    let mut writer = RowWriter::new(engine, table, user, view.clone())?;
+                    let outcome = statement(&view, &mut writer)?;
+                    writer.commit()?;
+                    Ok(outcome)
+                },
+            ),
             Work::Transaction(transaction) => transaction.write(engine, table, user, statement),
         }
     }

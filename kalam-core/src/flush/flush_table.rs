@@ -300,12 +300,7 @@ impl HotRows {
 
 /// What a segment holds of each row: all columns, `_seq`, the hidden key.
 fn segment_targets(table: &Table) -> Vec<DecodeTarget> {
-    let mut targets: Vec<_> = table
-        .definition
-        .columns
-        .iter()
-        .map(DecodeTarget::column)
-        .collect();
+    let mut targets: Vec<_> = table.definition.columns.iter().map(DecodeTarget::column).collect();
     targets.push(DecodeTarget::Seq);
     if table.definition.has_hidden_key() {
         targets.push(DecodeTarget::HiddenKey);

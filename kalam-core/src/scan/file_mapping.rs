@@ -61,10 +61,11 @@ pub(super) fn read_schema(table: &Table, open: &OpenSegment) -> Option<SchemaRef
         return None;
     }
     let bytes = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Binary));
-    let fields = file.fields().iter().enumerate().map(|(root, field)| match taken.contains(&root) {
-        true => Arc::new(field.as_ref().clone().with_data_type(bytes.clone())),
-        false => field.clone(),
-    });
+    let fields =
+        file.fields().iter().enumerate().map(|(root, field)| match taken.contains(&root) {
+            true => Arc::new(field.as_ref().clone().with_data_type(bytes.clone())),
+            false => field.clone(),
+        });
     let fields: Vec<FieldRef> = fields.collect();
     Some(Arc::new(Schema::new_with_metadata(fields, file.metadata().clone())))
 }

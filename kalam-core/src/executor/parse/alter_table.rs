@@ -85,10 +85,9 @@ fn action(input: &mut Input<'_>) -> Parse<AlterAction> {
         return Ok(AlterAction::SetOptions(options));
     }
     match input.peek_word(0) {
-        Some(word) if word == "RENAME" => Err(unsupported(
-            "ALTER TABLE .. RENAME together with other actions",
-            place,
-        )),
+        Some(word) if word == "RENAME" => {
+            Err(unsupported("ALTER TABLE .. RENAME together with other actions", place))
+        }
         Some(word) if REFUSED_ACTIONS.contains(&word.as_str()) => {
             Err(unsupported(format!("ALTER TABLE .. {word}"), place))
         }
@@ -119,10 +118,8 @@ fn drop(input: &mut Input<'_>) -> Parse<AlterAction> {
 fn refuse_constraint(input: &Input<'_>, verb: &str) -> Parse<()> {
     let Some(word) = CONSTRAINTS.iter().find(|word| input.is_word(0, word)) else { return Ok(()) };
     let opens = input.parser.peek_nth_token_ref(1).token == Token::LParen;
-    let named = *word == "CONSTRAINT" && !matches!(
-        input.parser.peek_nth_token_ref(1).token,
-        Token::EOF | Token::Comma
-    );
+    let named = *word == "CONSTRAINT"
+        && !matches!(input.parser.peek_nth_token_ref(1).token, Token::EOF | Token::Comma);
     if opens || named || input.is_word(1, "KEY") {
         return Err(unsupported(format!("ALTER TABLE .. {verb} {word}"), input.position()));
     }

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
-use super::{alter_table, create_table, modify, query};
+use super::{alter_table, create_table, modify, query, setting};
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
 use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
@@ -32,6 +32,8 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("DROP") => drop(input)?,
         Some("USE") => use_namespace(input)?,
         Some("SHOW") => show(input)?,
+        Some("SET") => Statement::Set(setting::set(input)?),
+        Some("RESET") => Statement::Set(setting::reset(input)?),
         Some("DESCRIBE" | "DESC") => describe(input)?,
         Some("EXPLAIN") => explain(input)?,
         Some("PREPARE") => return prepare(input),
@@ -76,10 +78,9 @@ fn alter(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["ALTER", "NAMESPACE"]) || input.take_words(&["ALTER", "SCHEMA"]) {
         return alter_table::alter_namespace(input);
     }
-    let is_table = ["USER", "SHARED", "STREAM"]
-        .iter()
-        .any(|kind| input.take_words(&["ALTER", kind, "TABLE"]))
-        || input.take_words(&["ALTER", "TABLE"]);
+    let is_table =
+        ["USER", "SHARED", "STREAM"].iter().any(|kind| input.take_words(&["ALTER", kind, "TABLE"]))
+            || input.take_words(&["ALTER", "TABLE"]);
     if is_table {
         return alter_table::alter_table(input).map(Statement::AlterTable);
     }
@@ -137,7 +138,7 @@ fn show(input: &mut Input<'_>) -> Parse<Statement> {
         input.expect_word("FOR")?;
         return Ok(Statement::ShowManifest { table: table_after_optional_word(input)? });
     }
-    Err(refusal(input))
+    setting::show(input).map(Statement::ShowSetting)
 }
 
 fn describe(input: &mut Input<'_>) -> Parse<Statement> {
@@ -218,8 +219,8 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
         None if input.parser.peek_token_ref().token == Token::LParen => {}
         None => return input.refuse(),
         Some(
-            word @ ("CREATE" | "ALTER" | "COMMENT" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN"
-            | "STORAGE" | "PREPARE" | "EXECUTE" | "DEALLOCATE"),
+            word @ ("CREATE" | "ALTER" | "COMMENT" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC"
+            | "EXPLAIN" | "STORAGE" | "PREPARE" | "EXECUTE" | "DEALLOCATE"),
         ) => return Err(unsupported(format!("PREPARE .. AS {word}"), place)),
         Some(_) => return Err(refusal(input)),
     }

@@ -50,9 +50,8 @@ impl Layouts {
         if let Some(layout) = known {
             return Ok(layout);
         }
-        let columns = (self.columns_at)(version).ok_or_else(|| {
-            damaged().with_detail(format!("schema version {version} is unknown"))
-        })?;
+        let columns = (self.columns_at)(version)
+            .ok_or_else(|| damaged().with_detail(format!("schema version {version} is unknown")))?;
         let layout = Arc::new(RowLayout::new(version, &columns));
         self.earlier.write().push(layout.clone());
         Ok(layout)

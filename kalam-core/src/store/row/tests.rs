@@ -31,7 +31,11 @@ fn targets(types: &[KalamDataType]) -> Vec<DecodeTarget> {
 }
 
 /// Layouts of which the first is the current one; the others have these columns.
-fn layouts(version: u16, types: &[KalamDataType], earlier: &[(u16, &[KalamDataType])]) -> Arc<Layouts> {
+fn layouts(
+    version: u16,
+    types: &[KalamDataType],
+    earlier: &[(u16, &[KalamDataType])],
+) -> Arc<Layouts> {
     let earlier: Vec<(SchemaVersion, VersionColumns)> =
         earlier.iter().map(|(version, types)| (SchemaVersion(*version), columns(types))).collect();
     let find = move |version| earlier.iter().find(|(v, _)| *v == version).map(|(_, c)| c.clone());

@@ -26,11 +26,7 @@ use crate::{Error, ErrorKind, Result, SqlState};
 /// # Errors
 /// `42P01`, `42P07`, `42701`, `42703`, `42P16`, `23502` for a row that breaks a NOT NULL,
 /// `0A000` with the way out for what would change rows, and what a new column gets wrong.
-pub(crate) fn run(
-    engine: &Engine,
-    caller: &Caller,
-    statement: &AlterTable,
-) -> Result<QueryResult> {
+pub(crate) fn run(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<QueryResult> {
     retrying(|| run_once(engine, caller, statement))?;
     Ok(QueryResult::empty())
 }
@@ -81,9 +77,7 @@ fn make_sure(
         Promise::NotNull(column) => {
             Expr::IsNull(Box::new(Expr::Identifier(Ident::with_quote('"', column))))
         }
-        Promise::NoRowsWithout(_) | Promise::NoRowsWithOwn(..) => {
-            Expr::value(Value::Boolean(true))
-        }
+        Promise::NoRowsWithout(_) | Promise::NoRowsWithOwn(..) => Expr::value(Value::Boolean(true)),
     };
     if any_row(engine, caller, table, view, &broken)? {
         return Err(refusal(table, promise));

@@ -20,9 +20,7 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, statement: &Comment) -> Resu
     match &statement.object {
         CommentObject::Namespace(name) => alter_namespace::run(engine, name, text),
         CommentObject::Table(table) => on_table(engine, caller, table, None, text),
-        CommentObject::Column(table, column) => {
-            on_table(engine, caller, table, Some(column), text)
-        }
+        CommentObject::Column(table, column) => on_table(engine, caller, table, Some(column), text),
     }
 }
 
@@ -40,8 +38,8 @@ fn on_table(
             None => definition.comment = text.map(str::to_owned),
             Some((column, place)) => {
                 let found = definition.columns.iter_mut().find(|c| c.name.as_str() == column);
-                let found = found
-                    .ok_or_else(|| undefined_column(&table, column).with_position(*place))?;
+                let found =
+                    found.ok_or_else(|| undefined_column(&table, column).with_position(*place))?;
                 found.comment = text.map(str::to_owned);
             }
         }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use super::new_rows::InsertTarget;
+use crate::Result;
 use crate::catalog::Table;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::resolve::write_scope;
 use crate::executor::row_writer::Taken;
 use crate::executor::work::Work;
-use crate::Result;
 
 /// Appends all batches, which have one schema, in one commit; columns match by name.
 ///

@@ -2,10 +2,10 @@
 
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
-use crate::executor::describe::{describe, describe_version, describe_history};
+use crate::executor::describe::{describe, describe_columns, describe_history, describe_version};
 use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
-use crate::executor::resolve::resolve_table;
+use crate::executor::resolve::{computed_table, resolve_table};
 use crate::executor::show_create_table::show_create_table;
 use crate::executor::statement::TableRef;
 use crate::model::SchemaVersion;
@@ -16,6 +16,14 @@ use crate::{Error, Result, SqlState};
 /// # Errors
 /// `42P01`, `42501`.
 pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
+    if let Some(namespace) = &table.namespace {
+        let view = engine.store.view();
+        let computed = computed_table(engine, caller, &view, namespace, &table.table)
+            .map_err(|e| e.with_position(table.position))?;
+        if let Some(rows) = computed {
+            return Ok(QueryResult::ready(describe_columns(&rows.schema())));
+        }
+    }
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
     Ok(QueryResult::ready(describe(&table.definition)))
 }
@@ -41,9 +49,8 @@ pub(crate) fn version(
 ) -> Result<QueryResult> {
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
     let definition = &table.definition;
-    let columns = u16::try_from(version).ok().map(SchemaVersion).and_then(|v| {
-        definition.columns_at(v)
-    });
+    let columns =
+        u16::try_from(version).ok().map(SchemaVersion).and_then(|v| definition.columns_at(v));
     let columns = columns.ok_or_else(|| {
         Error::new(
             SqlState::INVALID_PARAMETER_VALUE,
@@ -51,7 +58,10 @@ pub(crate) fn version(
         )
         .with_hint(format!("versions are 1 to {}", definition.version))
     })?;
-    Ok(QueryResult::ready(describe_version(&definition.primary_key, columns.iter().map(AsRef::as_ref))))
+    Ok(QueryResult::ready(describe_version(
+        &definition.primary_key,
+        columns.iter().map(AsRef::as_ref),
+    )))
 }
 
 /// The statement that would create the table.
