@@ -1,20 +1,24 @@
 //! SQL in, Arrow out: parse once, authorize once, bind, run.
 
+mod built_query;
 mod caller;
 mod checked_arithmetic;
 mod cte_scope;
 mod define_table;
 mod describe;
+mod describe_modification;
 mod describe_statement;
 mod dialect;
 mod dispatch;
 mod engine;
 mod functions;
 mod gateway;
+mod given_rows;
 mod handlers;
 mod information_schema;
 mod limits;
 mod literal_type;
+mod modify_statement;
 mod operator_function;
 mod output_name;
 mod params;
@@ -37,6 +41,7 @@ mod row_writer;
 mod same_value;
 mod show_create_table;
 mod statement;
+mod stored_rows;
 mod system_columns;
 mod table_name;
 mod table_options;

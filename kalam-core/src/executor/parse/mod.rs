@@ -1,13 +1,17 @@
 //! SQL text to statements. The text is tokenized once and parsed once.
 
+mod assignment;
 mod create_table;
 mod input;
+mod insert;
+mod merge;
 mod modify;
 mod query;
 mod statement;
 mod syntax_error;
 mod transaction;
 mod unsupported;
+mod with;
 
 use std::sync::Arc;
 
