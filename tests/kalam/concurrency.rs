@@ -207,10 +207,10 @@ fn upserts_of_the_same_keys_from_many_threads_all_count() {
         }
     });
     let expected = THREADS * rounds * 2;
-    assert_eq!(fixture.rows("SELECT SUM(n), COUNT(*) FROM counter")[0], [
-        expected.to_string(),
-        (rounds / 2 + rounds).to_string()
-    ]);
+    assert_eq!(
+        fixture.rows("SELECT SUM(n), COUNT(*) FROM counter")[0],
+        [expected.to_string(), (rounds / 2 + rounds).to_string()]
+    );
     assert_eq!(
         fixture.rows("SELECT DISTINCT n FROM counter WHERE id >= 100"),
         [[THREADS.to_string()]]
@@ -230,7 +230,8 @@ fn of_threads_that_insert_or_leave_the_same_key_one_inserts() {
             scope.spawn(move || {
                 for key in 0..40 {
                     barrier.wait();
-                    let sql = format!("INSERT INTO t VALUES ({key}, {thread}) ON CONFLICT DO NOTHING");
+                    let sql =
+                        format!("INSERT INTO t VALUES ({key}, {thread}) ON CONFLICT DO NOTHING");
                     inserted.fetch_add(fixture::run(&session, &sql), Ordering::Relaxed);
                     if thread == 1 && key % 10 == 0 {
                         fixture::run(&session, "STORAGE FLUSH TABLE t");

@@ -30,9 +30,17 @@ fn rows_that_do_not_change_are_returned_and_not_counted() {
     for (sql, affected, returned) in [
         ("INSERT INTO t (k, v) VALUES (4, 'd'), (5, 'e') RETURNING k", 2, "4 5"),
         ("UPDATE t SET v = 'a' WHERE k IN (1, 4) RETURNING k", 1, "1 4"),
-        ("INSERT INTO t (k, v) VALUES (6, 'f'), (1, 'a'), (2, 'x') ON CONFLICT (k) DO UPDATE \
-          SET v = excluded.v RETURNING k", 2, "6 1 2"),
-        ("INSERT INTO t (k, v) VALUES (1, 'x'), (7, 'g') ON CONFLICT DO NOTHING RETURNING k", 1, "7"),
+        (
+            "INSERT INTO t (k, v) VALUES (6, 'f'), (1, 'a'), (2, 'x') ON CONFLICT (k) DO UPDATE \
+          SET v = excluded.v RETURNING k",
+            2,
+            "6 1 2",
+        ),
+        (
+            "INSERT INTO t (k, v) VALUES (1, 'x'), (7, 'g') ON CONFLICT DO NOTHING RETURNING k",
+            1,
+            "7",
+        ),
         ("DELETE FROM t WHERE k > 5 RETURNING k", 2, "6 7"),
         ("DELETE FROM t WHERE k > 5 RETURNING k", 0, ""),
     ] {
@@ -54,15 +62,26 @@ fn returned_columns_have_their_types_and_are_known_before() {
     };
     for (sql, values) in [
         ("INSERT INTO t VALUES (?, ?, NULL, '1.5') RETURNING *", vec![10.into(), "x".into()]),
-        ("INSERT INTO t (k, v) VALUES (11, 'x') RETURNING k * 2 AS twice, u, d, _seq, _deleted", vec![]),
-        ("INSERT INTO t (k, v) VALUES (?, 'y') ON CONFLICT (k) DO UPDATE SET v = t.v || ? \
-          RETURNING v, k", vec![11.into(), "z".into()]),
-        ("UPDATE t SET v = s.v FROM t AS s WHERE s.k = t.k AND t.k < ? RETURNING t.k, s.d", vec![9.into()]),
+        (
+            "INSERT INTO t (k, v) VALUES (11, 'x') RETURNING k * 2 AS twice, u, d, _seq, _deleted",
+            vec![],
+        ),
+        (
+            "INSERT INTO t (k, v) VALUES (?, 'y') ON CONFLICT (k) DO UPDATE SET v = t.v || ? \
+          RETURNING v, k",
+            vec![11.into(), "z".into()],
+        ),
+        (
+            "UPDATE t SET v = s.v FROM t AS s WHERE s.k = t.k AND t.k < ? RETURNING t.k, s.d",
+            vec![9.into()],
+        ),
         ("UPDATE t SET v = s.v FROM t AS s WHERE s.k = t.k RETURNING t.*", vec![]),
-        ("MERGE INTO t USING (VALUES (1, 'm'), (50, 'n')) AS s (k, v) ON s.k = t.k \
+        (
+            "MERGE INTO t USING (VALUES (1, 'm'), (50, 'n')) AS s (k, v) ON s.k = t.k \
           WHEN MATCHED AND t.k < $1 THEN UPDATE SET v = $2 \
           WHEN NOT MATCHED THEN INSERT (k, v) VALUES (s.k, $2) RETURNING merge_action(), s.v, t.*",
-         vec![9.into(), "p".into()]),
+            vec![9.into(), "p".into()],
+        ),
         ("DELETE FROM t USING t AS s WHERE s.k = t.k RETURNING *, t.k + s.k AS sum", vec![]),
         ("DELETE FROM t WHERE v = ?", vec!["x".into()]),
     ] {
@@ -91,8 +110,14 @@ fn the_number_of_the_own_commit_is_returned() {
         ("INSERT INTO t (k, v) VALUES (10, 'x') RETURNING _seq", 10),
         ("UPDATE t SET v = 'y' WHERE k = 1 RETURNING t._seq AS number", 1),
         ("UPDATE t SET v = 'y' WHERE k = 1 RETURNING _seq", 1),
-        ("INSERT INTO t (k, v) VALUES (2, 'z') ON CONFLICT (k) DO UPDATE SET v = 'z' RETURNING _seq", 2),
-        ("INSERT INTO t (k, v) VALUES (2, 'z') ON CONFLICT (k) DO UPDATE SET v = 'z' RETURNING _seq", 2),
+        (
+            "INSERT INTO t (k, v) VALUES (2, 'z') ON CONFLICT (k) DO UPDATE SET v = 'z' RETURNING _seq",
+            2,
+        ),
+        (
+            "INSERT INTO t (k, v) VALUES (2, 'z') ON CONFLICT (k) DO UPDATE SET v = 'z' RETURNING _seq",
+            2,
+        ),
     ] {
         let (_, rows) = both(&fixture, sql, &[]);
         assert_eq!(rows, [seq_of(key)], "{sql}");

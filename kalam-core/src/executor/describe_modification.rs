@@ -13,8 +13,8 @@ use super::describe_statement::{Lookup, no_columns};
 use super::gateway::TableAction;
 use super::given_rows::GivenRows;
 use super::handlers::dml::{
-    Returning, SourceColumns, check_conflict_target, conflict_rows, given_query, merge_actions, merge_from, settled,
-    source_columns, target_and, target_query, undefined_column, with_ctes,
+    Returning, SourceColumns, check_conflict_target, conflict_rows, given_query, merge_actions,
+    merge_from, settled, source_columns, target_and, target_query, undefined_column, with_ctes,
 };
 use super::modify_statement::{
     Assignment, Ctes, Delete, Insert, InsertSource, InsertValue, Merge, MergeAction, Update,
@@ -150,8 +150,7 @@ impl Lookup<'_> {
         values: &[Expr],
     ) -> Result<SourceColumns> {
         let query = target_query(ctes, name, from, selection, (values, true));
-        let (plan, _) =
-            self.plan(&query, |planner| planner.with_target(table, UserKey::NOBODY))?;
+        let (plan, _) = self.plan(&query, |planner| planner.with_target(table, UserKey::NOBODY))?;
         Ok(source_columns(table, &plan, values.len()))
     }
 

@@ -51,6 +51,7 @@ pub(crate) fn describe_statement(
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
         | Statement::ShowCreateTable { .. }
+        | Statement::ShowSetting(_)
         | Statement::ShowManifest { .. }
         | Statement::ShowStats { .. } => {
             dispatch::run(engine, caller, &mut Work::default(), &parsed.statement, &[])?.schema()

@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize};
-use super::handlers::{ddl, dml, flush, query};
+use super::handlers::{ddl, dml, flush, query, setting};
 use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
@@ -19,7 +19,7 @@ use super::work::Work;
 use crate::catalog::undefined_namespace;
 use crate::{Error, Result, SqlState};
 
-/// Runs one statement. `USE`, `PREPARE`, `EXECUTE`, `DEALLOCATE` and those of
+/// Runs one statement. `USE`, `SET`, `PREPARE`, `EXECUTE`, `DEALLOCATE` and those of
 /// transactions are the session's own and do not come here.
 ///
 /// # Errors
@@ -44,6 +44,7 @@ pub(crate) fn run(
         | Statement::Transaction(_)
         | Statement::Prepare(_)
         | Statement::Execute(_)
+        | Statement::Set(_)
         | Statement::Deallocate { .. } => Err(Error::new(
             SqlState::INTERNAL_ERROR,
             format!("{} reached the engine", statement.name()),
@@ -69,6 +70,7 @@ pub(crate) fn run(
         }
         Statement::ShowManifest { table } => flush::show_manifest::run(engine, caller, work, table),
         Statement::ShowStats { table } => flush::show_stats::run(engine, caller, work, table),
+        Statement::ShowSetting(show) => setting::show::run(engine, caller, show),
         Statement::ShowCreateTable { table } => {
             query::describe::create_table(engine, caller, table)
         }
@@ -103,9 +105,9 @@ pub(crate) fn run_many(
         Statement::Delete(delete) => each(engine, work, sets, |work, set| {
             dml::delete::run(engine, caller, work, delete, set)
         }),
-        Statement::Merge(merge) => each(engine, work, sets, |work, set| {
-            dml::merge::run(engine, caller, work, merge, set)
-        }),
+        Statement::Merge(merge) => {
+            each(engine, work, sets, |work, set| dml::merge::run(engine, caller, work, merge, set))
+        }
         other => Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
             format!("{} cannot run with many sets of parameters", other.name()),

@@ -45,6 +45,8 @@ pub(crate) enum Statement {
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
+    Set(SetSetting),
+    ShowSetting(ShowSetting),
     Transaction(TransactionStatement),
 }
 
@@ -74,6 +76,9 @@ impl Statement {
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+            Statement::Set(set) if set.value.is_none() => "RESET",
+            Statement::Set(_) => "SET",
+            Statement::ShowSetting(_) => "SHOW",
             Statement::Transaction(statement) => statement.name(),
         }
     }
@@ -101,6 +106,8 @@ impl Statement {
             | Statement::ShowManifest { .. }
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
+            | Statement::Set(_)
+            | Statement::ShowSetting(_)
             | Statement::Prepare(_)
             // Decided by what it runs.
             | Statement::Execute(_)
@@ -154,6 +161,26 @@ impl TransactionStatement {
             TransactionStatement::Release(_) => "RELEASE SAVEPOINT",
         }
     }
+}
+
+/// `SET name = value`, `SET name TO DEFAULT`, `RESET`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SetSetting {
+    /// The setting, folded; `None`: all.
+    pub name: Option<String>,
+    /// Its value; `None`: the database's.
+    pub value: Option<String>,
+    /// Where the statement names it.
+    pub position: Position,
+}
+
+/// `SHOW name`, `SHOW ALL`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShowSetting {
+    /// The setting, folded; `None`: all.
+    pub name: Option<String>,
+    /// Where the statement names it.
+    pub position: Position,
 }
 
 /// A table as a statement names it.

@@ -1,8 +1,8 @@
 //! The assignments of SET.
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, Ident, Query, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
-    TableWithJoins,
+    Distinct, Expr, Ident, Query, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins,
 };
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -26,11 +26,7 @@ pub(super) fn assignments(
     Ok(assignments)
 }
 
-fn assignment(
-    input: &mut Input<'_>,
-    name: &str,
-    assignments: &mut Vec<Assignment>,
-) -> Parse<()> {
+fn assignment(input: &mut Input<'_>, name: &str, assignments: &mut Vec<Assignment>) -> Parse<()> {
     if input.parser.peek_token_ref().token != Token::LParen {
         let (mut column, mut place) = input.name()?;
         if input.take(&Token::Period) {

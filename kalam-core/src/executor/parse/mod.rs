@@ -7,6 +7,7 @@ mod insert;
 mod merge;
 mod modify;
 mod query;
+mod setting;
 mod statement;
 mod syntax_error;
 mod transaction;

@@ -117,11 +117,7 @@ pub(super) fn alias(input: &mut Input<'_>) -> Parse<Option<String>> {
     if takes { input.name().map(|(alias, _)| Some(alias)) } else { Ok(None) }
 }
 
-pub(super) fn refuse_clauses(
-    input: &Input<'_>,
-    statement: &str,
-    clauses: &[&[&str]],
-) -> Parse<()> {
+pub(super) fn refuse_clauses(input: &Input<'_>, statement: &str, clauses: &[&[&str]]) -> Parse<()> {
     let is_next = |words: &[&str]| words.iter().enumerate().all(|(n, w)| input.is_word(n, w));
     match clauses.iter().find(|words| is_next(words)) {
         Some(words) => {

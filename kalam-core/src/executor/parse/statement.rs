@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
-use super::{create_table, insert, merge, modify, query, with};
+use super::{create_table, insert, merge, modify, query, setting, with};
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
 use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
@@ -29,6 +29,8 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("DROP") => drop(input)?,
         Some("USE") => use_namespace(input)?,
         Some("SHOW") => show(input)?,
+        Some("SET") => Statement::Set(setting::set(input)?),
+        Some("RESET") => Statement::Set(setting::reset(input)?),
         Some("DESCRIBE" | "DESC") => describe(input)?,
         Some("EXPLAIN") => explain(input)?,
         Some("PREPARE") => return prepare(input),
@@ -118,7 +120,7 @@ fn show(input: &mut Input<'_>) -> Parse<Statement> {
         input.expect_word("FOR")?;
         return Ok(Statement::ShowManifest { table: table_after_optional_word(input)? });
     }
-    Err(refusal(input))
+    setting::show(input).map(Statement::ShowSetting)
 }
 
 fn describe(input: &mut Input<'_>) -> Parse<Statement> {
@@ -189,9 +191,7 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
     input.expect_word("AS")?;
     let place = input.position();
     match input.peek_word(0).as_deref() {
-        Some(
-            "SELECT" | "WITH" | "VALUES" | "FROM" | "INSERT" | "UPDATE" | "DELETE" | "MERGE",
-        ) => {}
+        Some("SELECT" | "WITH" | "VALUES" | "FROM" | "INSERT" | "UPDATE" | "DELETE" | "MERGE") => {}
         None if input.parser.peek_token_ref().token == Token::LParen => {}
         None => return input.refuse(),
         Some(

@@ -38,7 +38,6 @@ const VERBS: &[&str] = &[
     "REGISTER",
     "REINDEX",
     "REPLACE",
-    "RESET",
     "RESTORE",
     "REVOKE",
     "SECURITY",

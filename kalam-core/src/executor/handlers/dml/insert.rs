@@ -100,9 +100,8 @@ pub(crate) fn is_batch(statement: &Insert) -> bool {
     let Some(clause) = &statement.on_conflict else { return true };
     let Some(update) = &clause.update else { return true };
     let InsertSource::Values(rows) = &statement.source else { return false };
-    let has_parameter = |expr: &Expr| {
-        has_value(expr, |value| matches!(value, Value::Placeholder(_)))
-    };
+    let has_parameter =
+        |expr: &Expr| has_value(expr, |value| matches!(value, Value::Placeholder(_)));
     let rows = rows.iter().flatten().filter_map(InsertValue::expression);
     let values = update.assignments.iter().filter_map(|(_, _, value)| value.expression());
     let of_update: Vec<&Expr> = values.chain(&update.selection).collect();

@@ -8,8 +8,7 @@ use arrow::datatypes::{FieldRef, Int64Type};
 use datafusion::common::{ScalarValue, TableReference};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, Expr, Join, JoinConstraint, JoinOperator, SelectItem, SetExpr,
-    TableAlias, TableFactor, TableWithJoins, Value,
-    helpers::attached_token::AttachedToken,
+    TableAlias, TableFactor, TableWithJoins, Value, helpers::attached_token::AttachedToken,
 };
 
 use super::assignment::{Assignments, RowChange};
@@ -157,9 +156,7 @@ pub(crate) fn merge_actions(statement: &Merge, name: &str) -> Expr {
     };
     let when = |(number, clause): (usize, &MergeClause)| {
         let matching = match clause.matching {
-            Matching::Matched => {
-                and(Expr::IsNotNull(in_target()), Expr::IsNotNull(in_source()))
-            }
+            Matching::Matched => and(Expr::IsNotNull(in_target()), Expr::IsNotNull(in_source())),
             Matching::NotMatchedByTarget => Expr::IsNull(in_target()),
             Matching::NotMatchedBySource => Expr::IsNull(in_source()),
         };

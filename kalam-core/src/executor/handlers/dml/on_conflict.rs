@@ -295,7 +295,8 @@ pub(crate) fn check_conflict_target(table: &Table, clause: &OnConflict) -> Resul
             .with_position(clause.position))
         }
         ConflictTarget::Columns(columns) => {
-            let known = |column: &str| table.definition.columns.iter().any(|c| c.name.as_str() == column);
+            let known =
+                |column: &str| table.definition.columns.iter().any(|c| c.name.as_str() == column);
             if let Some((column, position)) = columns.iter().find(|(column, _)| !known(column)) {
                 return Err(undefined_column(table, column).with_position(*position));
             }
@@ -336,7 +337,8 @@ fn in_order(mut parts: Vec<(AffectedRows, Vec<u32>)>) -> Result<Vec<AffectedRows
         concat(&arrays).and_then(|all| take(&all, &order, None)).map_err(internal)
     };
     let width = parts[0].0.columns.len();
-    let columns = (0..width).map(|i| join(parts.iter().map(|(rows, _)| &rows.columns[i]).collect()));
+    let columns =
+        (0..width).map(|i| join(parts.iter().map(|(rows, _)| &rows.columns[i]).collect()));
     Ok(vec![AffectedRows {
         columns: columns.collect::<Result<_>>()?,
         seqs: join(parts.iter().map(|(rows, _)| &rows.seqs).collect())?,

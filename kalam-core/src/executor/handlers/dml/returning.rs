@@ -21,7 +21,9 @@ use crate::executor::QueryResult;
 use crate::executor::cte_scope::fold;
 use crate::executor::given_rows::{GivenRows, INDEX_COLUMN};
 use crate::executor::point_read::projection;
-use crate::executor::system_columns::{exclude_column, exclude_system_columns, mentions_system_columns};
+use crate::executor::system_columns::{
+    exclude_column, exclude_system_columns, mentions_system_columns,
+};
 use crate::model::Seq;
 use crate::store::View;
 use crate::{Error, Result, SqlState};
@@ -82,9 +84,8 @@ impl<'a> Returning<'a> {
         if items.is_empty() {
             return Ok(None);
         }
-        let mentions = |items: Vec<SelectItem>| {
-            mentions_system_columns(&given_query(&None, items, None))
-        };
+        let mentions =
+            |items: Vec<SelectItem>| mentions_system_columns(&given_query(&None, items, None));
         let mut items = items.to_vec();
         let with_system_columns = mentions(items.clone());
         if with_system_columns {
@@ -302,9 +303,7 @@ fn is_system_column(item: &SelectItem) -> bool {
 
 /// Puts [`ACTION_COLUMN`] in the place of `merge_action()`; whether it was there.
 fn name_action(item: &mut SelectItem) -> bool {
-    let is_call = |expr: &Expr| {
-        matches!(expr, Expr::Function(call) if call.name.to_string().eq_ignore_ascii_case(ACTION))
-    };
+    let is_call = |expr: &Expr| matches!(expr, Expr::Function(call) if call.name.to_string().eq_ignore_ascii_case(ACTION));
     if let SelectItem::UnnamedExpr(expr) = item
         && is_call(expr)
     {

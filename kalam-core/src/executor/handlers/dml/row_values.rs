@@ -79,8 +79,7 @@ pub(super) fn values(
 }
 
 fn fit(column: &ColumnDefinition, values: Vec<ScalarValue>) -> Result<ArrayRef> {
-    let array =
-        ScalarValue::iter_to_array(values).map_err(from_datafusion)?;
+    let array = ScalarValue::iter_to_array(values).map_err(from_datafusion)?;
     assign(column, &array)
 }
 

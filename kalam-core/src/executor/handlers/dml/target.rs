@@ -172,7 +172,8 @@ impl Target<'_> {
         let TargetTable { table, user, name } = self.target;
         let what = (self.values.as_slice(), self.shows_sources);
         let mut query = target_query(ctes, name, self.from.clone(), self.selection, what);
-        let planner = prepare(engine, caller, &mut query, view.clone())?.with_target(table, *user)?;
+        let planner =
+            prepare(engine, caller, &mut query, view.clone())?.with_target(table, *user)?;
         let plan = planner.logical(query, params)?;
         let sources = source_columns(table, &plan, self.values.len());
         let stream = planner.stream(&plan)?;
