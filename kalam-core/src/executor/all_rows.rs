@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, LimitClause, ObjectName, SelectItem, SetExpr, TableAlias, TableFactor,
-    TableWithJoins, Value,
+    Expr, LimitClause, SelectItem, SetExpr, TableWithJoins, Value,
 };
 use futures::TryStreamExt;
 
+use super::built_query::{query_of, relation_of, select_of};
 use super::caller::Caller;
 use super::engine::Engine;
-use super::handlers::dml::{query_of, select_of};
 use super::plan_error::from_datafusion;
 use super::planner::{Planner, TARGET_RELATION};
 use crate::Result;
@@ -35,7 +34,8 @@ pub(crate) fn any_row(
 ) -> Result<bool> {
     for user in scopes(engine, table, view)? {
         let planner = Planner::new(engine, caller, view.clone()).with_target(table, user);
-        let relation = target_relation(table);
+        let name = table.definition.name.table.as_str();
+        let relation = relation_of(TARGET_RELATION, Some(name));
         let one = Expr::value(Value::Number("1".to_owned(), false));
         let from = vec![TableWithJoins { relation, joins: Vec::new() }];
         let select =
@@ -67,25 +67,4 @@ fn scopes(engine: &Engine, table: &Table, view: &Arc<View>) -> Result<BTreeSet<U
         from = prefix_end(&key[..SCOPE_PREFIX_LEN]);
     }
     Ok(users)
-}
-
-fn target_relation(table: &Table) -> TableFactor {
-    let quoted = |name: &str| Ident::with_quote('"', name);
-    TableFactor::Table {
-        name: ObjectName::from(vec![quoted(TARGET_RELATION)]),
-        alias: Some(TableAlias {
-            explicit: true,
-            name: quoted(table.definition.name.table.as_str()),
-            columns: Vec::new(),
-            at: None,
-        }),
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
-    }
 }

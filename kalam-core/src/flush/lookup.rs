@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::array::{AsArray, Int64Array};
 use arrow::datatypes::Int64Type;
 use datafusion::common::ScalarValue;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::manifest::{ScopeManifest, SegmentState};
+use super::read_rows::{read_columns, read_rows};
 use super::segment::SegmentMeta;
 use super::segment_cache::{KeyBlock, OpenSegment};
 use super::segment_writer::KEY_BLOCK_ROWS;
 use super::tier::ColdTier;
-use crate::catalog::{HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table, initial_value};
+use crate::catalog::{HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
 use crate::model::{SegmentId, Seq};
 use crate::{Error, Result, SqlState};
 
@@ -203,73 +203,6 @@ fn visible(state: &SegmentState, row: u32) -> Option<bool> {
         Some(true)
     } else {
         None
-    }
-}
-
-/// Columns of the table, by their positions in it, of `rows` rows from `first_row` on,
-/// which lie in one row group: in the types that the columns have now, whatever the file
-/// has.
-///
-/// # Errors
-/// `XX001` if they cannot be decoded.
-pub(crate) fn read_columns(
-    segment: &OpenSegment,
-    table: &Table,
-    positions: &[usize],
-    first_row: u32,
-    rows: usize,
-) -> Result<Vec<ArrayRef>> {
-    let columns = || positions.iter().map(|position| &table.definition.columns[*position]);
-    let mut roots: Vec<usize> =
-        columns().filter_map(|column| Some(segment.column(column.id)?.root)).collect();
-    // A mask keeps the file's order; the caller has another.
-    roots.sort_unstable();
-    roots.dedup();
-    let batch = if roots.is_empty() {
-        None
-    } else {
-        let file = segment.footer.metadata().file_metadata().schema_descr();
-        let mask = ProjectionMask::roots(file, roots.iter().copied());
-        Some(read_rows(segment, mask, first_row, rows)?)
-    };
-    columns()
-        .map(|column| match (segment.column(column.id), &batch) {
-            (Some(of_file), Some(batch)) => {
-                let index = roots.binary_search(&of_file.root).expect("it is among the roots");
-                column.widen(batch.column(index), &of_file.data_type)
-            }
-            _ => {
-                let value = ScalarValue::try_from_array(&initial_value(column)?, 0);
-                let repeated = value.and_then(|value| value.to_array_of_size(rows));
-                repeated.map_err(|e| segment.undecodable(e))
-            }
-        })
-        .collect()
-}
-
-/// Reads `rows` rows from `first_row` on, which lie in one row group.
-fn read_rows(
-    segment: &OpenSegment,
-    mask: ProjectionMask,
-    first_row: u32,
-    rows: usize,
-) -> Result<RecordBatch> {
-    let (group, within) = segment
-        .row_group_of(first_row)
-        .ok_or_else(|| segment.undecodable("a row lies past its end"))?;
-    let selection = RowSelection::from(vec![RowSelector::skip(within), RowSelector::select(rows)]);
-    let mut reader = segment
-        .reader()
-        .with_projection(mask)
-        .with_row_groups(vec![group])
-        .with_row_selection(selection)
-        .with_batch_size(rows)
-        .build()
-        .map_err(|e| segment.undecodable(e))?;
-    match reader.next() {
-        Some(Ok(batch)) if batch.num_rows() == rows => Ok(batch),
-        Some(Err(e)) => Err(segment.undecodable(e)),
-        Some(Ok(_)) | None => Err(segment.undecodable("it has fewer rows than it should")),
     }
 }
 
