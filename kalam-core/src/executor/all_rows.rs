@@ -33,7 +33,7 @@ pub(crate) fn any_row(
     condition: &Expr,
 ) -> Result<bool> {
     for user in scopes(engine, table, view)? {
-        let planner = Planner::new(engine, caller, view.clone()).with_target(table, user);
+        let planner = Planner::new(engine, caller, view.clone()).with_target(table, user)?;
         let name = table.definition.name.table.as_str();
         let relation = relation_of(TARGET_RELATION, Some(name));
         let one = Expr::value(Value::Number("1".to_owned(), false));

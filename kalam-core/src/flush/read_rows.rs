@@ -41,7 +41,8 @@ pub(crate) fn read_rows_with_seq(
 ) -> Result<Vec<ArrayRef>> {
     let seq = segment.footer.schema().index_of(SEQ_COLUMN).map_err(|e| segment.undecodable(e))?;
     let positions: Vec<usize> = (0..table.definition.columns.len()).collect();
-    let found = InFile::new(segment, table, &positions, &[seq]);
+    let own = [seq];
+    let found = InFile::new(segment, table, &positions, &own);
     let mask = found.mask(segment).unwrap_or_else(ProjectionMask::all);
     let batch = read_rows_at(segment, mask, places)?;
     found.columns(segment, Some(&batch), places.len())
