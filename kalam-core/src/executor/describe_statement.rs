@@ -69,11 +69,16 @@ pub(crate) fn describe_statement(
             lookup.query(&query)?;
             no_columns()
         }
+        Statement::CreateTableAs(create) => {
+            lookup.query(&create.query)?;
+            no_columns()
+        }
         // They read the catalog and change nothing.
         Statement::ShowNamespaces
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
         | Statement::ShowCreateTable { .. }
+        | Statement::ShowCreateView { .. }
         | Statement::ShowManifest { .. }
         | Statement::ShowStats { .. } => {
             dispatch::run(engine, caller, &mut Work::default(), &parsed.statement, &[])?.schema()

@@ -2,6 +2,7 @@
 
 mod caller;
 mod checked_arithmetic;
+mod column_names;
 mod cte_scope;
 mod define_table;
 mod describe;
@@ -32,6 +33,7 @@ mod query_result;
 mod query_shape;
 mod rebase;
 mod resolve;
+mod result_columns;
 mod rounding_cast;
 mod row_writer;
 mod same_value;
@@ -43,6 +45,7 @@ mod table_options;
 mod text_table;
 mod transaction;
 mod type_name;
+mod view;
 mod work;
 
 pub(crate) use caller::Caller;

@@ -6,8 +6,9 @@ use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize_table};
 use super::statement::TableRef;
+use super::view::is_visible;
 use crate::Result;
-use crate::catalog::{RESERVED_NAMESPACES, Table};
+use crate::catalog::{RESERVED_NAMESPACES, Relation, Table};
 use crate::model::UserKey;
 use crate::{Error, SqlState};
 
@@ -35,6 +36,36 @@ pub(crate) fn resolve_table(
         .map_err(|e| e.with_position(name.position))?;
     authorize_table(action, &table.definition, caller.role)?;
     Ok(table)
+}
+
+/// The table or view that a statement describes.
+///
+/// # Errors
+/// `42P01` with the name's position, `42501` if the caller may not read it, or what the
+/// view reads.
+pub(crate) fn resolve_relation(
+    engine: &Engine,
+    caller: &Caller,
+    name: &TableRef,
+) -> Result<Relation> {
+    let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    let relation = engine
+        .registry
+        .relation(namespace, &name.table)
+        .map_err(|e| e.with_position(name.position))?;
+    match &relation {
+        Relation::Table(table) => {
+            authorize_table(TableAction::Read, &table.definition, caller.role)?;
+        }
+        Relation::View(view) if is_visible(&engine.registry, view, caller.role) => {}
+        Relation::View(view) => {
+            return Err(Error::new(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("role {} may not read view \"{}\"", caller.role, view.name),
+            ));
+        }
+    }
+    Ok(relation)
 }
 
 /// The scope that the caller reads: `None` if they own no rows yet.

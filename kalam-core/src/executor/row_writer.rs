@@ -345,11 +345,21 @@ impl<'a> RowWriter<'a> {
         if self.rows.is_empty() {
             return Ok(());
         }
+        let mut set = WriteSet::default();
+        set.changes.push(self.engine.registry.unchanged(self.table));
+        self.commit_with(set)
+    }
+
+    /// Commits everything together with what `set` holds, which has no rows.
+    ///
+    /// # Errors
+    /// As [`RowWriter::commit`], and what the changes of `set` raise.
+    pub(crate) fn commit_with(mut self, mut set: WriteSet) -> Result<()> {
+        self.sort()?;
         let mut edit = ScopeEdit::new(&self.engine.tier.manifest, self.scope);
         edit.expect_version(self.manifest.version);
         edit.mark(self.marks);
-        let mut set = WriteSet { rows: self.rows, ..WriteSet::default() };
-        set.changes.push(self.engine.registry.unchanged(self.table));
+        set.rows = self.rows;
         set.changes.push(Box::new(edit));
         match self.engine.store.commit(set) {
             Ok(_) => Ok(()),

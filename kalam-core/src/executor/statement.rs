@@ -29,7 +29,11 @@ pub(crate) enum Statement {
     ShowTables { namespace: Option<String> },
     Describe { table: TableRef },
     CreateTable(CreateTable),
-    DropTable { if_exists: bool, names: Vec<TableRef> },
+    CreateTableAs(CreateTableAs),
+    DropTable { if_exists: bool, names: Vec<TableRef>, cascade: bool },
+    Truncate { tables: Vec<TableRef> },
+    CreateView(CreateView),
+    DropView { if_exists: bool, names: Vec<TableRef>, cascade: bool },
     Insert(Insert),
     Update(Update),
     Delete(Delete),
@@ -43,6 +47,7 @@ pub(crate) enum Statement {
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
+    ShowCreateView { view: TableRef },
     Transaction(TransactionStatement),
 }
 
@@ -57,7 +62,11 @@ impl Statement {
             Statement::ShowTables { .. } => "SHOW TABLES",
             Statement::Describe { .. } => "DESCRIBE",
             Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::CreateTableAs(_) => "CREATE TABLE AS",
             Statement::DropTable { .. } => "DROP TABLE",
+            Statement::Truncate { .. } => "TRUNCATE",
+            Statement::CreateView(_) => "CREATE VIEW",
+            Statement::DropView { .. } => "DROP VIEW",
             Statement::Insert(_) => "INSERT",
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
@@ -71,6 +80,7 @@ impl Statement {
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+            Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
             Statement::Transaction(statement) => statement.name(),
         }
     }
@@ -87,6 +97,7 @@ impl Statement {
             | Statement::ShowManifest { .. }
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
+            | Statement::ShowCreateView { .. }
             | Statement::Prepare(_)
             // Decided by what it runs.
             | Statement::Execute(_)
@@ -98,7 +109,11 @@ impl Statement {
             Statement::CreateNamespace { .. }
             | Statement::DropNamespace { .. }
             | Statement::CreateTable(_)
+            | Statement::CreateTableAs(_)
             | Statement::DropTable { .. }
+            | Statement::Truncate { .. }
+            | Statement::CreateView(_)
+            | Statement::DropView { .. }
             | Statement::FlushTable { .. }
             | Statement::FlushAll { .. } => WithinTransaction::Refused,
         }
@@ -169,6 +184,34 @@ pub(crate) struct CreateTable {
     pub options: Vec<TableOption>,
     /// `COMMENT '..'` after the columns.
     pub comment: Option<String>,
+}
+
+/// `CREATE [USER|SHARED|STREAM] TABLE .. AS`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateTableAs {
+    /// The table, without columns.
+    pub create: CreateTable,
+    /// The names of the first columns, if they are given.
+    pub names: Vec<(String, Position)>,
+    /// Where the columns and the rows come from.
+    pub query: Box<Query>,
+    /// Whether the rows are wanted too.
+    pub with_data: bool,
+}
+
+/// `CREATE VIEW`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateView {
+    /// Whether an existing view is replaced.
+    pub or_replace: bool,
+    /// Whether an existing view is no error.
+    pub if_not_exists: bool,
+    /// The view.
+    pub view: TableRef,
+    /// The names of the first columns, if they are given.
+    pub names: Vec<(String, Position)>,
+    /// What it shows.
+    pub query: Box<Query>,
 }
 
 /// One column of CREATE TABLE.

@@ -1,20 +1,27 @@
-//! CREATE TABLE.
+//! CREATE TABLE and CREATE TABLE AS.
 
 use datafusion::sql::sqlparser::ast::ColumnOption;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::input::{Input, Parse, unsupported};
+use super::query;
 use crate::executor::limits::{self, COLUMNS_MAX};
-use crate::executor::statement::{ColumnSpec, CreateTable, PrimaryKeyClause, TableOption};
+use crate::executor::statement::{
+    ColumnSpec, CreateTable, CreateTableAs, PrimaryKeyClause, Statement, TableOption,
+};
 use crate::model::TableKind;
 use crate::{Error, Position, SqlState};
 
 /// Constraints that are refused, because they would have to be enforced.
 const REFUSED_CONSTRAINTS: &[&str] = &["CHECK", "UNIQUE", "FOREIGN", "REFERENCES", "EXCLUDE"];
 
+/// Clauses after the columns that are other systems' or not there.
+const REFUSED_CLAUSES: &[&str] =
+    &["AS", "PARTITION", "INHERITS", "TABLESPACE", "ON", "USING", "ENGINE", "LIKE"];
+
 /// What follows `CREATE [USER|SHARED|STREAM] TABLE`.
-pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Parse<CreateTable> {
+pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Parse<Statement> {
     let if_not_exists = input.take_if_not_exists();
     let table = input.table()?;
     let mut create = CreateTable {
@@ -26,8 +33,10 @@ pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Pa
         options: Vec::new(),
         comment: None,
     };
-    if input.is_word(0, "AS") {
-        return Err(unsupported("CREATE TABLE .. AS", input.position()));
+    let names = if names_only(input) { input.names()? } else { Vec::new() };
+    if !names.is_empty() || ["AS", "WITH"].iter().any(|word| input.is_word(0, word)) {
+        while clause(input, &mut create)? {}
+        return create_table_as(input, create, names);
     }
     input.expect(&Token::LParen)?;
     if !input.take(&Token::RParen) {
@@ -35,7 +44,35 @@ pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Pa
         input.expect(&Token::RParen)?;
     }
     while clause(input, &mut create)? {}
-    Ok(create)
+    if let Some(word) = REFUSED_CLAUSES.iter().find(|word| input.is_word(0, word)) {
+        return Err(unsupported(format!("CREATE TABLE .. {word}"), input.position()));
+    }
+    Ok(Statement::CreateTable(create))
+}
+
+/// Whether names without types are next: `(a, b)`.
+fn names_only(input: &Input<'_>) -> bool {
+    input.parser.peek_token_ref().token == Token::LParen
+        && matches!(input.parser.peek_nth_token_ref(1).token, Token::Word(_))
+        && matches!(input.parser.peek_nth_token_ref(2).token, Token::Comma | Token::RParen)
+}
+
+/// `AS query [WITH [NO] DATA]`.
+fn create_table_as(
+    input: &mut Input<'_>,
+    create: CreateTable,
+    names: Vec<(String, Position)>,
+) -> Parse<Statement> {
+    input.expect_word("AS")?;
+    if input.is_word(0, "EXECUTE") {
+        return Err(unsupported("CREATE TABLE .. AS EXECUTE", input.position()));
+    }
+    let query = query::query(input)?;
+    let with_data = !input.take_words(&["WITH", "NO", "DATA"]);
+    if with_data {
+        input.take_words(&["WITH", "DATA"]);
+    }
+    Ok(Statement::CreateTableAs(CreateTableAs { create, names, query, with_data }))
 }
 
 fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
@@ -201,14 +238,7 @@ fn clause(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<bool> {
         create.comment = Some(input.text()?);
         return Ok(true);
     }
-    if input.is_at_end() {
-        return Ok(false);
-    }
-    let refused = ["AS", "PARTITION", "INHERITS", "TABLESPACE", "ON", "USING", "ENGINE", "LIKE"];
-    match refused.iter().find(|word| input.is_word(0, word)) {
-        Some(word) => Err(unsupported(format!("CREATE TABLE .. {word}"), input.position())),
-        None => input.refuse(),
-    }
+    Ok(false)
 }
 
 /// `name = 'text' | number | word`.

@@ -1,6 +1,7 @@
 //! SQL text to statements. The text is tokenized once and parsed once.
 
 mod create_table;
+mod create_view;
 mod input;
 mod modify;
 mod query;

@@ -47,7 +47,6 @@ const VERBS: &[&str] = &[
     "STORAGE",
     "SUBSCRIBE",
     "TABLE",
-    "TRUNCATE",
     "UNLISTEN",
     "UNLOAD",
     "UNREGISTER",

@@ -7,5 +7,5 @@ mod new_rows;
 mod target;
 pub(crate) mod update;
 
-pub(crate) use new_rows::undefined_column;
+pub(crate) use new_rows::{InsertTarget, undefined_column};
 pub(crate) use target::{query_of, select_of};
