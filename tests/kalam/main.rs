@@ -25,3 +25,5 @@ mod result_lifetime;
 mod slt;
 mod tidy;
 mod transaction;
+mod unique;
+mod view;

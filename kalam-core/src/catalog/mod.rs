@@ -1,5 +1,6 @@
 //! The catalog: what exists, under which names, in which versions.
 
+mod constraint;
 mod namespace;
 mod path_template;
 mod registry;
@@ -11,13 +12,14 @@ mod user;
 mod view_definition;
 
 pub use crate::model::{ColumnDefault, ColumnDefinition};
+pub use constraint::{CheckConstraint, UniqueConstraint};
 pub use namespace::{DEFAULT_NAMESPACE, Namespace, RESERVED_NAMESPACES};
 pub use path_template::{PathTemplate, TablePath};
 pub use registry::SchemaRegistry;
 pub(crate) use registry::undefined_namespace;
 pub use relation::Relation;
 pub use storage::{DEFAULT_STORAGE, StorageDefinition, StorageKind};
-pub(crate) use table::seq_field;
+pub(crate) use table::{UniqueIndex, seq_field};
 pub use table::{DELETED_COLUMN, HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
 pub use table_definition::{
     Compression, FlushPolicy, SchemaVersionEntry, TableDefinition, TableOptions,

@@ -2,12 +2,14 @@
 //!
 //! Source: PostgreSQL, "5.7. SELECT Output Columns" and `FigureColname`.
 
+use std::collections::HashSet;
+
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, Ident, ObjectNamePart, Query, SelectItem, SetExpr,
 };
 
-use crate::Position;
 use crate::executor::cte_scope::fold;
+use crate::{Error, Position, Result, SqlState};
 
 /// What PostgreSQL calls a column that nothing gives a name to.
 pub(crate) const NO_NAME: &str = "?column?";
@@ -15,7 +17,10 @@ pub(crate) const NO_NAME: &str = "?column?";
 /// Gives every column of the outermost SELECT that is neither a column nor has an
 /// alias the name that PostgreSQL gives it: of a function call that of the function.
 /// Where `names` has a name for it, it gets that one.
-pub(crate) fn name_columns(query: &mut Query, names: &[(String, Position)]) {
+///
+/// # Errors
+/// `42701` if two columns have one name.
+pub(crate) fn name_columns(query: &mut Query, names: &[(String, Position)]) -> Result<()> {
     let mut body = query.body.as_mut();
     loop {
         match body {
@@ -23,28 +28,48 @@ pub(crate) fn name_columns(query: &mut Query, names: &[(String, Position)]) {
             SetExpr::Query(inner) => body = inner.body.as_mut(),
             SetExpr::Select(select) => {
                 let mut place = Some(0);
+                let mut taken = HashSet::new();
                 for item in &mut select.projection {
-                    name_item(item, place.and_then(|place| names.get(place)));
+                    let given = place.and_then(|place| names.get(place));
+                    let name = name_item(item, given);
                     // Nobody knows yet how many columns a wildcard is.
-                    let is_one =
-                        matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
-                    place = place.filter(|_| is_one).map(|place: usize| place + 1);
+                    place = place.filter(|_| name.is_some()).map(|place: usize| place + 1);
+                    if let Some(name) = name.filter(|name| name != NO_NAME)
+                        && !taken.insert(name.clone())
+                    {
+                        return Err(twice(&name));
+                    }
                 }
-                return;
+                return Ok(());
             }
-            _ => return,
+            _ => return Ok(()),
         }
     }
 }
 
-fn name_item(item: &mut SelectItem, given: Option<&(String, Position)>) {
-    let SelectItem::UnnamedExpr(expr) = item else { return };
-    let name = match given {
-        Some((name, _)) => name.clone(),
-        None if matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => return,
-        None => column_name(expr).unwrap_or_else(|| NO_NAME.to_owned()),
+/// The error for two columns of one name.
+pub(crate) fn twice(name: &str) -> Error {
+    Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" is defined twice"))
+        .with_hint("give one of the two another name with AS")
+}
+
+/// Names a column that has no name, and returns the name; `None` for a wildcard.
+fn name_item(item: &mut SelectItem, given: Option<&(String, Position)>) -> Option<String> {
+    let given = given.map(|(name, _)| name.clone());
+    let (expr, name) = match item {
+        SelectItem::UnnamedExpr(expr) => match given {
+            None if matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => {
+                return column_name(expr);
+            }
+            given => (expr, given.or_else(|| column_name(expr))),
+        },
+        SelectItem::ExprWithAlias { alias, .. } => return given.or_else(|| Some(fold(alias))),
+        _ => return None,
     };
-    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', name) };
+    let name = name.unwrap_or_else(|| NO_NAME.to_owned());
+    let alias = Ident::with_quote('"', name.clone());
+    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+    Some(name)
 }
 
 /// The name that an expression gives to its column, if it has one.

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::describe::{key_place, written_type};
+use super::constraint::{
+    check_constraints_table, key_column_usage_table, table_constraints_table,
+};
+use super::describe::written_type;
 use super::text_table::{TextColumn, TextTable};
 use crate::catalog::{ColumnDefinition, TableDefinition, ViewDefinition};
 use crate::model::{ColumnId, KalamDataType, Name, TableName};
@@ -31,6 +34,8 @@ pub(crate) fn information_schema_table(
         "columns" => Some(columns_table(&tables, views)),
         "schemata" => Some(schemata_table(namespaces)),
         "key_column_usage" => Some(key_column_usage_table(&tables)),
+        "table_constraints" => Some(table_constraints_table(&tables)),
+        "check_constraints" => Some(check_constraints_table(&tables)),
         _ => None,
     }
 }
@@ -120,24 +125,6 @@ fn columns_table(tables: &[&TableDefinition], views: &[Arc<ViewDefinition>]) -> 
         .texts("udt_name", columns().map(|c| udt_name(&c.data_type, c.chars_max)))
         .texts("kalam_type", columns().map(written_type))
         .with("column_comment", texts(&|c| c.comment.clone()))
-        .finish()
-}
-
-fn key_column_usage_table(tables: &[&TableDefinition]) -> RecordBatch {
-    let mut rows: Vec<(&TableDefinition, &ColumnDefinition, i64)> = tables
-        .iter()
-        .flat_map(|t| t.columns.iter().filter_map(move |c| Some((*t, c, key_place(t, c)?))))
-        .collect();
-    rows.sort_by(|a, b| (&a.0.name, a.2).cmp(&(&b.0.name, b.2)));
-    TextTable::default()
-        .texts("constraint_catalog", rows.iter().map(|_| CATALOG))
-        .texts("constraint_schema", rows.iter().map(|(t, ..)| &t.name.namespace))
-        .texts("constraint_name", rows.iter().map(|(t, ..)| format!("{}_pkey", t.name.table)))
-        .texts("table_catalog", rows.iter().map(|_| CATALOG))
-        .texts("table_schema", rows.iter().map(|(t, ..)| &t.name.namespace))
-        .texts("table_name", rows.iter().map(|(t, ..)| &t.name.table))
-        .texts("column_name", rows.iter().map(|(_, c, _)| &c.name))
-        .numbers("ordinal_position", rows.iter().map(|(.., place)| *place))
         .finish()
 }
 

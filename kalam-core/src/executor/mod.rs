@@ -3,6 +3,7 @@
 mod caller;
 mod checked_arithmetic;
 mod column_names;
+mod constraint;
 mod cte_scope;
 mod define_table;
 mod describe;

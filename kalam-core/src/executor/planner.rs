@@ -8,7 +8,7 @@ use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::catalog::{TableFunctionArgs, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{
-    Column, DFSchema, DataFusionError, Result as DataFusionResult, ScalarValue, TableReference,
+    Column, DFSchema, DFSchemaRef, DataFusionError, Result as DataFusionResult, ScalarValue, TableReference,
 };
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::SendableRecordBatchStream;
@@ -22,7 +22,7 @@ use datafusion::logical_expr::{
     WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr, execute_stream};
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use parking_lot::Mutex;
@@ -226,6 +226,35 @@ impl<'a> Planner<'a> {
     /// `42804` and others of types.
     pub(crate) fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
         self.state.optimize(plan).map_err(from_datafusion)
+    }
+
+    /// A plan of a query with the types of its expressions settled, and nothing else.
+    ///
+    /// # Errors
+    /// As [`Planner::logical`].
+    pub(crate) fn analyzed(&self, query: Query) -> Result<LogicalPlan> {
+        let plan = self.logical(query, &[])?;
+        let options = self.state.config_options();
+        self.state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(from_datafusion)
+    }
+
+    /// An expression of an analyzed plan as it is evaluated over batches of `schema`.
+    ///
+    /// # Errors
+    /// `0A000` for expressions that are only planned within queries.
+    pub(crate) fn physical_expr(
+        &self,
+        expr: Expr,
+        schema: &DFSchemaRef,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        let context = SimplifyContext::builder()
+            .with_config_options(self.state.config_options().clone())
+            .with_schema(schema.clone())
+            .build();
+        ExprSimplifier::new(context)
+            .simplify(expr)
+            .and_then(|expr| self.state.create_physical_expr(expr, schema))
+            .map_err(from_datafusion)
     }
 
     /// The engine's function of this name, which holds nothing of a session.

@@ -72,6 +72,24 @@ pub(crate) fn run(
     })))
 }
 
+/// All columns of the live row with this key, which is without scope; `None` if there is
+/// none.
+///
+/// # Errors
+/// `XX001`.
+pub(crate) fn stored_row(
+    engine: &Engine,
+    table: &Arc<Table>,
+    view: &Arc<View>,
+    user: UserKey,
+    key: &[u8],
+) -> Result<Option<Vec<ArrayRef>>> {
+    let columns = table.schema.fields().iter().enumerate();
+    let columns = columns.map(|(i, field)| (i, field.name().clone())).collect();
+    let read = PointRead { engine, table, view: view.clone(), columns };
+    Ok(read.row(user, key)?.map(|batch| batch.columns().to_vec()))
+}
+
 /// The SELECT if it is nothing but columns of one table under a condition.
 fn plain_select(query: &Query) -> Option<(&Select, &ObjectName, Option<String>)> {
     let plain_query = query.with.is_none()

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::{DataType, Schema};
 
-use super::column_names::NO_NAME;
+use super::column_names::{NO_NAME, twice};
 use crate::model::{KalamDataType, Name};
 use crate::{Error, Position, Result, SqlState};
 
@@ -42,11 +42,7 @@ pub(crate) fn result_columns(
             known.as_str().to_lowercase() == name.as_str().to_lowercase()
         };
         if columns.iter().any(is_taken) {
-            return Err(at(Error::new(
-                SqlState::DUPLICATE_COLUMN,
-                format!("column \"{name}\" is defined twice"),
-            )
-            .with_hint("give one of the two another name with AS")));
+            return Err(at(twice(name.as_str())));
         }
         columns.push((name, column_type(field)?));
     }

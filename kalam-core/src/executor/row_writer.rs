@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
 
+use super::constraint::{UniqueWrites, check_rows, duplicate_entry, unique_detail};
 use super::engine::Engine;
+use super::point_read::stored_row;
 use crate::catalog::Table;
 use crate::flush::{ColdPosition, KeyLookup, ScopeEdit, ScopeManifest};
 use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserKey};
@@ -49,6 +51,7 @@ pub(crate) struct RowWriter<'a> {
     vacated: HashMap<Vec<u8>, RowPlace>,
     /// Hot keys of rows that were changed or deleted.
     touched: HashSet<Vec<u8>>,
+    uniques: UniqueWrites,
 }
 
 impl<'a> RowWriter<'a> {
@@ -75,6 +78,7 @@ impl<'a> RowWriter<'a> {
             marks: MarkSet::default(),
             vacated: HashMap::new(),
             touched: HashSet::new(),
+            uniques: UniqueWrites::default(),
         })
     }
 
@@ -91,11 +95,23 @@ impl<'a> RowWriter<'a> {
         }
     }
 
+    /// What every new row has to pass, whichever statement writes it.
+    fn admit(&mut self, columns: &[ArrayRef], rows: usize, keys: &KeyEncoder) -> Result<()> {
+        check_rows(self.engine, self.table, columns, rows)?;
+        let user = self.scope.user;
+        self.uniques.take(self.table, user, columns, |row, out| keys.encode(row, out))
+    }
+
+    /// The rows of a statement that had these values have them no more.
+    fn leave_uniques(&mut self, old: &[ArrayRef]) -> Result<()> {
+        self.uniques.leave(self.table, self.scope.user, old)
+    }
+
     /// Adds new rows.
     ///
     /// # Errors
-    /// `23505` if a key is taken. Outside of a transaction the hot tier is checked when
-    /// the statement commits.
+    /// `23514`; `23505` if a key is taken. Outside of a transaction the hot tier is checked
+    /// when the statement commits.
     pub(crate) fn insert(
         &mut self,
         columns: &[ArrayRef],
@@ -105,6 +121,10 @@ impl<'a> RowWriter<'a> {
         let keys = self.key_encoder(columns, hidden)?;
         let records = RowEncoder::new(self.table.layout(), columns)?;
         let rows = columns.first().or(hidden).map_or(0, |c| c.len());
+        self.admit(columns, rows, &keys)?;
+        // Whoever replaces a row must know which entries it leaves.
+        let reads = self.view.is_of_transaction()
+            || (taken == Taken::Replace && !self.table.uniques.is_empty());
         let lookup = !self.manifest.segments.is_empty();
         let expect = match taken {
             Taken::Refuse => Expect::Absent,
@@ -121,7 +141,7 @@ impl<'a> RowWriter<'a> {
                 },
                 |out| records.encode(row, out),
             );
-            if self.view.is_of_transaction() {
+            if reads {
                 self.clear(self.rows.len() - 1, taken)?;
             } else if lookup {
                 self.clear_cold(self.rows.len() - 1, taken)?;
@@ -133,6 +153,13 @@ impl<'a> RowWriter<'a> {
     /// Makes sure that nothing shows the key of a write any more, and says in the write
     /// what was there.
     fn clear(&mut self, write: usize, taken: Taken) -> Result<()> {
+        if taken == Taken::Replace && !self.table.uniques.is_empty() {
+            let key = self.rows.key(write)[SCOPE_PREFIX_LEN..].to_vec();
+            let user = self.scope.user;
+            if let Some(old) = stored_row(self.engine, self.table, &self.view, user, &key)? {
+                self.leave_uniques(&old)?;
+            }
+        }
         let key = self.rows.key(write);
         let expect = match self.view.hot(key, RowHeader::read)? {
             Some(stored) if stored.is_deleted() => Expect::Absent,
@@ -164,18 +191,21 @@ impl<'a> RowWriter<'a> {
         KeyLookup { tier: &self.engine.tier, table: self.table, manifest: &self.manifest }.find(key)
     }
 
-    /// Replaces rows that keep their key.
+    /// Replaces rows that keep their key: `old` by `columns`.
     ///
     /// # Errors
-    /// `XX000` if the columns do not fit the table.
+    /// `23514`; `XX000` if the columns do not fit the table.
     pub(crate) fn replace(
         &mut self,
+        old: &[ArrayRef],
         columns: &[ArrayRef],
         hidden: Option<&ArrayRef>,
         places: &[RowPlace],
     ) -> Result<()> {
         let keys = self.key_encoder(columns, hidden)?;
         let records = RowEncoder::new(self.table.layout(), columns)?;
+        self.admit(columns, places.len(), &keys)?;
+        self.leave_uniques(old)?;
         let prefix = self.prefix;
         for (row, place) in places.iter().enumerate() {
             let mut key = prefix.to_vec();
@@ -225,6 +255,7 @@ impl<'a> RowWriter<'a> {
     /// `XX000` if the columns do not fit the table.
     pub(crate) fn vacate(&mut self, old: &[ArrayRef], places: &[RowPlace]) -> Result<()> {
         let keys = self.key_encoder(old, None)?;
+        self.leave_uniques(old)?;
         for (row, place) in places.iter().enumerate() {
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
@@ -237,10 +268,11 @@ impl<'a> RowWriter<'a> {
     /// Puts moved rows under their new keys.
     ///
     /// # Errors
-    /// `23505` if a key is taken by a row that does not move away.
+    /// `23514`; `23505` if a key is taken by a row that does not move away.
     pub(crate) fn occupy(&mut self, columns: &[ArrayRef]) -> Result<()> {
         let keys = self.key_encoder(columns, None)?;
         let records = RowEncoder::new(self.table.layout(), columns)?;
+        self.admit(columns, columns[0].len(), &keys)?;
         for row in 0..columns[0].len() {
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
@@ -288,6 +320,7 @@ impl<'a> RowWriter<'a> {
         places: &[RowPlace],
     ) -> Result<u64> {
         let keys = self.key_encoder(columns, hidden)?;
+        self.leave_uniques(columns)?;
         let mut deleted = 0;
         for (row, place) in places.iter().enumerate() {
             let mut key = self.prefix.to_vec();
@@ -358,13 +391,13 @@ impl<'a> RowWriter<'a> {
         self.sort()?;
         let mut edit = ScopeEdit::new(&self.engine.tier.manifest, self.scope);
         edit.expect_version(self.manifest.version);
-        edit.mark(self.marks);
-        set.rows = self.rows;
+        edit.mark(std::mem::take(&mut self.marks));
+        set.rows = std::mem::take(&mut self.rows);
         set.changes.push(Box::new(edit));
         match self.engine.store.commit(set) {
             Ok(_) => Ok(()),
             Err(CommitError::KeyTaken(key)) => {
-                Err(duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..]))
+                Err(self.duplicate(&key))
             }
             Err(CommitError::Other(e)) => Err(e),
         }
@@ -383,8 +416,10 @@ impl<'a> RowWriter<'a> {
         Ok(Some(Run::of_statement(self.rows, self.scope, self.marks, as_of)))
     }
 
-    /// A key may occur once in a statement.
+    /// A key may occur once in a statement. Now that all its rows are known, their
+    /// entries are too.
     fn sort(&mut self) -> Result<()> {
+        std::mem::take(&mut self.uniques).finish(self.table, &self.view, &mut self.rows)?;
         match self.rows.sort() {
             Some(key) => Err(duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..])),
             None => Ok(()),
@@ -392,7 +427,8 @@ impl<'a> RowWriter<'a> {
     }
 
     fn duplicate(&self, key: &[u8]) -> Error {
-        duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..])
+        duplicate_entry(self.table, key)
+            .unwrap_or_else(|| duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..]))
     }
 }
 
@@ -407,8 +443,17 @@ fn duplicate_key(table: &Table, key: &[u8]) -> Error {
     }
 }
 
+/// The whole key of a write as [`key_detail`] and the entries of UNIQUE constraints show
+/// theirs.
+pub(super) fn written_key_detail(table: &Table, key: &[u8]) -> Option<String> {
+    match unique_detail(table, key) {
+        Some((_, detail)) => Some(detail),
+        None => key_detail(table, &key[SCOPE_PREFIX_LEN..]),
+    }
+}
+
 /// A key, which is without the scope prefix, as `(columns) = (values)`.
-pub(super) fn key_detail(table: &Table, key: &[u8]) -> Option<String> {
+fn key_detail(table: &Table, key: &[u8]) -> Option<String> {
     let values = table.key_codec.decode(key).ok()?;
     let values: Vec<String> = values.iter().map(ToString::to_string).collect();
     Some(format!("({}) = ({})", table.key_names().join(", "), values.join(", ")))

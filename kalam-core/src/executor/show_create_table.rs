@@ -55,6 +55,16 @@ pub(crate) fn create_table_sql(table: &TableDefinition) -> String {
             .collect();
         lines.push(format!("PRIMARY KEY ({})", key.join(", ")));
     }
+    for unique in &table.uniques {
+        let columns = unique.columns.iter().filter_map(|id| table.column_by_id(*id));
+        let columns: Vec<String> = columns.map(|c| quoted_name(c.name.as_str())).collect();
+        let name = quoted_name(unique.name.as_str());
+        lines.push(format!("CONSTRAINT {name} UNIQUE ({})", columns.join(", ")));
+    }
+    for check in &table.checks {
+        let name = quoted_name(check.name.as_str());
+        lines.push(format!("CONSTRAINT {name} CHECK ({})", check.expression));
+    }
     let mut sql = format!(
         "CREATE {} TABLE {}.{} (\n    {}\n)",
         table.kind,
@@ -136,6 +146,8 @@ mod tests {
             "CREATE TABLE t (\"Select\" INT, \"from\" TEXT, \"primary\" INT, \"check\" INT, b INT,
                 PRIMARY KEY (b, \"Select\")) WITH (ACCESS_LEVEL = 'PUBLIC')",
             "CREATE TABLE t (id SERIAL PRIMARY KEY, x BIGINT GENERATED ALWAYS AS IDENTITY)",
+            "CREATE TABLE t (a INT UNIQUE CHECK (a > 0 OR a IS NULL), b TEXT CONSTRAINT \"Bee\" CHECK (b <> ''),
+                UNIQUE (b, a), CONSTRAINT both CHECK (t.a < 5 AND b LIKE 'x%'))",
         ] {
             let table = define(sql).expect(sql);
             let written = create_table_sql(&table);

@@ -180,6 +180,10 @@ pub(crate) struct CreateTable {
     pub columns: Vec<ColumnSpec>,
     /// Each `PRIMARY KEY (..)` clause.
     pub primary_keys: Vec<PrimaryKeyClause>,
+    /// Each `CHECK (..)` that stands by itself.
+    pub checks: Vec<CheckClause>,
+    /// Each `UNIQUE (..)`.
+    pub uniques: Vec<UniqueClause>,
     /// `WITH (..)`.
     pub options: Vec<TableOption>,
     /// `COMMENT '..'` after the columns.
@@ -231,6 +235,10 @@ pub(crate) struct ColumnSpec {
     pub default: Option<(Expr, Position)>,
     /// PRIMARY KEY beside the column.
     pub primary_key: bool,
+    /// Each CHECK beside the column.
+    pub checks: Vec<CheckClause>,
+    /// Each UNIQUE beside the column.
+    pub uniques: Vec<UniqueClause>,
     /// AUTO_INCREMENT or GENERATED AS IDENTITY.
     pub identity: bool,
     /// COMMENT.
@@ -241,6 +249,28 @@ pub(crate) struct ColumnSpec {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PrimaryKeyClause {
     /// The columns, in key order.
+    pub columns: Vec<(String, Position)>,
+    /// Where the clause starts.
+    pub position: Position,
+}
+
+/// `[CONSTRAINT name] CHECK (condition)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CheckClause {
+    /// The name, folded, and where it stands.
+    pub name: Option<(String, Position)>,
+    /// The condition.
+    pub expr: Expr,
+    /// Where the condition starts.
+    pub position: Position,
+}
+
+/// `[CONSTRAINT name] UNIQUE (a, b)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct UniqueClause {
+    /// The name, folded, and where it stands.
+    pub name: Option<(String, Position)>,
+    /// The columns.
     pub columns: Vec<(String, Position)>,
     /// Where the clause starts.
     pub position: Position,

@@ -8,13 +8,14 @@ use super::input::{Input, Parse, unsupported};
 use super::query;
 use crate::executor::limits::{self, COLUMNS_MAX};
 use crate::executor::statement::{
-    ColumnSpec, CreateTable, CreateTableAs, PrimaryKeyClause, Statement, TableOption,
+    CheckClause, ColumnSpec, CreateTable, CreateTableAs, PrimaryKeyClause, Statement, TableOption,
+    UniqueClause,
 };
 use crate::model::TableKind;
 use crate::{Error, Position, SqlState};
 
 /// Constraints that are refused, because they would have to be enforced.
-const REFUSED_CONSTRAINTS: &[&str] = &["CHECK", "UNIQUE", "FOREIGN", "REFERENCES", "EXCLUDE"];
+const REFUSED_CONSTRAINTS: &[&str] = &["FOREIGN", "REFERENCES", "EXCLUDE"];
 
 /// Clauses after the columns that are other systems' or not there.
 const REFUSED_CLAUSES: &[&str] =
@@ -30,6 +31,8 @@ pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Pa
         table,
         columns: Vec::new(),
         primary_keys: Vec::new(),
+        checks: Vec::new(),
+        uniques: Vec::new(),
         options: Vec::new(),
         comment: None,
     };
@@ -82,11 +85,12 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
     // `CONSTRAINT name` only gives a constraint a name; a column may be called
     // `constraint` or `check`, but then a type follows, not a name or `(`.
     let place = input.position();
+    let mut name = None;
     if input.is_word(0, "CONSTRAINT")
         && ["PRIMARY", "CHECK", "UNIQUE", "FOREIGN", "EXCLUDE"].iter().any(|w| input.is_word(2, w))
     {
         input.parser.advance_token();
-        input.name()?;
+        name = Some(input.name()?);
     }
     if input.take_words(&["PRIMARY", "KEY"]) {
         let columns = input.names()?;
@@ -94,6 +98,19 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
         return Ok(());
     }
     let opens = input.parser.peek_nth_token_ref(1).token == Token::LParen;
+    if name.is_some() || opens || input.is_word(1, "NULLS") {
+        if input.is_word(0, "CHECK") {
+            create.checks.push(check(input, name)?);
+            return Ok(());
+        }
+        if input.take_word("UNIQUE") {
+            nulls_distinct(input)?;
+            let columns = input.names()?;
+            refuse_deferred(input)?;
+            create.uniques.push(UniqueClause { name, columns, position: place });
+            return Ok(());
+        }
+    }
     if let Some(word) = REFUSED_CONSTRAINTS.iter().find(|word| input.is_word(0, word))
         && (opens || input.is_word(1, "KEY"))
     {
@@ -111,9 +128,42 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
 fn refused_constraint(word: &str, place: Position) -> super::Failure {
     let name = if word == "FOREIGN" { "FOREIGN KEY" } else { word };
     Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("constraint {name} is not supported"))
-        .with_hint("PRIMARY KEY and NOT NULL are enforced; check other rules before writing")
+        .with_hint("PRIMARY KEY, UNIQUE, CHECK and NOT NULL are enforced; look for the other row before writing")
         .with_position(place)
         .into()
+}
+
+/// `CHECK (condition)`.
+fn check(input: &mut Input<'_>, name: Option<(String, Position)>) -> Parse<CheckClause> {
+    input.expect_word("CHECK")?;
+    input.expect(&Token::LParen)?;
+    let position = input.position();
+    let expr = query::expr(input)?;
+    input.expect(&Token::RParen)?;
+    if input.is_word(0, "NO") && input.is_word(1, "INHERIT") {
+        return Err(unsupported("CHECK .. NO INHERIT", input.position()));
+    }
+    refuse_deferred(input)?;
+    Ok(CheckClause { name, expr, position })
+}
+
+/// `[NULLS DISTINCT]`, which is how NULLs are.
+fn nulls_distinct(input: &mut Input<'_>) -> Parse<()> {
+    if input.is_word(0, "NULLS") && input.is_word(1, "NOT") {
+        return Err(unsupported("UNIQUE NULLS NOT DISTINCT", input.position()));
+    }
+    input.take_words(&["NULLS", "DISTINCT"]);
+    Ok(())
+}
+
+/// A constraint holds from its statement on, and at the end of every statement.
+fn refuse_deferred(input: &Input<'_>) -> Parse<()> {
+    let not = usize::from(input.is_word(0, "NOT"));
+    let words = ["DEFERRABLE", "VALID", "ENFORCED", "INITIALLY"];
+    match words.iter().find(|word| input.is_word(not, word)) {
+        Some(word) => Err(unsupported(format!("a constraint with {word}"), input.position())),
+        None => Ok(()),
+    }
 }
 
 fn column(input: &mut Input<'_>) -> Parse<ColumnSpec> {
@@ -131,6 +181,8 @@ fn column(input: &mut Input<'_>) -> Parse<ColumnSpec> {
         not_null: None,
         default: None,
         primary_key: false,
+        checks: Vec::new(),
+        uniques: Vec::new(),
         identity: false,
         comment: None,
     };
@@ -144,8 +196,17 @@ fn column_option(input: &mut Input<'_>, column: &mut ColumnSpec) -> Parse<bool> 
         return Ok(false);
     }
     let place = input.position();
-    if input.take_word("CONSTRAINT") {
-        input.name()?;
+    let name = if input.take_word("CONSTRAINT") { Some(input.name()?) } else { None };
+    if input.is_word(0, "CHECK") {
+        column.checks.push(check(input, name)?);
+        return Ok(true);
+    }
+    if input.take_word("UNIQUE") {
+        nulls_distinct(input)?;
+        refuse_deferred(input)?;
+        let columns = vec![(column.name.clone(), place)];
+        column.uniques.push(UniqueClause { name, columns, position: place });
+        return Ok(true);
     }
     if let Some(word) = REFUSED_CONSTRAINTS.iter().find(|word| input.is_word(0, word)) {
         return Err(refused_constraint(word, place));

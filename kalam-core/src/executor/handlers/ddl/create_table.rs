@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::catalog::{RESERVED_NAMESPACES, undefined_namespace};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
+use crate::executor::constraint::compile_checks;
 use crate::executor::define_table::define_table;
 use crate::executor::engine::Engine;
 use crate::executor::statement::{CreateTable, TableRef};
@@ -29,8 +30,9 @@ pub(crate) fn run(
     }
     let id = engine.registry.next_table_id();
     let definition = define_table(statement, name, id, engine.clock.now_ms())?;
-    let table = engine.registry.derive(Arc::new(definition))?;
-    let set = engine.registry.add_table(&Arc::new(table));
+    let table = Arc::new(engine.registry.derive(Arc::new(definition))?);
+    compile_checks(engine, &table)?;
+    let set = engine.registry.add_table(&table);
     match engine.store.commit(set).map_err(Error::from) {
         Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE => {
             if statement.if_not_exists {

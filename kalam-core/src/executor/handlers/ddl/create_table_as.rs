@@ -54,7 +54,7 @@ pub(crate) fn run(
         };
     }
     let mut query = Query::clone(&statement.query);
-    name_columns(&mut query, &statement.names);
+    name_columns(&mut query, &statement.names)?;
     let view = engine.store.view();
     let planner = prepare(engine, caller, &mut query, view.clone())?;
     let plan = planner.logical(query, params)?;
@@ -96,6 +96,8 @@ fn define(
             not_null: None,
             default: None,
             primary_key: false,
+            checks: Vec::new(),
+            uniques: Vec::new(),
             identity: false,
             comment: None,
         })

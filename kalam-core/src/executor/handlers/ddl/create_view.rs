@@ -60,6 +60,10 @@ pub(crate) fn run(
         }
         match engine.store.commit(set).map_err(Error::from) {
             Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE && statement.if_not_exists => Ok(()),
+            // Somebody else made it in between: now it is there to be replaced.
+            Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE && statement.or_replace => {
+                Err(Error::new(SqlState::SERIALIZATION_FAILURE, e.message().to_owned()))
+            }
             done => done.map(|_| ()),
         }
     })
@@ -75,7 +79,7 @@ fn define(
     replaced: Option<&ViewDefinition>,
 ) -> Result<ViewDefinition> {
     let mut query = Query::clone(&statement.query);
-    name_columns(&mut query, &statement.names);
+    name_columns(&mut query, &statement.names)?;
     let text = canonical_text(engine, &mut query, &caller.namespace)?;
     let planner = Planner::new(engine, caller, engine.store.view());
     // One level for the query that will name the view.

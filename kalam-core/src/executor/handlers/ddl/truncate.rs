@@ -12,7 +12,7 @@ use crate::executor::resolve::{read_scope, resolve_table};
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::flush::{ScopeEdit, ScopeId};
-use crate::store::WriteSet;
+use crate::store::{WriteSet, unique_scope_prefix};
 
 /// Removes all rows of tables in one commit, of USER and STREAM tables those of the
 /// caller. Nothing of them stays visible under `_deleted`. Its cost does not depend on
@@ -36,6 +36,9 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, names: &[TableRef]) -> Resul
             set.changes.push(engine.registry.unchanged(&table));
             set.changes.push(Box::new(edit));
             set.changes.push(Box::new(RemoveRows { prefix: table.scope_prefix(user).to_vec() }));
+            if !table.uniques.is_empty() {
+                set.changes.push(Box::new(RemoveRows { prefix: unique_scope_prefix(id, user) }));
+            }
         }
         if !set.changes.is_empty() {
             engine.store.commit(set)?;

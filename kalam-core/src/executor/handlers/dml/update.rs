@@ -62,7 +62,8 @@ pub(crate) fn run(
                 writer.vacate(&change.old, &change.places)?;
                 moved.push(change);
             } else {
-                writer.replace(&change.new, change.hidden.as_ref(), &change.places)?;
+                let hidden = change.hidden.as_ref();
+                writer.replace(&change.old, &change.new, hidden, &change.places)?;
             }
         }
         for change in &moved {
