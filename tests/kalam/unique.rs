@@ -61,7 +61,9 @@ fn a_value_that_threads_take_and_free_is_there_at_most_once() {
                     };
                     match taken {
                         Ok(_) => _ = balance.fetch_add(1, Ordering::Relaxed),
-                        Err(e) => assert!(["23505", "40001"].contains(&e.sqlstate().as_str()), "{e:?}"),
+                        Err(e) => {
+                            assert!(["23505", "40001"].contains(&e.sqlstate().as_str()), "{e:?}")
+                        }
                     }
                     let freed = match i % 3 {
                         0 => fixture::run(&session, "DELETE FROM t WHERE u = 1"),
@@ -101,7 +103,13 @@ fn clashes(rows: &Rows) -> bool {
 
 /// Runs a statement that must do to the table what `change` does to the map, or be
 /// refused if the outcome clashes.
-fn both(session: &Session, table: &str, rows: &mut Rows, sql: &str, change: impl Fn(&mut Rows) -> bool) {
+fn both(
+    session: &Session,
+    table: &str,
+    rows: &mut Rows,
+    sql: &str,
+    change: impl Fn(&mut Rows) -> bool,
+) {
     let mut after = rows.clone();
     let is_allowed = change(&mut after) && !clashes(&after);
     match fixture::try_run(session, &sql.replace("{t}", table)) {

@@ -79,7 +79,8 @@ fn of_threads_that_make_the_same_view_one_wins_and_none_is_left_over() {
             let session = fixture::root(fixture.database());
             scope.spawn(move || {
                 for i in 0..8 {
-                    let view = format!("CREATE OR REPLACE VIEW same AS SELECT k, {thread}{i} AS n FROM t");
+                    let view =
+                        format!("CREATE OR REPLACE VIEW same AS SELECT k, {thread}{i} AS n FROM t");
                     fixture::run(&session, &view);
                     let other = format!("CREATE VIEW v{i} AS SELECT k FROM same");
                     if let Err(e) = fixture::try_run(&session, &other) {

@@ -19,8 +19,8 @@ pub use registry::SchemaRegistry;
 pub(crate) use registry::undefined_namespace;
 pub use relation::Relation;
 pub use storage::{DEFAULT_STORAGE, StorageDefinition, StorageKind};
-pub(crate) use table::{UniqueIndex, seq_field};
 pub use table::{DELETED_COLUMN, HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
+pub(crate) use table::{UniqueIndex, seq_field};
 pub use table_definition::{
     Compression, FlushPolicy, SchemaVersionEntry, TableDefinition, TableOptions,
 };

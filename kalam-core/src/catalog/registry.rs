@@ -183,6 +183,14 @@ impl SchemaRegistry {
         })
     }
 
+    /// All storages, by name.
+    #[must_use]
+    pub fn storages(&self) -> Vec<Arc<StorageDefinition>> {
+        let mut all: Vec<_> = self.storages.iter().map(|s| s.value().clone()).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
     /// Whether the namespace exists.
     #[must_use]
     pub fn has_namespace(&self, name: &str) -> bool {
@@ -357,9 +365,7 @@ impl Change for CatalogChange {
                 }
                 Ok(())
             }
-            Edit::AddTable(table) => {
-                registry.check_free(&table.definition.name)
-            }
+            Edit::AddTable(table) => registry.check_free(&table.definition.name),
             Edit::AddView { view, replaced } => {
                 match replaced {
                     None => registry.check_free(&view.name)?,

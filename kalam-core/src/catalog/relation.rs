@@ -86,10 +86,7 @@ impl SchemaRegistry {
 
 /// The error for a table that is not there.
 pub(super) fn undefined_table(namespace: &str, table: &str) -> Error {
-    Error::new(
-        SqlState::UNDEFINED_TABLE,
-        format!("table \"{namespace}.{table}\" does not exist"),
-    )
+    Error::new(SqlState::UNDEFINED_TABLE, format!("table \"{namespace}.{table}\" does not exist"))
 }
 
 /// The error where a view stands for a table.

@@ -55,7 +55,10 @@ impl UniqueIndex {
             let positions = positions.ok_or_else(|| {
                 Error::new(
                     SqlState::DATA_CORRUPTED,
-                    format!("constraint \"{}\" of \"{}\" names no column", unique.name, definition.name),
+                    format!(
+                        "constraint \"{}\" of \"{}\" names no column",
+                        unique.name, definition.name
+                    ),
                 )
             })?;
             let types = positions.iter().map(|i| definition.columns[*i].data_type.clone());

@@ -6,7 +6,9 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use super::{CheckConstraint, ColumnDefinition, UniqueConstraint};
-use crate::model::{AccessLevel, ColumnId, ConstraintId, Name, SchemaVersion, TableId, TableKind, TableName};
+use crate::model::{
+    AccessLevel, ColumnId, ConstraintId, Name, SchemaVersion, TableId, TableKind, TableName,
+};
 
 /// A table: identity, kind, options, columns, and every earlier version of the
 /// columns, so that old rows and files can always be read.

@@ -79,6 +79,7 @@ pub(crate) fn describe_statement(
         | Statement::Describe { .. }
         | Statement::ShowCreateTable { .. }
         | Statement::ShowCreateView { .. }
+        | Statement::ShowSetting(_)
         | Statement::ShowManifest { .. }
         | Statement::ShowStats { .. } => {
             dispatch::run(engine, caller, &mut Work::default(), &parsed.statement, &[])?.schema()

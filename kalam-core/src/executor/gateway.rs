@@ -4,6 +4,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
 use super::statement::Statement;
+use super::system_table::SYSTEM_NAMESPACE;
 use crate::catalog::TableDefinition;
 use crate::model::{AccessLevel, Role, TableKind};
 use crate::{Error, Result, SqlState};
@@ -51,6 +52,9 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::ShowCreateTable { .. }
         | Statement::ShowCreateView { .. }
         | Statement::Truncate { .. }
+        | Statement::Set(_)
+        // Which settings it shows is decided for each.
+        | Statement::ShowSetting(_)
         | Statement::Insert(_)
         | Statement::Update(_)
         | Statement::Delete(_)
@@ -81,6 +85,17 @@ pub(crate) fn authorize_table(
         TableAction::Write => "write",
     };
     Err(denied(format!("role {role} may not {verb} table \"{}\"", definition.name)))
+}
+
+/// Refuses the tables of namespace `system`, whether they are there or not.
+///
+/// # Errors
+/// `42501` below role dba.
+pub(crate) fn authorize_system_table(table: &str, role: Role) -> Result<()> {
+    if role >= Role::Dba {
+        return Ok(());
+    }
+    Err(denied(format!("role {role} may not read table \"{SYSTEM_NAMESPACE}.{table}\"")))
 }
 
 /// Whether the role may use the table in this way: what DESCRIBE, SHOW TABLES and
@@ -220,6 +235,16 @@ mod tests {
             for role in ROLES {
                 let outcome = authorize_table(action, &definition, role);
                 assert_eq!(outcome.is_ok(), role >= least, "{sql} {action:?} as {role}");
+            }
+        }
+    }
+
+    #[test]
+    fn system_tables_are_for_dba_and_system_whether_they_are_there_or_not() {
+        for table in ["tables", "nothing"] {
+            for role in ROLES {
+                let outcome = authorize_system_table(table, role);
+                assert_eq!(outcome.is_ok(), role >= Role::Dba, "{table} as {role}");
             }
         }
     }

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::constraint::{
-    check_constraints_table, key_column_usage_table, table_constraints_table,
-};
+use super::constraint::{check_constraints_table, key_column_usage_table, table_constraints_table};
 use super::describe::written_type;
 use super::text_table::{TextColumn, TextTable};
 use crate::catalog::{ColumnDefinition, TableDefinition, ViewDefinition};
@@ -41,9 +39,8 @@ pub(crate) fn information_schema_table(
 }
 
 fn tables_table(tables: &[&TableDefinition], views: &[Arc<ViewDefinition>]) -> RecordBatch {
-    let tables = tables.iter().map(|t| {
-        (&t.name, "BASE TABLE", "YES", t.kind.as_str(), t.comment.clone())
-    });
+    let tables =
+        tables.iter().map(|t| (&t.name, "BASE TABLE", "YES", t.kind.as_str(), t.comment.clone()));
     let views = views.iter().map(|v| (&v.name, "VIEW", "NO", "VIEW", None));
     let mut rows: Vec<_> = tables.chain(views).collect();
     rows.sort_by(|a, b| a.0.cmp(b.0));

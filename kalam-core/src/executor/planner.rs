@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::datatypes::DataType;
+use datafusion::catalog::TableFunctionArgs;
 use datafusion::catalog::cte_worktable::CteWorkTable;
-use datafusion::catalog::{TableFunctionArgs, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{
-    Column, DFSchema, DFSchemaRef, DataFusionError, Result as DataFusionResult, ScalarValue, TableReference,
+    Column, DFSchema, DFSchemaRef, DataFusionError, Result as DataFusionResult, ScalarValue,
+    TableReference,
 };
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::SendableRecordBatchStream;
@@ -31,15 +32,15 @@ use super::caller::Caller;
 use super::engine::{Engine, Running};
 use super::functions::session_functions;
 use super::gateway::{TableAction, authorize_table, check_plan};
-use super::information_schema::information_schema_table;
 use super::limits::{QUERY_NESTING_MAX, RELATIONS_MAX, exceeded, query_levels};
 use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
 use super::plan_binding::{ScanScope, fill_parameters, parameter_number};
 use super::plan_error::{from_datafusion, place, plan_state};
 use super::query_shape::deep_stack;
+use super::resolve::computed_table;
 use super::system_columns::{hide_in_wildcards, mentions_system_columns};
-use super::view::{Body, Inlined, is_visible, parse_text, restricted};
+use super::view::{Body, Inlined, parse_text, restricted};
 use crate::catalog::{Relation, Table, ViewDefinition};
 use crate::model::UserKey;
 use crate::scan::{Shape, UnboundTable};
@@ -349,8 +350,11 @@ impl<'a> Planner<'a> {
             }
             _ => name.schema().unwrap_or(&self.caller.namespace),
         };
-        if namespace == "information_schema" {
-            return self.information_schema(name.table()).map(provider_as_source);
+        let computed =
+            computed_table(self.engine, self.caller, &self.view, namespace, name.table())?;
+        if let Some(batch) = computed {
+            let rows = MemTable::try_new(batch.schema(), vec![vec![batch]]);
+            return Ok(provider_as_source(Arc::new(rows.map_err(from_datafusion)?)));
         }
         if let Some((table, _)) = &self.target
             && name.schema().is_none()
@@ -427,39 +431,6 @@ impl<'a> Planner<'a> {
         }
         Ok(())
     }
-
-    fn information_schema(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
-        let namespaces: Vec<_> =
-            self.engine.registry.namespaces().iter().map(|n| n.name.clone()).collect();
-        let tables: Vec<_> = visible_tables(self.engine, self.caller)?
-            .iter()
-            .map(|t| t.definition.clone())
-            .collect();
-        let views = visible_views(self.engine, self.caller);
-        let batch = information_schema_table(name, &namespaces, &tables, &views).ok_or_else(|| {
-            Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("table \"information_schema.{name}\" does not exist"),
-            )
-        })?;
-        let table =
-            MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(from_datafusion)?;
-        Ok(Arc::new(table))
-    }
-}
-
-/// The tables that the caller may read.
-pub(crate) fn visible_tables(engine: &Engine, caller: &Caller) -> Result<Vec<Arc<Table>>> {
-    let mut tables = engine.registry.tables()?;
-    tables.retain(|t| authorize_table(TableAction::Read, &t.definition, caller.role).is_ok());
-    Ok(tables)
-}
-
-/// The views of which the caller may read all that they read.
-pub(crate) fn visible_views(engine: &Engine, caller: &Caller) -> Vec<Arc<ViewDefinition>> {
-    let mut views = engine.registry.views();
-    views.retain(|view| is_visible(&engine.registry, view, caller.role));
-    views
 }
 
 impl ContextProvider for Planner<'_> {

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+
 use super::caller::Caller;
 use super::engine::Engine;
-use super::gateway::{TableAction, authorize_table};
+use super::gateway::{TableAction, authorize_system_table, authorize_table, may};
+use super::information_schema::information_schema_table;
 use super::statement::TableRef;
+use super::system_table::{Moment, SYSTEM_NAMESPACE, system_table};
 use super::view::is_visible;
 use crate::Result;
-use crate::catalog::{RESERVED_NAMESPACES, Relation, Table};
+use crate::catalog::{RESERVED_NAMESPACES, Relation, Table, ViewDefinition};
 use crate::model::UserKey;
+use crate::store::View;
 use crate::{Error, SqlState};
 
 /// The table that a statement names.
@@ -23,6 +28,10 @@ pub(crate) fn resolve_table(
     action: TableAction,
 ) -> Result<Arc<Table>> {
     let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    if namespace == SYSTEM_NAMESPACE {
+        authorize_system_table(&name.table, caller.role)
+            .map_err(|e| e.with_position(name.position))?;
+    }
     if action == TableAction::Write && RESERVED_NAMESPACES.contains(&namespace) {
         return Err(Error::new(
             SqlState::INSUFFICIENT_PRIVILEGE,
@@ -66,6 +75,56 @@ pub(crate) fn resolve_relation(
         }
     }
     Ok(relation)
+}
+
+/// The rows of a table that no one stores, of `system` or information_schema, as far as
+/// the caller may see them; `None` for other namespaces.
+///
+/// # Errors
+/// `42501` for `system` below role dba, `42P01` if the namespace has no such table.
+pub(crate) fn computed_table(
+    engine: &Engine,
+    caller: &Caller,
+    view: &Arc<View>,
+    namespace: &str,
+    table: &str,
+) -> Result<Option<RecordBatch>> {
+    match namespace {
+        SYSTEM_NAMESPACE => {
+            authorize_system_table(table, caller.role)?;
+            system_table(table, &Moment { engine, view }).map(Some)
+        }
+        "information_schema" => {
+            let namespaces: Vec<_> =
+                engine.registry.namespaces().iter().map(|n| n.name.clone()).collect();
+            let tables: Vec<_> =
+                visible_tables(engine, caller)?.iter().map(|t| t.definition.clone()).collect();
+            let views = visible_views(engine, caller);
+            let found = information_schema_table(table, &namespaces, &tables, &views);
+            let found = found.ok_or_else(|| {
+                Error::new(
+                    SqlState::UNDEFINED_TABLE,
+                    format!("table \"information_schema.{table}\" does not exist"),
+                )
+            });
+            found.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The tables that the caller may read.
+pub(crate) fn visible_tables(engine: &Engine, caller: &Caller) -> Result<Vec<Arc<Table>>> {
+    let mut tables = engine.registry.tables()?;
+    tables.retain(|t| may(TableAction::Read, &t.definition, caller.role));
+    Ok(tables)
+}
+
+/// The views of which the caller may read all that they read.
+pub(crate) fn visible_views(engine: &Engine, caller: &Caller) -> Vec<Arc<ViewDefinition>> {
+    let mut views = engine.registry.views();
+    views.retain(|view| is_visible(&engine.registry, view, caller.role));
+    views
 }
 
 /// The scope that the caller reads: `None` if they own no rows yet.

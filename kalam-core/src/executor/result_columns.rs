@@ -38,9 +38,8 @@ pub(crate) fn result_columns(
             .with_hint("give it one with AS"));
         }
         let name = Name::new("column", name).map_err(at)?;
-        let is_taken = |(known, _): &(Name, _)| {
-            known.as_str().to_lowercase() == name.as_str().to_lowercase()
-        };
+        let is_taken =
+            |(known, _): &(Name, _)| known.as_str().to_lowercase() == name.as_str().to_lowercase();
         if columns.iter().any(is_taken) {
             return Err(at(twice(name.as_str())));
         }
@@ -55,8 +54,10 @@ fn column_type(field: &arrow::datatypes::Field) -> Result<KalamDataType> {
         // Counts and ranks: they never need the last bit.
         DataType::UInt64 => Ok(KalamDataType::BigInt),
         _ => KalamDataType::from_arrow_field(field).map_err(|e| {
-            Error::new(e.sqlstate(), e.message().to_owned())
-                .with_hint(format!("cast column \"{}\" to a type that a column can have", field.name()))
+            Error::new(e.sqlstate(), e.message().to_owned()).with_hint(format!(
+                "cast column \"{}\" to a type that a column can have",
+                field.name()
+            ))
         }),
     }
 }

@@ -396,9 +396,7 @@ impl<'a> RowWriter<'a> {
         set.changes.push(Box::new(edit));
         match self.engine.store.commit(set) {
             Ok(_) => Ok(()),
-            Err(CommitError::KeyTaken(key)) => {
-                Err(self.duplicate(&key))
-            }
+            Err(CommitError::KeyTaken(key)) => Err(self.duplicate(&key)),
             Err(CommitError::Other(e)) => Err(e),
         }
     }

@@ -48,6 +48,8 @@ pub(crate) enum Statement {
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
     ShowCreateView { view: TableRef },
+    Set(SetSetting),
+    ShowSetting(ShowSetting),
     Transaction(TransactionStatement),
 }
 
@@ -81,6 +83,9 @@ impl Statement {
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
             Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
+            Statement::Set(set) if set.value.is_none() => "RESET",
+            Statement::Set(_) => "SET",
+            Statement::ShowSetting(_) => "SHOW",
             Statement::Transaction(statement) => statement.name(),
         }
     }
@@ -98,6 +103,8 @@ impl Statement {
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
             | Statement::ShowCreateView { .. }
+            | Statement::Set(_)
+            | Statement::ShowSetting(_)
             | Statement::Prepare(_)
             // Decided by what it runs.
             | Statement::Execute(_)
@@ -154,6 +161,26 @@ impl TransactionStatement {
             TransactionStatement::Release(_) => "RELEASE SAVEPOINT",
         }
     }
+}
+
+/// `SET name = value`, `SET name TO DEFAULT`, `RESET`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SetSetting {
+    /// The setting, folded; `None`: all.
+    pub name: Option<String>,
+    /// Its value; `None`: the database's.
+    pub value: Option<String>,
+    /// Where the statement names it.
+    pub position: Position,
+}
+
+/// `SHOW name`, `SHOW ALL`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShowSetting {
+    /// The setting, folded; `None`: all.
+    pub name: Option<String>,
+    /// Where the statement names it.
+    pub position: Position,
 }
 
 /// A table as a statement names it.

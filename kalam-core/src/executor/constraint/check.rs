@@ -46,9 +46,7 @@ pub(crate) fn check_rows(
             .and_then(|answers| answers.into_array(rows))
             .map_err(from_datafusion)?;
         // A condition that is always NULL has no type.
-        let fails = answers.as_boolean_opt().is_some_and(|answers| {
-            answers.false_count() > 0
-        });
+        let fails = answers.as_boolean_opt().is_some_and(|answers| answers.false_count() > 0);
         if fails {
             return Err(violation(table, check));
         }
@@ -85,8 +83,8 @@ pub(crate) fn compile_checks<'a>(
         namespace: DEFAULT_NAMESPACE.to_owned(),
     };
     // A condition reads no table, so it does not matter whose rows the target would have.
-    let planner = Planner::new(engine, &caller, engine.store.view())
-        .with_target(table, UserKey::NOBODY);
+    let planner =
+        Planner::new(engine, &caller, engine.store.view()).with_target(table, UserKey::NOBODY);
     let checks = table.definition.checks.iter();
     let compiled =
         checks.map(|check| compile(&planner, table, check)).collect::<Result<Vec<_>>>()?;

@@ -46,8 +46,7 @@ impl CheckExpression {
 /// # Errors
 /// `XX001` if the text is no expression.
 pub(super) fn parse_check(text: &str) -> Result<Expr> {
-    let damaged =
-        || Error::new(SqlState::DATA_CORRUPTED, "the condition of a CHECK is damaged");
+    let damaged = || Error::new(SqlState::DATA_CORRUPTED, "the condition of a CHECK is damaged");
     let parsed = parse(&format!("SELECT {text}"))?.pop().ok_or_else(damaged)?;
     let Statement::Query(query) = parsed.statement else { return Err(damaged()) };
     let SetExpr::Select(select) = query.body.as_ref() else { return Err(damaged()) };

@@ -1,7 +1,7 @@
 //! UNIQUE: which entries a statement's rows take and leave.
 
-use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{Array, ArrayRef};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Table, UniqueIndex};
 use crate::model::{Seq, UserKey};
@@ -101,26 +101,6 @@ impl UniqueWrites {
         }
         Ok(())
     }
-}
-
-/// For each row of complete columns the key, without scope, of the row that has its values
-/// in the columns of a UNIQUE constraint; `None` where there is none, or a NULL.
-///
-/// # Errors
-/// `XX001` if an entry is damaged.
-pub(crate) fn owners(
-    table: &Table,
-    user: UserKey,
-    unique: &UniqueIndex,
-    columns: &[ArrayRef],
-    view: &View,
-) -> Result<Vec<Option<Vec<u8>>>> {
-    let mut owners = vec![None; columns.first().map_or(0, |column| column.len())];
-    each_key(table, user, unique, columns, |row, key| {
-        owners[row] = entry(view, &key)?.map(|(_, owner)| owner);
-        Ok(())
-    })?;
-    Ok(owners)
 }
 
 /// The entry of a key: the commit that wrote it, and the key of its row.

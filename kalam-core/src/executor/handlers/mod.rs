@@ -4,4 +4,5 @@ pub(super) mod ddl;
 pub(super) mod dml;
 pub(super) mod flush;
 pub(super) mod query;
+pub(super) mod setting;
 pub(super) mod transaction;

@@ -5,6 +5,7 @@ mod create_view;
 mod input;
 mod modify;
 mod query;
+mod setting;
 mod statement;
 mod syntax_error;
 mod transaction;

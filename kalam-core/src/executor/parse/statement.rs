@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
-use super::{create_table, create_view, modify, query};
+use super::{create_table, create_view, modify, query, setting};
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
 use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
@@ -28,6 +28,8 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("TRUNCATE") => truncate(input)?,
         Some("USE") => use_namespace(input)?,
         Some("SHOW") => show(input)?,
+        Some("SET") => Statement::Set(setting::set(input)?),
+        Some("RESET") => Statement::Set(setting::reset(input)?),
         Some("DESCRIBE" | "DESC") => describe(input)?,
         Some("EXPLAIN") => explain(input)?,
         Some("PREPARE") => return prepare(input),
@@ -109,9 +111,8 @@ fn take_cascade(input: &mut Input<'_>) -> bool {
 /// table refers to another, so CASCADE adds none.
 fn truncate(input: &mut Input<'_>) -> Parse<Statement> {
     input.expect_word("TRUNCATE")?;
-    let is_name = |input: &Input<'_>| {
-        matches!(input.parser.peek_nth_token_ref(1).token, Token::Word(_))
-    };
+    let is_name =
+        |input: &Input<'_>| matches!(input.parser.peek_nth_token_ref(1).token, Token::Word(_));
     let _ = is_name(input) && input.take_word("TABLE");
     let tables = input.separated(|input| {
         let _ = is_name(input) && input.take_word("ONLY");
@@ -156,7 +157,7 @@ fn show(input: &mut Input<'_>) -> Parse<Statement> {
         input.expect_word("FOR")?;
         return Ok(Statement::ShowManifest { table: table_after_optional_word(input)? });
     }
-    Err(refusal(input))
+    setting::show(input).map(Statement::ShowSetting)
 }
 
 fn describe(input: &mut Input<'_>) -> Parse<Statement> {

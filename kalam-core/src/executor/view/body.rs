@@ -33,9 +33,8 @@ impl Body {
         registry: &SchemaRegistry,
         name: &TableReference,
     ) -> Result<(Relation, Option<&[UsedColumn]>)> {
-        let missing = || {
-            Error::new(SqlState::UNDEFINED_TABLE, format!("table \"{name}\" does not exist"))
-        };
+        let missing =
+            || Error::new(SqlState::UNDEFINED_TABLE, format!("table \"{name}\" does not exist"));
         // Only the query's own CTEs are without a namespace.
         let namespace = name.schema().ok_or_else(missing)?;
         match self {

@@ -21,7 +21,11 @@ use crate::{Error, Result, SqlState};
 ///
 /// # Errors
 /// `42P02` if it has parameters, `0A000` if its text would be another query.
-pub(crate) fn canonical_text(engine: &Engine, query: &mut Query, namespace: &str) -> Result<String> {
+pub(crate) fn canonical_text(
+    engine: &Engine,
+    query: &mut Query,
+    namespace: &str,
+) -> Result<String> {
     if Visit::visit(query, &mut Parameters).is_break() {
         return Err(Error::new(
             SqlState::UNDEFINED_PARAMETER,

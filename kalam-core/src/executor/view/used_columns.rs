@@ -30,11 +30,7 @@ fn used(name: &TableName, relation: &Relation, names: &HashSet<String>) -> ViewU
             .definition
             .columns
             .iter()
-            .map(|c| UsedColumn {
-                id: c.id,
-                name: c.name.clone(),
-                data_type: c.data_type.clone(),
-            })
+            .map(|c| UsedColumn { id: c.id, name: c.name.clone(), data_type: c.data_type.clone() })
             .collect(),
         Relation::View(view) => (1..)
             .zip(&view.columns)

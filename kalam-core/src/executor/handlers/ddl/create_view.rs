@@ -42,7 +42,8 @@ pub(crate) fn run(
         _ => e,
     };
     retrying(|| {
-        let replaced = match engine.registry.relation(name.namespace.as_str(), name.table.as_str()) {
+        let replaced = match engine.registry.relation(name.namespace.as_str(), name.table.as_str())
+        {
             Ok(_) if statement.if_not_exists => return Ok(()),
             Ok(Relation::View(view)) if statement.or_replace => Some(view),
             Ok(Relation::Table(table)) if statement.or_replace => {
@@ -59,7 +60,9 @@ pub(crate) fn run(
             }
         }
         match engine.store.commit(set).map_err(Error::from) {
-            Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE && statement.if_not_exists => Ok(()),
+            Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE && statement.if_not_exists => {
+                Ok(())
+            }
             // Somebody else made it in between: now it is there to be replaced.
             Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE && statement.or_replace => {
                 Err(Error::new(SqlState::SERIALIZATION_FAILURE, e.message().to_owned()))

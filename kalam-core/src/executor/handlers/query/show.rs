@@ -6,7 +6,7 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::describe::{show_namespaces, show_tables};
 use crate::executor::engine::Engine;
-use crate::executor::planner::{visible_tables, visible_views};
+use crate::executor::resolve::{visible_tables, visible_views};
 
 /// The tables and views that the caller may read, of one namespace or of all.
 ///
