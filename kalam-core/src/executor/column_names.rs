@@ -61,14 +61,14 @@ fn name_item(item: &mut SelectItem, given: Option<&(String, Position)>) -> Optio
             None if matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => {
                 return column_name(expr);
             }
-            given => (expr, given.or_else(|| column_name(expr))),
+            given => (expr.clone(), given.or_else(|| column_name(expr))),
         },
         SelectItem::ExprWithAlias { alias, .. } => return given.or_else(|| Some(fold(alias))),
         _ => return None,
     };
     let name = name.unwrap_or_else(|| NO_NAME.to_owned());
     let alias = Ident::with_quote('"', name.clone());
-    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+    *item = SelectItem::ExprWithAlias { expr, alias };
     Some(name)
 }
 
