@@ -22,6 +22,7 @@ mod position;
 mod prepared;
 mod render;
 mod result_lifetime;
+mod returning;
 mod slt;
 mod tidy;
 mod transaction;

@@ -1,5 +1,6 @@
 //! SQL in, Arrow out: parse once, authorize once, bind, run.
 
+mod built_query;
 mod caller;
 mod checked_arithmetic;
 mod column_names;
@@ -7,16 +8,19 @@ mod constraint;
 mod cte_scope;
 mod define_table;
 mod describe;
+mod describe_modification;
 mod describe_statement;
 mod dialect;
 mod dispatch;
 mod engine;
 mod functions;
 mod gateway;
+mod given_rows;
 mod handlers;
 mod information_schema;
 mod limits;
 mod literal_type;
+mod modify_statement;
 mod operator_function;
 mod output_name;
 mod params;
@@ -41,6 +45,7 @@ mod same_value;
 mod segment_rows;
 mod show_create_table;
 mod statement;
+mod stored_rows;
 mod system_columns;
 mod system_table;
 mod table_name;

@@ -32,6 +32,7 @@ use super::caller::Caller;
 use super::engine::{Engine, Running};
 use super::functions::session_functions;
 use super::gateway::{TableAction, authorize_table, check_plan};
+use super::given_rows::{GIVEN_RELATION, GivenRows, NamedRelation};
 use super::limits::{QUERY_NESTING_MAX, RELATIONS_MAX, exceeded, query_levels};
 use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
@@ -47,8 +48,9 @@ use crate::scan::{Shape, UnboundTable};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
-/// Name under which an UPDATE or DELETE finds its target; no table can have it.
-pub(crate) const TARGET_RELATION: &str = "_target";
+/// The name of a statement's target in its queries, before CTEs and tables as
+/// [`GIVEN_RELATION`](super::given_rows::GIVEN_RELATION) is.
+pub(crate) const TARGET_RELATION: &str = "target of the statement";
 
 /// Functions in FROM that read nothing outside the statement.
 const TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
@@ -60,8 +62,9 @@ pub(crate) struct Planner<'a> {
     view: Arc<View>,
     state: SessionState,
     shape: Shape,
-    /// What [`TARGET_RELATION`] stands for.
-    target: Option<(Arc<Table>, UserKey)>,
+    /// The scope of what [`TARGET_RELATION`] stands for.
+    target: Option<UserKey>,
+    relations: Vec<Arc<dyn RelationPlanner>>,
     session_functions: Vec<Arc<ScalarUDF>>,
     /// The last name that is no function: planning reports it only in words.
     missing_function: Mutex<Option<String>>,
@@ -84,11 +87,14 @@ struct Expansion {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(engine: &'a Engine, caller: &'a Caller, view: Arc<View>) -> Planner<'a> {
+        let state = engine.planning.state();
+        let relations = state.relation_planners().to_vec();
         Planner {
             engine,
             caller,
             view,
-            state: engine.planning.state(),
+            state,
+            relations,
             shape: Shape::User,
             target: None,
             session_functions: session_functions(caller.user.as_str(), caller.role.as_str()),
@@ -144,9 +150,27 @@ impl<'a> Planner<'a> {
     }
 
     /// Makes [`TARGET_RELATION`] stand for a table's rows with their places.
-    pub(crate) fn with_target(mut self, table: &Arc<Table>, user: UserKey) -> Planner<'a> {
-        self.target = Some((table.clone(), user));
-        self
+    ///
+    /// # Errors
+    /// `XX000` if the table has no plan.
+    pub(crate) fn with_target(mut self, table: &Arc<Table>, user: UserKey) -> Result<Planner<'a>> {
+        self.target = Some(user);
+        let source = Arc::new(UnboundTable { table: table.clone(), shape: Shape::Target });
+        let plan = LogicalPlanBuilder::scan(TARGET_RELATION, source, None)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)?;
+        self.relations.push(Arc::new(NamedRelation { name: TARGET_RELATION, plan }));
+        Ok(self)
+    }
+
+    /// Makes [`GIVEN_RELATION`] stand for rows.
+    ///
+    /// # Errors
+    /// `42702` if two of their columns cannot be told apart.
+    pub(crate) fn with_rows(mut self, rows: &GivenRows) -> Result<Planner<'a>> {
+        let plan = rows.plan()?;
+        self.relations.push(Arc::new(NamedRelation { name: GIVEN_RELATION, plan }));
+        Ok(self)
     }
 
     /// The logical plan of a query, parameters filled in.
@@ -335,7 +359,7 @@ impl<'a> Planner<'a> {
             engine: self.engine,
             caller: self.caller,
             view: &self.view,
-            target: self.target.as_ref().map(|(_, user)| *user),
+            target: self.target,
         };
         scope.bind(plan, values)
     }
@@ -355,12 +379,6 @@ impl<'a> Planner<'a> {
         if let Some(batch) = computed {
             let rows = MemTable::try_new(batch.schema(), vec![vec![batch]]);
             return Ok(provider_as_source(Arc::new(rows.map_err(from_datafusion)?)));
-        }
-        if let Some((table, _)) = &self.target
-            && name.schema().is_none()
-            && name.table() == TARGET_RELATION
-        {
-            return Ok(Arc::new(UnboundTable { table: table.clone(), shape: Shape::Target }));
         }
         self.check_relations()?;
         let registry = &self.engine.registry;
@@ -480,7 +498,7 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
-        self.state.relation_planners()
+        &self.relations
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {

@@ -8,7 +8,7 @@ use arrow::datatypes::Int64Type;
 
 use super::constraint::{UniqueWrites, check_rows, duplicate_entry, unique_detail};
 use super::engine::Engine;
-use super::point_read::stored_row;
+use super::stored_rows::{StoredRow, StoredRows};
 use crate::catalog::Table;
 use crate::flush::{ColdPosition, KeyLookup, ScopeEdit, ScopeManifest};
 use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserKey};
@@ -52,6 +52,8 @@ pub(crate) struct RowWriter<'a> {
     /// Hot keys of rows that were changed or deleted.
     touched: HashSet<Vec<u8>>,
     uniques: UniqueWrites,
+    /// Whether the statement can deal with a key that another commit takes meanwhile.
+    resolves_conflicts: bool,
 }
 
 impl<'a> RowWriter<'a> {
@@ -79,7 +81,48 @@ impl<'a> RowWriter<'a> {
             vacated: HashMap::new(),
             touched: HashSet::new(),
             uniques: UniqueWrites::default(),
+            resolves_conflicts: false,
         })
+    }
+
+    /// The live rows whose keys new rows would take, and the new rows' keys. From now on
+    /// a key that another commit takes meanwhile makes the statement run again.
+    ///
+    /// # Errors
+    /// `XX001`.
+    pub(crate) fn find_conflicts(
+        &mut self,
+        columns: &[ArrayRef],
+        rows: usize,
+    ) -> Result<Vec<(Vec<u8>, Option<RowPlace>)>> {
+        self.resolves_conflicts = true;
+        let keys = self.key_encoder(columns, None)?;
+        let stored = self.stored_rows();
+        (0..rows)
+            .map(|row| {
+                let mut key = self.prefix.to_vec();
+                keys.encode(row, &mut key);
+                let place = stored.find(&key)?;
+                Ok((key, place))
+            })
+            .collect()
+    }
+
+    /// The columns of live rows, then their `_seq`.
+    ///
+    /// # Errors
+    /// `XX001`.
+    pub(crate) fn read(&self, rows: &[StoredRow]) -> Result<Vec<ArrayRef>> {
+        self.stored_rows().read(rows)
+    }
+
+    fn stored_rows(&self) -> StoredRows<'_> {
+        StoredRows {
+            engine: self.engine,
+            table: self.table,
+            view: &self.view,
+            manifest: &self.manifest,
+        }
     }
 
     /// The key columns of complete rows; `hidden` is the hidden key where that is
@@ -154,9 +197,11 @@ impl<'a> RowWriter<'a> {
     /// what was there.
     fn clear(&mut self, write: usize, taken: Taken) -> Result<()> {
         if taken == Taken::Replace && !self.table.uniques.is_empty() {
-            let key = self.rows.key(write)[SCOPE_PREFIX_LEN..].to_vec();
-            let user = self.scope.user;
-            if let Some(old) = stored_row(self.engine, self.table, &self.view, user, &key)? {
+            let key = self.rows.key(write).to_vec();
+            let stored = self.stored_rows();
+            if let Some(place) = stored.find(&key)? {
+                let mut old = stored.read(&[StoredRow { key, place }])?;
+                old.pop();
                 self.leave_uniques(&old)?;
             }
         }
@@ -227,14 +272,7 @@ impl<'a> RowWriter<'a> {
         if self.touched.insert(key) {
             return Ok(());
         }
-        Err(Error::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            format!(
-                "a row of table \"{}\" is changed twice by one statement",
-                self.table.definition.name
-            ),
-        )
-        .with_hint("run the statement once for each set of parameters"))
+        Err(changed_twice(self.table))
     }
 
     /// What must hold of a key whose row is replaced.
@@ -288,7 +326,8 @@ impl<'a> RowWriter<'a> {
             );
             if left.is_none() {
                 let write = self.rows.len() - 1;
-                if self.view.is_of_transaction() {
+                // A commit that takes the key later is another matter.
+                if self.view.is_of_transaction() || self.resolves_conflicts {
                     self.clear(write, Taken::Refuse)?;
                 } else {
                     self.clear_cold(write, Taken::Refuse)?;
@@ -369,14 +408,15 @@ impl<'a> RowWriter<'a> {
         self.manifest.version
     }
 
-    /// Commits everything; without a write it does nothing.
+    /// Commits everything and returns the commit's number; without a write it does
+    /// nothing.
     ///
     /// # Errors
     /// `23505` naming the key, `40001` if rows changed meanwhile, `58030`, `53100`.
-    pub(super) fn commit(mut self) -> Result<()> {
+    pub(super) fn commit(mut self) -> Result<Option<Seq>> {
         self.sort()?;
         if self.rows.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut set = WriteSet::default();
         set.changes.push(self.engine.registry.unchanged(self.table));
@@ -387,7 +427,7 @@ impl<'a> RowWriter<'a> {
     ///
     /// # Errors
     /// As [`RowWriter::commit`], and what the changes of `set` raise.
-    pub(crate) fn commit_with(mut self, mut set: WriteSet) -> Result<()> {
+    pub(crate) fn commit_with(mut self, mut set: WriteSet) -> Result<Option<Seq>> {
         self.sort()?;
         let mut edit = ScopeEdit::new(&self.engine.tier.manifest, self.scope);
         edit.expect_version(self.manifest.version);
@@ -395,7 +435,12 @@ impl<'a> RowWriter<'a> {
         set.rows = std::mem::take(&mut self.rows);
         set.changes.push(Box::new(edit));
         match self.engine.store.commit(set) {
-            Ok(_) => Ok(()),
+            Ok(seq) => Ok(Some(seq)),
+            Err(CommitError::KeyTaken(_)) if self.resolves_conflicts => Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                "other commits took a key of the statement at every try",
+            )
+            .with_hint("run it again")),
             Err(CommitError::KeyTaken(key)) => Err(self.duplicate(&key)),
             Err(CommitError::Other(e)) => Err(e),
         }
@@ -417,7 +462,11 @@ impl<'a> RowWriter<'a> {
     /// A key may occur once in a statement. Now that all its rows are known, their
     /// entries are too.
     fn sort(&mut self) -> Result<()> {
-        std::mem::take(&mut self.uniques).finish(self.table, &self.view, &mut self.rows)?;
+        // A statement that has an answer to a key that is taken must learn of one that it
+        // has none to.
+        let reads = self.view.is_of_transaction() || self.resolves_conflicts;
+        let uniques = std::mem::take(&mut self.uniques);
+        uniques.finish(self.table, (&self.view, reads), &mut self.rows)?;
         match self.rows.sort() {
             Some(key) => Err(duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..])),
             None => Ok(()),
@@ -428,6 +477,15 @@ impl<'a> RowWriter<'a> {
         duplicate_entry(self.table, key)
             .unwrap_or_else(|| duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..]))
     }
+}
+
+/// The error for a statement that would change a row a second time.
+pub(crate) fn changed_twice(table: &Table) -> Error {
+    Error::new(
+        SqlState::CARDINALITY_VIOLATION,
+        format!("a row of table \"{}\" is changed twice by one statement", table.definition.name),
+    )
+    .with_hint("make sure that the statement finds each row of the table once")
 }
 
 fn duplicate_key(table: &Table, key: &[u8]) -> Error {

@@ -12,6 +12,6 @@ mod table_scan;
 mod unbound_table;
 
 pub(crate) use keep_order::KeepOrder;
-pub(crate) use shape::{ROW_COLUMN, SEGMENT_COLUMN, Shape};
+pub(crate) use shape::{SEGMENT_COLUMN, Shape};
 pub(crate) use table_scan::{TableScan, note_read_without_scope};
 pub(crate) use unbound_table::UnboundTable;

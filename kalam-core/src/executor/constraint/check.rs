@@ -8,15 +8,13 @@ use datafusion::common::DFSchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr as Planned, ExprSchemable, LogicalPlan, Volatility};
 use datafusion::physical_plan::PhysicalExpr;
-use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins,
-};
+use datafusion::sql::sqlparser::ast::{Query, SelectItem, SetExpr, TableWithJoins};
 
 use super::check_expression::parse_check;
 use crate::catalog::{CheckConstraint, DEFAULT_NAMESPACE, Table};
+use crate::executor::built_query::{query_of, quoted, relation_of, select_of};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::handlers::dml::{query_of, select_of};
 use crate::executor::plan_error::from_datafusion;
 use crate::executor::planner::{Planner, TARGET_RELATION};
 use crate::model::{Role, UserId, UserKey};
@@ -84,7 +82,7 @@ pub(crate) fn compile_checks<'a>(
     };
     // A condition reads no table, so it does not matter whose rows the target would have.
     let planner =
-        Planner::new(engine, &caller, engine.store.view()).with_target(table, UserKey::NOBODY);
+        Planner::new(engine, &caller, engine.store.view()).with_target(table, UserKey::NOBODY)?;
     let checks = table.definition.checks.iter();
     let compiled =
         checks.map(|check| compile(&planner, table, check)).collect::<Result<Vec<_>>>()?;
@@ -113,22 +111,11 @@ fn compile(
 
 /// `SELECT condition FROM the table`.
 fn query(table: &Table, check: &CheckConstraint) -> Result<Query> {
-    let alias = Ident::with_quote('"', table.definition.name.table.as_str());
-    let relation = TableFactor::Table {
-        name: ObjectName::from(vec![Ident::with_quote('"', TARGET_RELATION)]),
-        alias: Some(TableAlias { explicit: true, name: alias, columns: Vec::new(), at: None }),
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
-    };
+    let name = table.definition.name.table.as_str();
+    let relation = relation_of(TARGET_RELATION, Some(name));
     let condition = SelectItem::ExprWithAlias {
         expr: parse_check(&check.expression)?,
-        alias: Ident::with_quote('"', "_check"),
+        alias: quoted("_check"),
     };
     let from = vec![TableWithJoins { relation, joins: Vec::new() }];
     Ok(query_of(SetExpr::Select(Box::new(select_of(vec![condition], from, None)))))

@@ -68,9 +68,14 @@ impl UniqueWrites {
     /// Adds what becomes of the entries to the writes of the rows.
     ///
     /// # Errors
-    /// `23505` in a transaction, if an entry is a row's that keeps it. Outside of one the
-    /// commit finds out.
-    pub(crate) fn finish(self, table: &Table, view: &View, rows: &mut RowWrites) -> Result<()> {
+    /// With `reads` `23505` if an entry is a row's that keeps it; without the commit finds
+    /// out.
+    pub(crate) fn finish(
+        self,
+        table: &Table,
+        (view, reads): (&View, bool),
+        rows: &mut RowWrites,
+    ) -> Result<()> {
         let UniqueWrites { taken, mut left } = self;
         for (key, owner) in taken {
             let expect = if left.remove(&key) {
@@ -82,7 +87,7 @@ impl UniqueWrites {
                 }
                 Expect::Seq(seq)
             } else {
-                if view.is_of_transaction() && entry(view, &key)?.is_some() {
+                if reads && entry(view, &key)?.is_some() {
                     return Err(violation(table, &key));
                 }
                 Expect::Absent

@@ -1,8 +1,11 @@
 //! SQL text to statements. The text is tokenized once and parsed once.
 
+mod assignment;
 mod create_table;
 mod create_view;
 mod input;
+mod insert;
+mod merge;
 mod modify;
 mod query;
 mod setting;
@@ -10,6 +13,7 @@ mod statement;
 mod syntax_error;
 mod transaction;
 mod unsupported;
+mod with;
 
 use std::sync::Arc;
 
