@@ -6,12 +6,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
 
-use super::constraint::{UniqueWrites, check_rows, duplicate_entry, unique_detail};
+use super::constraint::{UniqueWrites, check_rows, duplicate_entry, each_owner, unique_detail};
 use super::engine::Engine;
 use super::stored_rows::{StoredRow, StoredRows};
-use crate::catalog::Table;
+use crate::catalog::{Table, UniqueIndex};
 use crate::flush::{ColdPosition, KeyLookup, ScopeEdit, ScopeManifest};
-use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserKey};
+use crate::model::{ConstraintId, ScopeId, SegmentId, Seq, TableKind, UserKey};
 use crate::store::{
     CommitError, Expect, FLAG_DELETED, KeyEncoder, MarkSet, RowEncoder, RowHeader, RowWrites, Run,
     SCOPE_PREFIX_LEN, View, WriteSet, damaged, set_flags,
@@ -34,6 +34,28 @@ pub(crate) enum Taken {
     Refuse,
     /// The row is replaced.
     Replace,
+}
+
+/// The unique keys of a table that ON CONFLICT looks at.
+#[derive(Debug)]
+pub(crate) struct Arbiters {
+    pub(crate) primary_key: bool,
+    pub(crate) uniques: Vec<ConstraintId>,
+}
+
+impl Arbiters {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.primary_key && self.uniques.is_empty()
+    }
+}
+
+/// A new row, and the row that is in its way.
+#[derive(Default)]
+pub(crate) struct Conflicting {
+    /// The new row's keys, and those of its entries, that ON CONFLICT looks at.
+    pub(crate) keys: Vec<Vec<u8>>,
+    /// The live row that has one of them.
+    pub(crate) row: Option<StoredRow>,
 }
 
 /// Collects the writes of one statement in one scope, for a commit or for a transaction.
@@ -85,8 +107,9 @@ impl<'a> RowWriter<'a> {
         })
     }
 
-    /// The live rows whose keys new rows would take, and the new rows' keys. From now on
-    /// a key that another commit takes meanwhile makes the statement run again.
+    /// The live rows that have a key, or the values of a UNIQUE constraint, which new rows
+    /// would take. From now on a key that another commit takes meanwhile makes the statement
+    /// run again.
     ///
     /// # Errors
     /// `XX001`.
@@ -94,18 +117,46 @@ impl<'a> RowWriter<'a> {
         &mut self,
         columns: &[ArrayRef],
         rows: usize,
-    ) -> Result<Vec<(Vec<u8>, Option<RowPlace>)>> {
+        arbiters: &Arbiters,
+    ) -> Result<Vec<Conflicting>> {
         self.resolves_conflicts = true;
-        let keys = self.key_encoder(columns, None)?;
         let stored = self.stored_rows();
-        (0..rows)
-            .map(|row| {
+        let mut found: Vec<Conflicting> = (0..rows).map(|_| Conflicting::default()).collect();
+        if arbiters.primary_key {
+            let keys = self.key_encoder(columns, None)?;
+            for (row, conflict) in found.iter_mut().enumerate() {
                 let mut key = self.prefix.to_vec();
                 keys.encode(row, &mut key);
                 let place = stored.find(&key)?;
-                Ok((key, place))
-            })
-            .collect()
+                conflict.row = place.map(|place| StoredRow { key: key.clone(), place });
+                conflict.keys.push(key);
+            }
+        }
+        let is_arbiter = |unique: &&UniqueIndex| arbiters.uniques.contains(&unique.id);
+        for unique in self.table.uniques.iter().filter(is_arbiter) {
+            each_owner(
+                self.table,
+                self.scope.user,
+                unique,
+                columns,
+                &self.view,
+                |row, key, owner| {
+                    let conflict = &mut found[row];
+                    conflict.keys.push(key);
+                    if conflict.row.is_none()
+                        && let Some(owner) = owner
+                    {
+                        let key = [self.prefix.as_slice(), &owner].concat();
+                        let place = stored.find(&key)?;
+                        let place =
+                            place.ok_or_else(|| damaged("the index of a UNIQUE constraint"))?;
+                        conflict.row = Some(StoredRow { key, place });
+                    }
+                    Ok(())
+                },
+            )?;
+        }
+        Ok(found)
     }
 
     /// The columns of live rows, then their `_seq`.

@@ -12,4 +12,4 @@ pub(crate) use definition::{Constraints, define_constraints};
 pub(crate) use listing::{
     check_constraints_table, key_column_usage_table, table_constraints_table,
 };
-pub(crate) use unique::{UniqueWrites, duplicate_entry, unique_detail};
+pub(crate) use unique::{UniqueWrites, duplicate_entry, each_owner, unique_detail};

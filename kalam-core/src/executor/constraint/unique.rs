@@ -108,6 +108,26 @@ impl UniqueWrites {
     }
 }
 
+/// Hands over, for each row of complete columns without a NULL in the columns of a UNIQUE
+/// constraint, the key of its entry, and the key, without scope, of the row that has the
+/// entry now.
+///
+/// # Errors
+/// `XX001` if an entry is damaged.
+pub(crate) fn each_owner(
+    table: &Table,
+    user: UserKey,
+    unique: &UniqueIndex,
+    columns: &[ArrayRef],
+    view: &View,
+    mut each: impl FnMut(usize, Vec<u8>, Option<Vec<u8>>) -> Result<()>,
+) -> Result<()> {
+    each_key(table, user, unique, columns, |row, key| {
+        let owner = entry(view, &key)?.map(|(_, owner)| owner);
+        each(row, key, owner)
+    })
+}
+
 /// The entry of a key: the commit that wrote it, and the key of its row.
 fn entry(view: &View, key: &[u8]) -> Result<Option<(Seq, Vec<u8>)>> {
     view.hot(key, |entry| Ok((RowHeader::read(entry)?.seq, unique_owner(entry).to_vec())))
