@@ -58,6 +58,10 @@ pub(crate) fn resolve_relation(
     name: &TableRef,
 ) -> Result<Relation> {
     let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    if namespace == SYSTEM_NAMESPACE {
+        authorize_system_table(&name.table, caller.role)
+            .map_err(|e| e.with_position(name.position))?;
+    }
     let relation = engine
         .registry
         .relation(namespace, &name.table)
