@@ -1,12 +1,14 @@
 //! The only place where a name becomes a table.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+use super::relation::{is_a_view, undefined_table};
 use super::table::altered;
-use super::{Namespace, StorageDefinition, Table, TableDefinition};
+use super::{Namespace, StorageDefinition, Table, TableDefinition, ViewDefinition, ViewUse};
 use crate::model::{Name, Seq, TableId, TableName};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Store, WriteSet};
 use crate::{Error, Result, SqlState};
@@ -37,6 +39,8 @@ impl EntityKey for TableName {
 
 const DEFINITIONS: EntityStore<TableId, TableDefinition> =
     EntityStore::new(Family::Catalog, b't', "a table definition");
+const VIEWS: EntityStore<TableId, ViewDefinition> =
+    EntityStore::new(Family::Catalog, b'v', "a view definition");
 const NAMES: EntityStore<TableName, TableId> =
     EntityStore::new(Family::Catalog, b'n', "a table name");
 const NAMESPACES: EntityStore<String, Namespace> =
@@ -50,7 +54,10 @@ const LAST_TABLE: EntityStore<String, TableId> =
 /// change durable, so it never disagrees with the disk.
 pub struct SchemaRegistry {
     store: Arc<Store>,
+    /// Of tables and views.
     names: DashMap<TableName, TableId>,
+    /// All of them: what depends on what must be known before anything changes.
+    views: DashMap<TableId, Arc<ViewDefinition>>,
     tables: DashMap<TableId, Arc<Table>>,
     namespaces: DashMap<Name, Arc<Namespace>>,
     storages: DashMap<Name, Arc<StorageDefinition>>,
@@ -68,6 +75,11 @@ impl SchemaRegistry {
         let snapshot = &view.snapshot;
         let registry = SchemaRegistry {
             names: NAMES.scan(snapshot, &[])?.into_iter().collect(),
+            views: VIEWS
+                .scan(snapshot, &[])?
+                .into_iter()
+                .map(|(id, view)| (id, Arc::new(view)))
+                .collect(),
             tables: DashMap::new(),
             namespaces: NAMESPACES
                 .scan(snapshot, &[])?
@@ -95,19 +107,24 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// `42P01` if there is none; the hint says so if the namespace is what is missing.
+    /// `42809` if it is a view.
     pub fn table(&self, namespace: &str, table: &str) -> Result<Arc<Table>> {
-        let missing = || {
-            Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("table \"{namespace}.{table}\" does not exist"),
-            )
-        };
+        let id = self.named(namespace, table)?;
+        match self.view(id) {
+            Some(view) => Err(is_a_view(&view.name)),
+            None => self.table_by_id(id)?.ok_or_else(|| undefined_table(namespace, table)),
+        }
+    }
+
+    /// The table or view that has this name.
+    pub(super) fn named(&self, namespace: &str, table: &str) -> Result<TableId> {
+        let missing = || undefined_table(namespace, table);
         let name = Name::new("namespace", namespace)
             .and_then(|namespace| Ok(TableName { namespace, table: Name::new("table", table)? }))
             .map_err(|_| missing())?;
         let id = self.names.get(&name).map(|id| *id);
         match id {
-            Some(id) => self.table_by_id(id)?.ok_or_else(missing),
+            Some(id) => Ok(id),
             None if self.namespaces.contains_key(&name.namespace) => Err(missing()),
             None => Err(missing().with_hint(format!("namespace \"{namespace}\" does not exist"))),
         }
@@ -135,7 +152,24 @@ impl SchemaRegistry {
         Ok(Some(table))
     }
 
-    fn derive(&self, definition: Arc<TableDefinition>) -> Result<Table> {
+    /// The view with this id.
+    pub(crate) fn view(&self, id: TableId) -> Option<Arc<ViewDefinition>> {
+        self.views.get(&id).map(|view| view.clone())
+    }
+
+    /// All views, by name.
+    #[must_use]
+    pub fn views(&self) -> Vec<Arc<ViewDefinition>> {
+        let mut all: Vec<_> = self.views.iter().map(|view| view.value().clone()).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// What a definition says, before it is committed.
+    ///
+    /// # Errors
+    /// `42704` for an unknown storage.
+    pub(crate) fn derive(&self, definition: Arc<TableDefinition>) -> Result<Table> {
         let storage = self.storage(&definition.options.storage)?;
         Table::new(definition, &storage)
     }
@@ -228,16 +262,16 @@ impl SchemaRegistry {
         set
     }
 
-    /// The part of a commit that removes a namespace, whose tables the same commit
-    /// removes.
+    /// The part of a commit that removes a namespace, whose tables and views the same
+    /// commit removes.
     pub(crate) fn remove_namespace(
         self: &Arc<Self>,
         set: &mut WriteSet,
         name: &Name,
-        tables: Vec<TableId>,
+        removed: BTreeSet<TableId>,
     ) {
         NAMESPACES.delete(set, &name.to_string());
-        self.push(set, Edit::RemoveNamespace(name.clone(), tables));
+        self.push(set, Edit::RemoveNamespace(name.clone(), removed));
     }
 
     /// The commit that adds a storage.
@@ -249,18 +283,19 @@ impl SchemaRegistry {
     }
 
     /// The commit that adds a table.
-    pub(crate) fn add_table(self: &Arc<Self>, definition: TableDefinition) -> Result<WriteSet> {
+    pub(crate) fn add_table(self: &Arc<Self>, table: &Arc<Table>) -> WriteSet {
+        let definition = &table.definition;
         let mut set = WriteSet::default();
-        DEFINITIONS.put(&mut set, &definition.id, &definition);
+        DEFINITIONS.put(&mut set, &definition.id, definition);
         NAMES.put(&mut set, &definition.name, &definition.id);
-        LAST_TABLE.put(&mut set, &String::new(), &TableId(self.last_table.load(Ordering::Acquire)));
-        let table = Arc::new(self.derive(Arc::new(definition))?);
-        self.push(&mut set, Edit::AddTable(table));
-        Ok(set)
+        self.put_last_table(&mut set);
+        self.push(&mut set, Edit::AddTable(table.clone()));
+        set
     }
 
-    /// The commit that makes a table's definition another one. `promises` says that the
-    /// caller made sure of something that the new one says of all rows.
+    /// The commit that makes a table's definition another one, and removes the views that
+    /// cannot be with it. `promises` says that the caller made sure of something that the
+    /// new one says of all rows.
     ///
     /// # Errors
     /// `42704` if the storage is not there.
@@ -269,6 +304,7 @@ impl SchemaRegistry {
         from: &Arc<Table>,
         definition: TableDefinition,
         promises: bool,
+        views: &[Arc<ViewDefinition>],
     ) -> Result<WriteSet> {
         let mut set = WriteSet::default();
         DEFINITIONS.put(&mut set, &definition.id, &definition);
@@ -277,7 +313,11 @@ impl SchemaRegistry {
             NAMES.put(&mut set, &definition.name, &definition.id);
         }
         let to = Arc::new(self.derive(Arc::new(definition))?.following(from));
-        self.push(&mut set, Edit::AlterTable { from: from.clone(), to, promises });
+        let removed = views.iter().map(|view| view.id).collect();
+        self.push(&mut set, Edit::AlterTable { from: from.clone(), to, promises, removed });
+        if !views.is_empty() {
+            self.remove_relations(&mut set, &[], views, true);
+        }
         Ok(set)
     }
 
@@ -311,11 +351,44 @@ impl SchemaRegistry {
         current.is_some_and(|now| Arc::ptr_eq(&now.definition, &table.definition))
     }
 
-    /// The definition's part of the commit that removes a table.
-    pub(crate) fn remove_table(self: &Arc<Self>, set: &mut WriteSet, table: &Arc<Table>) {
-        DEFINITIONS.delete(set, &table.definition.id);
-        NAMES.delete(set, &table.definition.name);
-        self.push(set, Edit::RemoveTable(table.clone()));
+    /// The commit that adds a view, or puts it in the place of an earlier version of it.
+    pub(crate) fn add_view(
+        self: &Arc<Self>,
+        view: &Arc<ViewDefinition>,
+        replaced: Option<Arc<ViewDefinition>>,
+    ) -> WriteSet {
+        let mut set = WriteSet::default();
+        VIEWS.put(&mut set, &view.id, view);
+        NAMES.put(&mut set, &view.name, &view.id);
+        self.put_last_table(&mut set);
+        self.push(&mut set, Edit::AddView { view: view.clone(), replaced });
+        set
+    }
+
+    fn put_last_table(&self, set: &mut WriteSet) {
+        LAST_TABLE.put(set, &String::new(), &TableId(self.last_table.load(Ordering::Acquire)));
+    }
+
+    /// The definitions' part of the commit that removes tables and views. It fails as a
+    /// conflict if by then a view that is not among them reads one, with `cascade`, and
+    /// as `2BP01` without.
+    pub(crate) fn remove_relations(
+        self: &Arc<Self>,
+        set: &mut WriteSet,
+        tables: &[Arc<Table>],
+        views: &[Arc<ViewDefinition>],
+        cascade: bool,
+    ) {
+        for table in tables {
+            DEFINITIONS.delete(set, &table.definition.id);
+            NAMES.delete(set, &table.definition.name);
+        }
+        for view in views {
+            VIEWS.delete(set, &view.id);
+            NAMES.delete(set, &view.name);
+        }
+        let (tables, views) = (tables.to_vec(), views.to_vec());
+        self.push(set, Edit::RemoveRelations { tables, views, cascade });
     }
 
     /// A check that the table is still what the set's rows were made for.
@@ -345,16 +418,26 @@ struct CatalogChange {
 enum Edit {
     AddNamespace(Arc<Namespace>),
     AlterNamespace(Arc<Namespace>),
-    /// With the tables that the commit removes from it.
-    RemoveNamespace(Name, Vec<TableId>),
+    /// With the tables and views that the commit removes.
+    RemoveNamespace(Name, BTreeSet<TableId>),
     AddStorage(Arc<StorageDefinition>),
     AddTable(Arc<Table>),
     AlterTable {
         from: Arc<Table>,
         to: Arc<Table>,
         promises: bool,
+        /// Views that the commit removes.
+        removed: BTreeSet<TableId>,
     },
-    RemoveTable(Arc<Table>),
+    AddView {
+        view: Arc<ViewDefinition>,
+        replaced: Option<Arc<ViewDefinition>>,
+    },
+    RemoveRelations {
+        tables: Vec<Arc<Table>>,
+        views: Vec<Arc<ViewDefinition>>,
+        cascade: bool,
+    },
     Unchanged(Arc<TableDefinition>),
 }
 
@@ -371,14 +454,28 @@ impl Change for CatalogChange {
             }
             Edit::RemoveNamespace(name, removed) => registry.check_empty(name, removed),
             Edit::AddTable(table) => registry.check_free(&table.definition.name),
-            Edit::AlterTable { from, to, .. } => {
+            Edit::AlterTable { from, to, removed, .. } => {
                 registry.check_current(from)?;
+                registry.check_readers(to, removed)?;
                 if from.definition.name == to.definition.name {
                     return Ok(());
                 }
                 registry.check_free(&to.definition.name)
             }
-            Edit::RemoveTable(table) => registry.check_named(&table.definition),
+            Edit::AddView { view, replaced } => {
+                match replaced {
+                    None => registry.check_free(&view.name)?,
+                    Some(replaced) => registry.check_current_view(replaced)?,
+                }
+                registry.check_uses(view)
+            }
+            Edit::RemoveRelations { tables, views, cascade } => {
+                tables.iter().try_for_each(|table| registry.check_named(&table.definition))?;
+                views.iter().try_for_each(|view| registry.check_current_view(view))?;
+                let tables = tables.iter().map(|table| table.definition.id);
+                let removed = tables.chain(views.iter().map(|view| view.id)).collect();
+                registry.check_unused(&removed, *cascade)
+            }
             Edit::Unchanged(definition) => registry.check_version(definition),
             Edit::AddNamespace(_) | Edit::AlterNamespace(_) | Edit::AddStorage(_) => Ok(()),
         }
@@ -403,7 +500,7 @@ impl Change for CatalogChange {
                 registry.tables.insert(definition.id, table.clone());
                 registry.names.insert(definition.name.clone(), definition.id);
             }
-            Edit::AlterTable { from, to, promises } => {
+            Edit::AlterTable { from, to, promises, .. } => {
                 if *promises {
                     to.promise(epoch);
                 }
@@ -413,9 +510,19 @@ impl Change for CatalogChange {
                     registry.names.insert(to.definition.name.clone(), to.definition.id);
                 }
             }
-            Edit::RemoveTable(table) => {
-                registry.names.remove(&table.definition.name);
-                registry.tables.remove(&table.definition.id);
+            Edit::AddView { view, .. } => {
+                registry.views.insert(view.id, view.clone());
+                registry.names.insert(view.name.clone(), view.id);
+            }
+            Edit::RemoveRelations { tables, views, .. } => {
+                for table in tables {
+                    registry.names.remove(&table.definition.name);
+                    registry.tables.remove(&table.definition.id);
+                }
+                for view in views {
+                    registry.names.remove(&view.name);
+                    registry.views.remove(&view.id);
+                }
             }
             Edit::Unchanged(_) => return,
         }
@@ -433,6 +540,74 @@ impl Change for CatalogChange {
 }
 
 impl SchemaRegistry {
+    fn check_free(&self, name: &TableName) -> Result<()> {
+        if !self.namespaces.contains_key(&name.namespace) {
+            return Err(undefined_namespace(name.namespace.as_str()));
+        }
+        let Some(id) = self.names.get(name).map(|id| *id) else { return Ok(()) };
+        let what = if self.views.contains_key(&id) { "view" } else { "table" };
+        Err(Error::new(SqlState::DUPLICATE_TABLE, format!("{what} \"{name}\" exists already"))
+            .with_hint("use IF NOT EXISTS, or another name"))
+    }
+
+    fn check_current_view(&self, view: &ViewDefinition) -> Result<()> {
+        match self.view(view.id) {
+            Some(now) if now.version == view.version => Ok(()),
+            Some(_) => Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                format!("view \"{}\" was replaced by another commit", view.name),
+            )
+            .with_hint("retry the statement")),
+            None => Err(Error::new(
+                SqlState::UNDEFINED_TABLE,
+                format!("view \"{}\" does not exist", view.name),
+            )),
+        }
+    }
+
+    /// Whether what a view reads is there, and is not the view.
+    fn check_uses(&self, view: &ViewDefinition) -> Result<()> {
+        let is_there = |used: &ViewUse| {
+            self.views.contains_key(&used.id)
+                || self.names.get(&used.name).is_some_and(|id| *id == used.id)
+                    && self.tables.get(&used.id).is_none_or(|table| used.fits(&table.definition))
+        };
+        if let Some(gone) = view.uses.iter().find(|used| !is_there(used)) {
+            return Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                format!("\"{}\" was changed by another commit", gone.name),
+            )
+            .with_hint("retry the statement"));
+        }
+        if self.read_by(view).contains(&view.id) {
+            return Err(Error::new(
+                SqlState::INVALID_OBJECT_DEFINITION,
+                format!("view \"{}\" would read itself", view.name),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether nothing but what is removed with them uses these.
+    fn check_unused(&self, removed: &BTreeSet<TableId>, cascade: bool) -> Result<()> {
+        let dependents = self.dependents(removed);
+        let Some(view) = dependents.iter().min_by(|a, b| a.name.cmp(&b.name)) else {
+            return Ok(());
+        };
+        if cascade {
+            return Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                format!("view \"{}\" was made by another commit", view.name),
+            )
+            .with_hint("retry the statement"));
+        }
+        Err(Error::new(
+            SqlState::DEPENDENT_OBJECTS,
+            format!("view \"{}\" uses what is dropped", view.name),
+        )
+        .with_hint("drop the view first, or use CASCADE to drop it too"))
+    }
+
     /// Refuses a definition whose table has another name by now, or is gone.
     fn check_named(&self, definition: &TableDefinition) -> Result<()> {
         let name = &definition.name;
@@ -451,29 +626,13 @@ impl SchemaRegistry {
         }
     }
 
-    /// Refuses a name that a table has.
-    fn check_free(&self, name: &TableName) -> Result<()> {
-        if !self.namespaces.contains_key(&name.namespace) {
-            return Err(undefined_namespace(name.namespace.as_str()));
-        }
-        if self.names.contains_key(name) {
-            return Err(Error::new(
-                SqlState::DUPLICATE_TABLE,
-                format!("table \"{name}\" exists already"),
-            )
-            .with_hint("use IF NOT EXISTS, or another name"));
-        }
-        Ok(())
-    }
-
     /// Refuses to remove a namespace that holds other tables than these.
-    fn check_empty(&self, name: &Name, removed: &[TableId]) -> Result<()> {
+    fn check_empty(&self, name: &Name, removed: &BTreeSet<TableId>) -> Result<()> {
         if !self.namespaces.contains_key(name) {
             return Err(undefined_namespace(name.as_str()));
         }
-        let tables: Vec<TableId> =
-            self.names.iter().filter(|e| e.key().namespace == *name).map(|e| *e).collect();
-        let left = tables.iter().filter(|table| !removed.contains(table)).count();
+        let held = self.names.iter().filter(|e| e.key().namespace == *name);
+        let left = held.filter(|e| !removed.contains(e.value())).count();
         if left == 0 {
             return Ok(());
         }
@@ -485,8 +644,8 @@ impl SchemaRegistry {
         }
         Err(Error::new(
             SqlState::DEPENDENT_OBJECTS,
-            format!("namespace \"{name}\" holds {left} tables"),
+            format!("namespace \"{name}\" holds {left} tables and views"),
         )
-        .with_hint("drop the tables first, or use CASCADE"))
+        .with_hint("drop them first, or use CASCADE"))
     }
 }

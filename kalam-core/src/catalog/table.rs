@@ -1,14 +1,15 @@
 //! A table with everything that is derived from its definition, made once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::physical_plan::PhysicalExpr;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{ColumnDefinition, StorageDefinition, TableDefinition, TablePath};
-use crate::model::{KalamDataType, UserKey};
+use super::{ColumnDefinition, StorageDefinition, TableDefinition, TablePath, UniqueConstraint};
+use crate::model::{ConstraintId, KalamDataType, Name, UserKey};
 use crate::store::{
     DecodeTarget, KeyCodec, Layouts, RowLayout, View, read_stored_value, scope_prefix,
 };
@@ -34,6 +35,10 @@ pub struct Table {
     pub(crate) layouts: Arc<Layouts>,
     /// Positions of the key columns in `schema`; empty for the hidden key.
     pub(crate) key_positions: Vec<usize>,
+    /// The entries of each UNIQUE constraint.
+    pub(crate) uniques: Vec<UniqueIndex>,
+    /// The conditions of the CHECK constraints, in their order, once rows were written.
+    pub(crate) compiled_checks: OnceLock<Vec<Arc<dyn PhysicalExpr>>>,
     pub(crate) path: TablePath,
     shared: Shared,
 }
@@ -46,6 +51,38 @@ struct Shared {
     commits: Arc<RwLock<()>>,
     /// The epoch of the last such promise: views before it may show rows that break it.
     promised: Arc<AtomicU64>,
+}
+
+/// How the entries of a UNIQUE constraint are made from rows.
+pub(crate) struct UniqueIndex {
+    pub(crate) id: ConstraintId,
+    pub(crate) name: Name,
+    /// Positions of the columns in the table's schema, in the order of the entries' keys.
+    pub(crate) positions: Vec<usize>,
+    pub(crate) codec: KeyCodec,
+}
+
+impl UniqueIndex {
+    fn all(definition: &TableDefinition) -> Result<Vec<UniqueIndex>> {
+        let one = |unique: &UniqueConstraint| {
+            let position = |id| definition.columns.iter().position(|column| column.id == id);
+            let positions: Option<Vec<usize>> =
+                unique.columns.iter().map(|id| position(*id)).collect();
+            let positions = positions.ok_or_else(|| {
+                Error::new(
+                    SqlState::DATA_CORRUPTED,
+                    format!(
+                        "constraint \"{}\" of \"{}\" names no column",
+                        unique.name, definition.name
+                    ),
+                )
+            })?;
+            let types = positions.iter().map(|i| definition.columns[*i].data_type.clone());
+            let codec = KeyCodec::new(types.collect())?;
+            Ok(UniqueIndex { id: unique.id, name: unique.name.clone(), positions, codec })
+        };
+        definition.uniques.iter().map(one).collect()
+    }
 }
 
 impl Table {
@@ -100,6 +137,8 @@ impl Table {
             key_codec: KeyCodec::new(key_types)?,
             layouts: Arc::new(layouts),
             key_positions,
+            uniques: UniqueIndex::all(&definition)?,
+            compiled_checks: OnceLock::new(),
             path,
             shared: Shared::default(),
             definition,

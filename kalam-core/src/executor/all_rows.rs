@@ -54,7 +54,14 @@ pub(crate) fn any_row(
 }
 
 /// The owners of rows in either tier.
-fn scopes(engine: &Engine, table: &Table, view: &Arc<View>) -> Result<BTreeSet<UserKey>> {
+///
+/// # Errors
+/// `XX001`.
+pub(crate) fn scopes(
+    engine: &Engine,
+    table: &Table,
+    view: &Arc<View>,
+) -> Result<BTreeSet<UserKey>> {
     let definition = &table.definition;
     let segments = engine.tier.manifest.table_segments(definition.id, &view.snapshot)?;
     let mut users: BTreeSet<UserKey> = segments.into_iter().map(|s| s.scope.user).collect();

@@ -4,8 +4,11 @@
 //! them beyond what the old one said is a [`Promise`], which the statement has to make
 //! sure of before it commits.
 
+use std::collections::BTreeSet;
+
 use datafusion::sql::sqlparser::ast::DataType;
 
+use super::constraint::{check_columns, renamed_check};
 use super::define_table::{SYSTEM_COLUMNS, column_default, define_column};
 use super::describe::written_type;
 use super::functions::{DefaultContext, DefaultValue};
@@ -24,6 +27,8 @@ pub(crate) struct Altered {
     pub(crate) definition: TableDefinition,
     /// What has to hold of the rows that are there.
     pub(crate) promises: Vec<Promise>,
+    /// Columns that go together with the views that use them.
+    pub(crate) cascade: BTreeSet<ColumnId>,
 }
 
 /// What a new definition says of every live row, whoever owns it.
@@ -51,6 +56,7 @@ pub(crate) fn alter_table(
         before,
         after: before.clone(),
         promises: Vec::new(),
+        cascade: BTreeSet::new(),
         changes: Vec::new(),
         context,
     };
@@ -65,7 +71,7 @@ pub(crate) fn alter_table(
 
 fn pass(action: &AlterAction) -> u8 {
     match action {
-        AlterAction::DropColumn { .. } => 0,
+        AlterAction::DropConstraint { .. } | AlterAction::DropColumn { .. } => 0,
         AlterAction::AlterColumn { change: ColumnChange::Type(..), .. } => 1,
         AlterAction::AddColumn { .. } => 2,
         _ => 3,
@@ -76,6 +82,7 @@ struct Alteration<'a> {
     before: &'a TableDefinition,
     after: TableDefinition,
     promises: Vec<Promise>,
+    cascade: BTreeSet<ColumnId>,
     /// What the history says, one text for each action.
     changes: Vec<String>,
     context: &'a DefaultContext<'a>,
@@ -90,11 +97,18 @@ impl Alteration<'_> {
                 }
                 self.add_column(column)
             }
-            AlterAction::DropColumn { if_exists, column } => {
+            AlterAction::DropColumn { if_exists, column, cascade } => {
                 if *if_exists && self.after.column(&column.0).is_none() {
                     return Ok(());
                 }
-                self.drop_column(column)
+                let dropped = self.drop_column(column)?;
+                if *cascade {
+                    self.cascade.insert(dropped);
+                }
+                Ok(())
+            }
+            AlterAction::DropConstraint { if_exists, name } => {
+                self.drop_constraint(*if_exists, name)
             }
             AlterAction::RenameColumn { from, to } => self.rename_column(from, to),
             AlterAction::AlterColumn { column, change } => self.alter_column(column, change),
@@ -128,7 +142,8 @@ impl Alteration<'_> {
     }
 
     fn finish(self) -> Result<Option<Altered>> {
-        let Alteration { before, after: mut definition, promises, changes, context } = self;
+        let Alteration { before, after: mut definition, promises, cascade, changes, context } =
+            self;
         if definition == *before {
             return Ok(None);
         }
@@ -138,7 +153,7 @@ impl Alteration<'_> {
         })?;
         definition.version = SchemaVersion(next);
         definition.note_version(changes.join(", "), context.now_us / 1000);
-        Ok(Some(Altered { definition, promises }))
+        Ok(Some(Altered { definition, promises, cascade }))
     }
 
     fn add_column(&mut self, spec: &ColumnSpec) -> Result<()> {
@@ -146,6 +161,11 @@ impl Alteration<'_> {
         if spec.primary_key {
             return Err(unsupported("the primary key of a table cannot change")
                 .with_hint("create a table with the other key and INSERT .. SELECT the rows")
+                .with_position(spec.position));
+        }
+        if !spec.checks.is_empty() || !spec.uniques.is_empty() {
+            return Err(unsupported("ADD COLUMN with CHECK or UNIQUE is not supported")
+                .with_hint("constraints are given to CREATE TABLE")
                 .with_position(spec.position));
         }
         if self.after.columns.len() >= COLUMNS_MAX {
@@ -184,7 +204,8 @@ impl Alteration<'_> {
         Ok(())
     }
 
-    fn drop_column(&mut self, column: &ColumnName) -> Result<()> {
+    /// Drops a column and, as PostgreSQL does, the constraints that name it.
+    fn drop_column(&mut self, column: &ColumnName) -> Result<ColumnId> {
         let position = self.find(column)?;
         let id = self.after.columns[position].id;
         self.refuse_key(id, "dropped").map_err(|e| e.with_position(column.1))?;
@@ -199,9 +220,42 @@ impl Alteration<'_> {
             .with_hint("drop the table, or add another column first")
             .with_position(column.1));
         }
+        self.after.uniques.retain(|unique| !unique.columns.contains(&id));
+        let mut checks = Vec::with_capacity(self.after.checks.len());
+        for check in std::mem::take(&mut self.after.checks) {
+            if !check_columns(&check.expression)?.contains(&column.0) {
+                checks.push(check);
+            }
+        }
+        self.after.checks = checks;
         self.after.columns.remove(position);
         self.changes.push(format!("drop column \"{}\"", column.0));
-        Ok(())
+        Ok(id)
+    }
+
+    fn drop_constraint(&mut self, if_exists: bool, (name, place): &ColumnName) -> Result<()> {
+        let known = self.after.checks.len() + self.after.uniques.len();
+        self.after.checks.retain(|check| check.name.as_str() != name);
+        self.after.uniques.retain(|unique| unique.name.as_str() != name);
+        if self.after.checks.len() + self.after.uniques.len() < known {
+            self.changes.push(format!("drop constraint \"{name}\""));
+            return Ok(());
+        }
+        let is_key = !self.after.primary_key.is_empty()
+            && *name == format!("{}_pkey", self.before.name.table);
+        if is_key {
+            return Err(unsupported("the primary key of a table cannot change")
+                .with_hint("create a table with the other key and INSERT .. SELECT the rows")
+                .with_position(*place));
+        }
+        if if_exists {
+            return Ok(());
+        }
+        Err(Error::new(
+            SqlState::UNDEFINED_OBJECT,
+            format!("constraint \"{name}\" of table \"{}\" does not exist", self.before.name),
+        )
+        .with_position(*place))
     }
 
     fn rename_column(&mut self, from: &ColumnName, (to, place): &ColumnName) -> Result<()> {
@@ -214,6 +268,9 @@ impl Alteration<'_> {
         let name = Name::new("column", to).map_err(at)?;
         self.refuse_taken(to, *place, (*to != from.0).then_some(position))?;
         self.after.columns[position].name = name;
+        for check in &mut self.after.checks {
+            check.expression = renamed_check(&check.expression, &from.0, to)?;
+        }
         self.changes.push(format!("rename column \"{}\" to \"{to}\"", from.0));
         Ok(())
     }
@@ -290,12 +347,44 @@ impl Alteration<'_> {
             ))
             .with_hint("create a table with the other key and INSERT .. SELECT the rows"));
         }
+        self.refuse_constrained(column, &changed)?;
         self.changes.push(format!(
             "type of column \"{}\" to {}",
             column.name,
             written_type(&changed)
         ));
         self.after.columns[position] = changed;
+        Ok(())
+    }
+
+    /// Refuses a type that would make entries of UNIQUE constraints other ones, or with
+    /// which a CHECK might mean something else.
+    fn refuse_constrained(
+        &self,
+        column: &ColumnDefinition,
+        changed: &ColumnDefinition,
+    ) -> Result<()> {
+        use KalamDataType::{BigInt, Int, SmallInt};
+        let refused = |constraint: &Name| {
+            unsupported(format!(
+                "the type of column \"{}\" cannot change under constraint \"{constraint}\"",
+                column.name
+            ))
+            .with_hint("DROP CONSTRAINT first")
+        };
+        let unique = self.after.uniques.iter().find(|unique| unique.columns.contains(&column.id));
+        if let Some(unique) = unique.filter(|_| !keeps_keys(column, changed)) {
+            return Err(refused(&unique.name));
+        }
+        let is_integer = |c: &ColumnDefinition| matches!(c.data_type, SmallInt | Int | BigInt);
+        if column.data_type == changed.data_type || (is_integer(column) && is_integer(changed)) {
+            return Ok(());
+        }
+        for check in &self.after.checks {
+            if check_columns(&check.expression)?.iter().any(|name| name == column.name.as_str()) {
+                return Err(refused(&check.name));
+            }
+        }
         Ok(())
     }
 
@@ -319,7 +408,7 @@ impl Alteration<'_> {
         Err(Error::new(SqlState::DUPLICATE_COLUMN, message).with_position(place))
     }
 
-    /// Refuses what would take a column away from something that needs it.
+    /// Refuses what would take a column away from the primary key.
     fn refuse_key(&self, column: ColumnId, what: &str) -> Result<()> {
         if !self.after.primary_key.contains(&column) {
             return Ok(());

@@ -46,6 +46,10 @@ pub(crate) fn describe_statement(
         Statement::Update(update) => lookup.update(update)?,
         Statement::Delete(delete) => lookup.delete(delete)?,
         Statement::Merge(merge) => lookup.merge(merge)?,
+        Statement::CreateTableAs(create) => {
+            lookup.query(&create.query)?;
+            no_columns()
+        }
         // They read the catalog and change nothing.
         Statement::ShowNamespaces
         | Statement::ShowTables { .. }
@@ -53,6 +57,7 @@ pub(crate) fn describe_statement(
         | Statement::DescribeHistory { .. }
         | Statement::DescribeVersion { .. }
         | Statement::ShowCreateTable { .. }
+        | Statement::ShowCreateView { .. }
         | Statement::ShowSetting(_)
         | Statement::ShowManifest { .. }
         | Statement::ShowStats { .. } => {

@@ -74,8 +74,16 @@ fn run_once(
         Statement::CreateTable(create) => ddl::create_table::run(engine, caller, create),
         Statement::AlterTable(alter) => ddl::alter_table::run(engine, caller, alter),
         Statement::Comment(comment) => ddl::comment::run(engine, caller, comment),
-        Statement::DropTable { if_exists, names } => {
-            ddl::drop_table::run(engine, caller, names, *if_exists)
+        Statement::CreateTableAs(create) => {
+            ddl::create_table_as::run(engine, caller, create, params)
+        }
+        Statement::DropTable { if_exists, names, cascade } => {
+            ddl::drop_table::run(engine, caller, names, *if_exists, *cascade)
+        }
+        Statement::Truncate { tables } => ddl::truncate::run(engine, caller, tables),
+        Statement::CreateView(create) => ddl::create_view::run(engine, caller, create),
+        Statement::DropView { if_exists, names, cascade } => {
+            ddl::drop_view::run(engine, caller, names, *if_exists, *cascade)
         }
         Statement::Insert(insert) => dml::insert::run(engine, caller, work, insert, params),
         Statement::Update(update) => dml::update::run(engine, caller, work, update, params),
@@ -93,6 +101,7 @@ fn run_once(
         Statement::ShowCreateTable { table } => {
             query::describe::create_table(engine, caller, table)
         }
+        Statement::ShowCreateView { view } => query::describe::create_view(engine, caller, view),
     }
 }
 

@@ -35,7 +35,11 @@ pub(crate) enum Statement {
     CreateTable(CreateTable),
     AlterTable(AlterTable),
     Comment(Comment),
-    DropTable { if_exists: bool, names: Vec<TableRef> },
+    CreateTableAs(CreateTableAs),
+    DropTable { if_exists: bool, names: Vec<TableRef>, cascade: bool },
+    Truncate { tables: Vec<TableRef> },
+    CreateView(CreateView),
+    DropView { if_exists: bool, names: Vec<TableRef>, cascade: bool },
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
@@ -50,6 +54,7 @@ pub(crate) enum Statement {
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
+    ShowCreateView { view: TableRef },
     Set(SetSetting),
     ShowSetting(ShowSetting),
     Transaction(TransactionStatement),
@@ -71,7 +76,11 @@ impl Statement {
             Statement::CreateTable(_) => "CREATE TABLE",
             Statement::AlterTable(_) => "ALTER TABLE",
             Statement::Comment(_) => "COMMENT",
+            Statement::CreateTableAs(_) => "CREATE TABLE AS",
             Statement::DropTable { .. } => "DROP TABLE",
+            Statement::Truncate { .. } => "TRUNCATE",
+            Statement::CreateView(_) => "CREATE VIEW",
+            Statement::DropView { .. } => "DROP VIEW",
             Statement::Insert(_) => "INSERT",
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
@@ -86,6 +95,7 @@ impl Statement {
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+            Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
             Statement::Set(set) if set.value.is_none() => "RESET",
             Statement::Set(_) => "SET",
             Statement::ShowSetting(_) => "SHOW",
@@ -118,6 +128,7 @@ impl Statement {
             | Statement::ShowManifest { .. }
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
+            | Statement::ShowCreateView { .. }
             | Statement::Set(_)
             | Statement::ShowSetting(_)
             | Statement::Prepare(_)
@@ -135,7 +146,11 @@ impl Statement {
             | Statement::CreateTable(_)
             | Statement::AlterTable(_)
             | Statement::Comment(_)
+            | Statement::CreateTableAs(_)
             | Statement::DropTable { .. }
+            | Statement::Truncate { .. }
+            | Statement::CreateView(_)
+            | Statement::DropView { .. }
             | Statement::FlushTable { .. }
             | Statement::FlushAll { .. } => WithinTransaction::Refused,
         }
@@ -222,10 +237,42 @@ pub(crate) struct CreateTable {
     pub columns: Vec<ColumnSpec>,
     /// Each `PRIMARY KEY (..)` clause.
     pub primary_keys: Vec<PrimaryKeyClause>,
+    /// Each `CHECK (..)` that stands by itself.
+    pub checks: Vec<CheckClause>,
+    /// Each `UNIQUE (..)`.
+    pub uniques: Vec<UniqueClause>,
     /// `WITH (..)`.
     pub options: Vec<TableOption>,
     /// `COMMENT '..'` after the columns.
     pub comment: Option<String>,
+}
+
+/// `CREATE [USER|SHARED|STREAM] TABLE .. AS`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateTableAs {
+    /// The table, without columns.
+    pub create: CreateTable,
+    /// The names of the first columns, if they are given.
+    pub names: Vec<(String, Position)>,
+    /// Where the columns and the rows come from.
+    pub query: Box<Query>,
+    /// Whether the rows are wanted too.
+    pub with_data: bool,
+}
+
+/// `CREATE VIEW`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateView {
+    /// Whether an existing view is replaced.
+    pub or_replace: bool,
+    /// Whether an existing view is no error.
+    pub if_not_exists: bool,
+    /// The view.
+    pub view: TableRef,
+    /// The names of the first columns, if they are given.
+    pub names: Vec<(String, Position)>,
+    /// What it shows.
+    pub query: Box<Query>,
 }
 
 /// One column of CREATE TABLE.
@@ -245,6 +292,10 @@ pub(crate) struct ColumnSpec {
     pub default: Option<(Expr, Position)>,
     /// PRIMARY KEY beside the column.
     pub primary_key: bool,
+    /// Each CHECK beside the column.
+    pub checks: Vec<CheckClause>,
+    /// Each UNIQUE beside the column.
+    pub uniques: Vec<UniqueClause>,
     /// AUTO_INCREMENT or GENERATED AS IDENTITY.
     pub identity: bool,
     /// COMMENT.
@@ -277,7 +328,9 @@ pub(crate) enum AlterAction {
     /// `ADD COLUMN`.
     AddColumn { if_not_exists: bool, column: Box<ColumnSpec> },
     /// `DROP COLUMN`.
-    DropColumn { if_exists: bool, column: ColumnName },
+    DropColumn { if_exists: bool, column: ColumnName, cascade: bool },
+    /// `DROP CONSTRAINT`.
+    DropConstraint { if_exists: bool, name: ColumnName },
     /// `RENAME COLUMN a TO b`.
     RenameColumn { from: ColumnName, to: ColumnName },
     /// `ALTER COLUMN c ..`.
@@ -325,6 +378,28 @@ pub(crate) enum CommentObject {
     Namespace(String),
     Table(TableRef),
     Column(TableRef, ColumnName),
+}
+
+/// `[CONSTRAINT name] CHECK (condition)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CheckClause {
+    /// The name, folded, and where it stands.
+    pub name: Option<(String, Position)>,
+    /// The condition.
+    pub expr: Expr,
+    /// Where the condition starts.
+    pub position: Position,
+}
+
+/// `[CONSTRAINT name] UNIQUE (a, b)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct UniqueClause {
+    /// The name, folded, and where it stands.
+    pub name: Option<(String, Position)>,
+    /// The columns.
+    pub columns: Vec<(String, Position)>,
+    /// Where the clause starts.
+    pub position: Position,
 }
 
 /// `name = value` of `WITH (..)`.

@@ -16,7 +16,7 @@ pub(crate) use assignment::{to_text, to_widened_text};
 pub use column_definition::{ColumnDefault, ColumnDefinition};
 pub use data_type::KalamDataType;
 pub(crate) use id::ScopeId;
-pub use id::{ColumnId, SchemaVersion, SegmentId, Seq, TableId, UserId, UserKey};
+pub use id::{ColumnId, ConstraintId, SchemaVersion, SegmentId, Seq, TableId, UserId, UserKey};
 pub use name::{Name, TableName};
 pub use role::Role;
 pub use table_kind::{AccessLevel, TableKind};

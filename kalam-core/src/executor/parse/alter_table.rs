@@ -14,7 +14,7 @@ const REFUSED_ACTIONS: &[&str] = &[
     "ATTACH", "CLUSTER", "DETACH", "DISABLE", "ENABLE", "FORCE", "INHERIT", "MODIFY", "NO", "OF",
     "OWNER", "REPLICA", "RESET", "SWAP", "VALIDATE",
 ];
-/// What ADD and DROP may name beside columns.
+/// What ADD may name beside columns.
 const CONSTRAINTS: &[&str] = &["CONSTRAINT", "CHECK", "UNIQUE", "PRIMARY", "FOREIGN", "EXCLUDE"];
 
 /// What follows `ALTER TABLE`.
@@ -97,7 +97,7 @@ fn action(input: &mut Input<'_>) -> Parse<AlterAction> {
 
 /// What follows `ADD`.
 fn add(input: &mut Input<'_>) -> Parse<AlterAction> {
-    refuse_constraint(input, "ADD")?;
+    refuse_constraint(input)?;
     let _ = input.is_word(0, "COLUMN") && input.take_word("COLUMN");
     let if_not_exists = input.take_if_not_exists();
     Ok(AlterAction::AddColumn { if_not_exists, column: Box::new(column(input)?) })
@@ -105,23 +105,34 @@ fn add(input: &mut Input<'_>) -> Parse<AlterAction> {
 
 /// What follows `DROP`.
 fn drop(input: &mut Input<'_>) -> Parse<AlterAction> {
-    refuse_constraint(input, "DROP")?;
+    let ends = matches!(
+        input.parser.peek_nth_token_ref(1).token,
+        Token::EOF | Token::Comma | Token::SemiColon
+    );
+    if !ends && input.take_word("CONSTRAINT") {
+        let if_exists = input.take_if_exists();
+        let name = input.name()?;
+        let _ = input.take_word("CASCADE") || input.take_word("RESTRICT");
+        return Ok(AlterAction::DropConstraint { if_exists, name });
+    }
     let _ = input.is_word(0, "COLUMN") && input.take_word("COLUMN");
     let if_exists = input.take_if_exists();
     let column = input.name()?;
-    // Nothing can depend on a column, so both words say the same.
-    let _ = input.take_word("CASCADE") || input.take_word("RESTRICT");
-    Ok(AlterAction::DropColumn { if_exists, column })
+    let cascade = input.take_word("CASCADE");
+    if !cascade {
+        input.take_word("RESTRICT");
+    }
+    Ok(AlterAction::DropColumn { if_exists, column, cascade })
 }
 
 /// A column may be called `check`, but then a type or the end follows.
-fn refuse_constraint(input: &Input<'_>, verb: &str) -> Parse<()> {
+fn refuse_constraint(input: &Input<'_>) -> Parse<()> {
     let Some(word) = CONSTRAINTS.iter().find(|word| input.is_word(0, word)) else { return Ok(()) };
     let opens = input.parser.peek_nth_token_ref(1).token == Token::LParen;
     let named = *word == "CONSTRAINT"
         && !matches!(input.parser.peek_nth_token_ref(1).token, Token::EOF | Token::Comma);
     if opens || named || input.is_word(1, "KEY") {
-        return Err(unsupported(format!("ALTER TABLE .. {verb} {word}"), input.position()));
+        return Err(unsupported(format!("ALTER TABLE .. ADD {word}"), input.position()));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod alter_table;
 mod assignment;
 mod create_table;
+mod create_view;
 mod input;
 mod insert;
 mod merge;

@@ -1,12 +1,14 @@
 //! `ALTER TABLE`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Value};
 
-use crate::catalog::Table;
+use super::remove_rows::RemoveRows;
+use crate::catalog::{Table, UniqueConstraint, ViewDefinition};
 use crate::executor::QueryResult;
-use crate::executor::all_rows::any_row;
+use crate::executor::all_rows::{any_row, scopes};
 use crate::executor::alter_table::{Altered, Promise, alter_table};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -14,7 +16,8 @@ use crate::executor::functions::DefaultContext;
 use crate::executor::resolve::resolve_definition;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::AlterTable;
-use crate::store::View;
+use crate::model::{ConstraintId, TableId};
+use crate::store::{Change, View, unique_prefix};
 use crate::{Error, ErrorKind, Result, SqlState};
 
 /// Alters a table: all actions or none, as one new schema version. Rows and segments stay
@@ -25,6 +28,7 @@ use crate::{Error, ErrorKind, Result, SqlState};
 ///
 /// # Errors
 /// `42P01`, `42P07`, `42701`, `42703`, `42P16`, `23502` for a row that breaks a NOT NULL,
+/// `2BP01` for a column that a view uses,
 /// `0A000` with the way out for what would change rows, and what a new column gets wrong.
 pub(crate) fn run(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<QueryResult> {
     retrying(|| run_once(engine, caller, statement))?;
@@ -46,23 +50,69 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
         return Ok(());
     };
     engine.registry.storage(&altered.definition.options.storage)?;
-    if altered.promises.is_empty() {
-        return commit(engine, &table, altered);
-    }
-    let _held = table.hold_commits();
+    let views = views_to_drop(engine, &table, &altered)?;
+    let is_kept = |unique: &UniqueConstraint| {
+        altered.definition.uniques.iter().any(|kept| kept.id == unique.id)
+    };
+    let dropped: Vec<ConstraintId> =
+        table.definition.uniques.iter().filter(|u| !is_kept(u)).map(|u| u.id).collect();
+    let holds = !altered.promises.is_empty() || !dropped.is_empty();
+    let _held = holds.then(|| table.hold_commits());
     engine.registry.check_current(&table)?;
     let view = engine.store.view();
     for promise in &altered.promises {
         make_sure(engine, caller, &table, &view, promise)?;
     }
-    commit(engine, &table, altered)
-}
-
-fn commit(engine: &Engine, table: &Arc<Table>, altered: Altered) -> Result<()> {
     let promises = !altered.promises.is_empty();
-    let set = engine.registry.alter_table(table, altered.definition, promises)?;
+    let mut set = engine.registry.alter_table(&table, altered.definition, promises, &views)?;
+    if !dropped.is_empty() {
+        for user in scopes(engine, &table, &view)? {
+            let prefixes =
+                dropped.iter().map(|unique| unique_prefix(table.definition.id, user, *unique));
+            set.changes
+                .extend(prefixes.map(|prefix| Box::new(RemoveRows { prefix }) as Box<dyn Change>));
+        }
+    }
     engine.store.commit(set)?;
     Ok(())
+}
+
+/// The views that go together with columns that they use.
+///
+/// # Errors
+/// `2BP01` for a view that uses a column that goes, `0A000` for one that uses a column
+/// whose type changes.
+fn views_to_drop(
+    engine: &Engine,
+    table: &Table,
+    altered: &Altered,
+) -> Result<Vec<Arc<ViewDefinition>>> {
+    let id = table.definition.id;
+    let mut dropped: BTreeMap<TableId, Arc<ViewDefinition>> = BTreeMap::new();
+    for column in &table.definition.columns {
+        let after = altered.definition.column_by_id(column.id);
+        if after.is_some_and(|after| after.data_type == column.data_type) {
+            continue;
+        }
+        let readers = engine.registry.readers(id, column.id);
+        if altered.cascade.contains(&column.id) {
+            dropped.extend(readers.into_iter().map(|view| (view.id, view)));
+            continue;
+        }
+        let Some(view) = readers.first() else { continue };
+        let message = format!("view \"{}\" uses column \"{}\"", view.name, column.name);
+        return Err(match after {
+            None => Error::new(SqlState::DEPENDENT_OBJECTS, message)
+                .with_hint("drop the view first, or use CASCADE to drop it too"),
+            Some(_) => Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                .with_detail("the type of a column that a view uses cannot change")
+                .with_hint("drop the view first, and create it again afterwards"),
+        });
+    }
+    let ids: BTreeSet<TableId> = dropped.keys().copied().collect();
+    let mut views: Vec<_> = dropped.into_values().collect();
+    views.extend(engine.registry.dependents(&ids));
+    Ok(views)
 }
 
 /// Looks for a live row that breaks a promise.

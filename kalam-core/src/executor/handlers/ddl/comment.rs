@@ -45,7 +45,7 @@ fn on_table(
         }
         definition.note_version(String::new(), engine.clock.now_ms());
         if definition != *table.definition {
-            engine.store.commit(engine.registry.alter_table(&table, definition, false)?)?;
+            engine.store.commit(engine.registry.alter_table(&table, definition, false, &[])?)?;
         }
         Ok(())
     })?;

@@ -9,10 +9,11 @@ use crate::model::Name;
 use crate::store::WriteSet;
 use crate::{Error, Result, SqlState};
 
-/// Drops a namespace, with `cascade` together with its tables: all of it in one commit.
+/// Drops a namespace, with `cascade` together with its tables and views and the views of
+/// other namespaces that use them: all of it in one commit.
 ///
 /// # Errors
-/// `3F000` if it is missing, `2BP01` if it holds tables, `42501` for `default` and
+/// `3F000` if it is missing, `2BP01` if it holds tables or views, `42501` for `default` and
 /// reserved namespaces.
 pub(crate) fn run(
     engine: &Engine,
@@ -31,16 +32,14 @@ pub(crate) fn run(
     }
     let namespace = Name::new("namespace", name)?;
     retrying(|| {
-        let mut set = WriteSet::default();
-        let mut dropped = Vec::new();
+        let (mut tables, mut views) = (Vec::new(), Vec::new());
         if cascade {
-            for table in engine.registry.tables()? {
-                if table.definition.name.namespace == namespace {
-                    stage_drop(engine, &mut set, &table)?;
-                    dropped.push(table.definition.id);
-                }
-            }
+            tables = engine.registry.tables()?;
+            tables.retain(|table| table.definition.name.namespace == namespace);
+            views = engine.registry.views();
+            views.retain(|view| view.name.namespace == namespace);
         }
+        let (mut set, dropped) = stage_drop(engine, cascade, (tables, views))?;
         engine.registry.remove_namespace(&mut set, &namespace, dropped);
         engine.store.commit(set)?;
         Ok(())

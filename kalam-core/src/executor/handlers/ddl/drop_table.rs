@@ -1,60 +1,124 @@
 //! `DROP TABLE`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::catalog::Table;
+use super::remove_rows::RemoveRows;
+use crate::Result;
+use crate::catalog::{RESERVED_NAMESPACES, Table, ViewDefinition};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::resolve::resolve_definition;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::flush::{ScopeEdit, ScopeId};
-use crate::model::{Seq, TableId};
-use crate::store::{Batch, Change, Family, WriteSet, prefix_end};
-use crate::{ErrorKind, Result};
+use crate::model::TableId;
+use crate::store::{WriteSet, unique_table_prefix};
+use crate::{Error, ErrorKind, SqlState};
 
-/// Drops tables with all rows of all users, in one commit. The files go when no running
-/// query needs them.
+/// Drops tables with all rows of all users, in one commit.
 ///
 /// # Errors
-/// `42P01` if one is missing.
+/// `42P01` if one is missing, `42809` if one is a view, `2BP01` without `cascade` if a
+/// view uses one.
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
     names: &[TableRef],
     if_exists: bool,
+    cascade: bool,
 ) -> Result<QueryResult> {
-    retrying(|| {
-        let mut tables: BTreeMap<TableId, Arc<Table>> = BTreeMap::new();
+    drop_relations(engine, cascade, || {
+        let mut tables: Vec<Arc<Table>> = Vec::new();
         for name in names {
-            match resolve_definition(engine, caller, name) {
-                Ok(table) => {
-                    tables.insert(table.definition.id, table);
-                }
-                Err(e) if if_exists && e.kind() == ErrorKind::NotFound => {}
-                Err(e) => return Err(e),
-            }
+            let found = find(caller, name, if_exists, |namespace| {
+                engine.registry.table(namespace, &name.table)
+            })?;
+            tables.extend(found);
         }
-        if tables.is_empty() {
-            return Ok(());
-        }
-        let mut set = WriteSet::default();
-        for table in tables.values() {
-            stage_drop(engine, &mut set, table)?;
-        }
-        engine.store.commit(set)?;
-        Ok(())
+        Ok((tables, Vec::new()))
     })?;
-    engine.tier.collect_garbage(&engine.store)?;
     Ok(QueryResult::empty())
 }
 
-/// Makes the removal of a table part of a commit: definition, hot rows and manifest
-/// entries.
-pub(super) fn stage_drop(engine: &Engine, set: &mut WriteSet, table: &Arc<Table>) -> Result<()> {
-    engine.registry.remove_table(set, table);
+/// What a DROP names; nothing if it may be missing and is.
+///
+/// # Errors
+/// `42501` for reserved namespaces, and what `look_up` raises.
+pub(super) fn find<T>(
+    caller: &Caller,
+    name: &TableRef,
+    if_exists: bool,
+    look_up: impl FnOnce(&str) -> Result<T>,
+) -> Result<Option<T>> {
+    let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    if RESERVED_NAMESPACES.contains(&namespace) {
+        return Err(Error::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("tables of namespace \"{namespace}\" cannot be dropped"),
+        )
+        .with_position(name.position));
+    }
+    match look_up(namespace) {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if if_exists && e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e.with_position(name.position)),
+    }
+}
+
+/// Tables and views to drop.
+pub(super) type Dropped = (Vec<Arc<Table>>, Vec<Arc<ViewDefinition>>);
+
+/// Drops what `look_up` finds in one commit. The files go when no running query needs
+/// them. `look_up` may run several times.
+///
+/// # Errors
+/// As [`stage_drop`], and what `look_up` raises.
+pub(super) fn drop_relations(
+    engine: &Engine,
+    cascade: bool,
+    look_up: impl Fn() -> Result<Dropped>,
+) -> Result<()> {
+    retrying(|| {
+        let (set, dropped) = stage_drop(engine, cascade, look_up()?)?;
+        if !dropped.is_empty() {
+            engine.store.commit(set)?;
+        }
+        Ok(())
+    })?;
+    engine.tier.collect_garbage(&engine.store)
+}
+
+/// The commit that removes tables and views, with `cascade` the views that use them too:
+/// definitions, hot rows and manifest entries. With the ids of all that goes.
+///
+/// # Errors
+/// `XX001`; the commit raises `2BP01` if a view uses what is dropped.
+pub(super) fn stage_drop(
+    engine: &Engine,
+    cascade: bool,
+    (mut tables, mut views): Dropped,
+) -> Result<(WriteSet, BTreeSet<TableId>)> {
+    let mut set = WriteSet::default();
+    let mut ids: BTreeSet<TableId> = BTreeSet::new();
+    tables.retain(|table| ids.insert(table.definition.id));
+    views.retain(|view| ids.insert(view.id));
+    if ids.is_empty() {
+        return Ok((set, ids));
+    }
+    if cascade {
+        views.extend(engine.registry.dependents(&ids));
+        ids.extend(views.iter().map(|view| view.id));
+    }
+    engine.registry.remove_relations(&mut set, &tables, &views, cascade);
+    for table in &tables {
+        remove_rows(engine, table, &mut set)?;
+    }
+    Ok((set, ids))
+}
+
+/// Removes the rows of all users.
+fn remove_rows(engine: &Engine, table: &Table, set: &mut WriteSet) -> Result<()> {
     let view = engine.store.view();
     let id = table.definition.id;
     let scopes: BTreeSet<ScopeId> = engine
@@ -72,30 +136,8 @@ pub(super) fn stage_drop(engine: &Engine, set: &mut WriteSet, table: &Arc<Table>
     let mut prefix = vec![table.definition.kind.key_byte()];
     prefix.extend_from_slice(&id.get().to_be_bytes());
     set.changes.push(Box::new(RemoveRows { prefix }));
+    if !table.uniques.is_empty() {
+        set.changes.push(Box::new(RemoveRows { prefix: unique_table_prefix(id) }));
+    }
     Ok(())
-}
-
-/// Removes every hot row of a table.
-struct RemoveRows {
-    prefix: Vec<u8>,
-}
-
-impl Change for RemoveRows {
-    fn check(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn stage(&mut self, _seq: Seq, batch: &mut Batch<'_>) {
-        batch.delete_range(Family::Hot, &self.prefix, &prefix_end(&self.prefix));
-    }
-
-    fn publish(&mut self, _epoch: u64) {}
-
-    fn removed_rows(&self) -> Option<(Vec<u8>, Vec<u8>)> {
-        Some((self.prefix.clone(), prefix_end(&self.prefix)))
-    }
-
-    fn is_exclusive(&self) -> bool {
-        true
-    }
 }
