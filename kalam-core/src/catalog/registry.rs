@@ -282,14 +282,15 @@ impl SchemaRegistry {
         set
     }
 
-    /// The commit that adds a table.
-    pub(crate) fn add_table(self: &Arc<Self>, table: &Arc<Table>) -> WriteSet {
+    /// The commit that adds a table; `filled` says that it adds rows too, without which no
+    /// view shows the table.
+    pub(crate) fn add_table(self: &Arc<Self>, table: &Arc<Table>, filled: bool) -> WriteSet {
         let definition = &table.definition;
         let mut set = WriteSet::default();
         DEFINITIONS.put(&mut set, &definition.id, definition);
         NAMES.put(&mut set, &definition.name, &definition.id);
         self.put_last_table(&mut set);
-        self.push(&mut set, Edit::AddTable(table.clone()));
+        self.push(&mut set, Edit::AddTable { table: table.clone(), filled });
         set
     }
 
@@ -421,7 +422,10 @@ enum Edit {
     /// With the tables and views that the commit removes.
     RemoveNamespace(Name, BTreeSet<TableId>),
     AddStorage(Arc<StorageDefinition>),
-    AddTable(Arc<Table>),
+    AddTable {
+        table: Arc<Table>,
+        filled: bool,
+    },
     AlterTable {
         from: Arc<Table>,
         to: Arc<Table>,
@@ -453,7 +457,7 @@ impl Change for CatalogChange {
                 Err(undefined_namespace(n.name.as_str()))
             }
             Edit::RemoveNamespace(name, removed) => registry.check_empty(name, removed),
-            Edit::AddTable(table) => registry.check_free(&table.definition.name),
+            Edit::AddTable { table, .. } => registry.check_free(&table.definition.name),
             Edit::AlterTable { from, to, removed, .. } => {
                 registry.check_current(from)?;
                 registry.check_readers(to, removed)?;
@@ -495,7 +499,10 @@ impl Change for CatalogChange {
             Edit::AddStorage(s) => {
                 registry.storages.insert(s.name.clone(), s.clone());
             }
-            Edit::AddTable(table) => {
+            Edit::AddTable { table, filled } => {
+                if *filled {
+                    table.promise(epoch);
+                }
                 let definition = &table.definition;
                 registry.tables.insert(definition.id, table.clone());
                 registry.names.insert(definition.name.clone(), definition.id);

@@ -4,19 +4,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use datafusion::sql::sqlparser::ast::{
     Expr, LimitClause, SelectItem, SetExpr, TableWithJoins, Value,
 };
 use futures::TryStreamExt;
 
-use super::built_query::{query_of, relation_of, select_of};
+use super::built_query::{query_of, quoted, relation_of, select_of};
 use super::caller::Caller;
 use super::engine::Engine;
 use super::plan_error::from_datafusion;
 use super::planner::{Planner, TARGET_RELATION};
 use crate::Result;
-use crate::catalog::Table;
+use crate::catalog::{HIDDEN_KEY_COLUMN, Table};
 use crate::model::UserKey;
 use crate::store::{SCOPE_PREFIX_LEN, View, prefix_end, scope_of};
 
@@ -51,6 +51,41 @@ pub(crate) fn any_row(
         }
     }
     Ok(false)
+}
+
+/// All columns of some rows, and their hidden keys where these are the keys.
+pub(crate) type Rows = (Vec<ArrayRef>, Option<ArrayRef>);
+
+/// The live rows of one owner.
+///
+/// # Errors
+/// `XX001` for a damaged segment.
+pub(crate) fn rows_of(
+    engine: &Engine,
+    caller: &Caller,
+    table: &Arc<Table>,
+    view: &Arc<View>,
+    user: UserKey,
+) -> Result<Vec<Rows>> {
+    let planner = Planner::new(engine, caller, view.clone()).with_target(table, user)?;
+    let column = |name: &str| SelectItem::UnnamedExpr(Expr::Identifier(quoted(name)));
+    let definition = &table.definition;
+    let mut columns: Vec<SelectItem> =
+        definition.columns.iter().map(|c| column(c.name.as_str())).collect();
+    let width = columns.len();
+    if definition.has_hidden_key() {
+        columns.push(column(HIDDEN_KEY_COLUMN));
+    }
+    let relation = relation_of(TARGET_RELATION, Some(definition.name.table.as_str()));
+    let from = vec![TableWithJoins { relation, joins: Vec::new() }];
+    let query = query_of(SetExpr::Select(Box::new(select_of(columns, from, None))));
+    let stream = planner.stream(&planner.logical(query, &[])?)?;
+    let batches: Vec<RecordBatch> =
+        engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
+    let split = |batch: &RecordBatch| {
+        (batch.columns()[..width].to_vec(), batch.columns().get(width).cloned())
+    };
+    Ok(batches.iter().map(split).collect())
 }
 
 /// The owners of rows in either tier.

@@ -8,17 +8,19 @@ use std::collections::BTreeSet;
 
 use datafusion::sql::sqlparser::ast::DataType;
 
-use super::constraint::{check_columns, renamed_check};
+use super::constraint::{Constraints, check_columns, define_constraints, renamed_check};
 use super::define_table::{SYSTEM_COLUMNS, column_default, define_column};
 use super::describe::written_type;
 use super::functions::{DefaultContext, DefaultValue};
 use super::handlers::dml::undefined_column_of;
 use super::limits::{self, COLUMNS_MAX};
-use super::statement::{AlterAction, ColumnChange, ColumnName, ColumnSpec};
+use super::statement::{
+    AlterAction, CheckClause, ColumnChange, ColumnName, ColumnSpec, UniqueClause,
+};
 use super::table_options::alter_options;
 use super::type_name::{is_serial, kalam_type};
 use crate::catalog::{ColumnDefinition, TableDefinition, initial_value};
-use crate::model::{ColumnId, KalamDataType, Name, SchemaVersion, TableName, assign};
+use crate::model::{ColumnId, ConstraintId, KalamDataType, Name, SchemaVersion, TableName, assign};
 use crate::store::stored_value;
 use crate::{Error, Position, Result, SqlState};
 
@@ -27,6 +29,8 @@ pub(crate) struct Altered {
     pub(crate) definition: TableDefinition,
     /// What has to hold of the rows that are there.
     pub(crate) promises: Vec<Promise>,
+    /// Constraints that nobody looked at for the rows that are there.
+    pub(crate) constraints: Vec<NewConstraint>,
     /// Columns that go together with the views that use them.
     pub(crate) cascade: BTreeSet<ColumnId>,
 }
@@ -40,6 +44,15 @@ pub(crate) enum Promise {
     NoRowsWithout(String),
     /// There is none: this new column has this default, which is another value for each.
     NoRowsWithOwn(String, String),
+}
+
+/// A constraint of a new definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NewConstraint {
+    /// A CHECK of this name.
+    Check(Name),
+    /// A UNIQUE constraint, which needs an entry for each row.
+    Unique(ConstraintId),
 }
 
 /// Applies the actions of one statement; `None` if they change nothing.
@@ -56,6 +69,7 @@ pub(crate) fn alter_table(
         before,
         after: before.clone(),
         promises: Vec::new(),
+        constraints: Vec::new(),
         cascade: BTreeSet::new(),
         changes: Vec::new(),
         context,
@@ -82,6 +96,7 @@ struct Alteration<'a> {
     before: &'a TableDefinition,
     after: TableDefinition,
     promises: Vec<Promise>,
+    constraints: Vec<NewConstraint>,
     cascade: BTreeSet<ColumnId>,
     /// What the history says, one text for each action.
     changes: Vec<String>,
@@ -107,6 +122,13 @@ impl Alteration<'_> {
                 }
                 Ok(())
             }
+            AlterAction::AddCheck(clause) => {
+                self.add_constraints(std::slice::from_ref(clause), &[])
+            }
+            AlterAction::AddUnique(clause) => {
+                self.add_constraints(&[], std::slice::from_ref(clause))
+            }
+            AlterAction::RenameConstraint { from, to } => self.rename_constraint(from, to),
             AlterAction::DropConstraint { if_exists, name } => {
                 self.drop_constraint(*if_exists, name)
             }
@@ -142,8 +164,15 @@ impl Alteration<'_> {
     }
 
     fn finish(self) -> Result<Option<Altered>> {
-        let Alteration { before, after: mut definition, promises, cascade, changes, context } =
-            self;
+        let Alteration {
+            before,
+            after: mut definition,
+            promises,
+            constraints,
+            cascade,
+            changes,
+            context,
+        } = self;
         if definition == *before {
             return Ok(None);
         }
@@ -153,7 +182,7 @@ impl Alteration<'_> {
         })?;
         definition.version = SchemaVersion(next);
         definition.note_version(changes.join(", "), context.now_us / 1000);
-        Ok(Some(Altered { definition, promises, cascade }))
+        Ok(Some(Altered { definition, promises, constraints, cascade }))
     }
 
     fn add_column(&mut self, spec: &ColumnSpec) -> Result<()> {
@@ -161,11 +190,6 @@ impl Alteration<'_> {
         if spec.primary_key {
             return Err(unsupported("the primary key of a table cannot change")
                 .with_hint("create a table with the other key and INSERT .. SELECT the rows")
-                .with_position(spec.position));
-        }
-        if !spec.checks.is_empty() || !spec.uniques.is_empty() {
-            return Err(unsupported("ADD COLUMN with CHECK or UNIQUE is not supported")
-                .with_hint("constraints are given to CREATE TABLE")
                 .with_position(spec.position));
         }
         if self.after.columns.len() >= COLUMNS_MAX {
@@ -178,7 +202,68 @@ impl Alteration<'_> {
         self.changes.push(format!("add column \"{}\"", column.name));
         self.after.next_column_id = ColumnId(id.get().saturating_add(1));
         self.after.columns.push(column);
+        self.add_constraints(&spec.checks, &spec.uniques)
+    }
+
+    fn add_constraints(&mut self, checks: &[CheckClause], uniques: &[UniqueClause]) -> Result<()> {
+        let known = Constraints {
+            checks: std::mem::take(&mut self.after.checks),
+            uniques: std::mem::take(&mut self.after.uniques),
+            last_id: self.after.last_constraint_id,
+        };
+        let names = |known: &Constraints| -> Vec<Name> {
+            known.checks.iter().map(|check| check.name.clone()).collect()
+        };
+        let (before, last) = (names(&known), known.last_id);
+        let table = (&self.after.name, self.after.kind);
+        let all = define_constraints(table, &self.after.columns, checks, uniques, known)?;
+        for name in names(&all).into_iter().filter(|name| !before.contains(name)) {
+            self.changes.push(format!("add constraint \"{name}\""));
+            self.constraints.push(NewConstraint::Check(name));
+        }
+        for unique in all.uniques.iter().filter(|unique| unique.id > last) {
+            self.changes.push(format!("add constraint \"{}\"", unique.name));
+            self.constraints.push(NewConstraint::Unique(unique.id));
+        }
+        self.after.checks = all.checks;
+        self.after.uniques = all.uniques;
+        self.after.last_constraint_id = all.last_id;
         Ok(())
+    }
+
+    fn rename_constraint(&mut self, from: &ColumnName, (to, place): &ColumnName) -> Result<()> {
+        let at = |e: Error| e.with_position(*place);
+        let name = Name::new("constraint", to).map_err(at)?;
+        let checks = self.after.checks.iter().map(|check| &check.name);
+        let mut taken = checks.chain(self.after.uniques.iter().map(|unique| &unique.name));
+        if taken.any(|known| known == &name) || *to == self.key_name() {
+            return Err(at(Error::new(
+                SqlState::DUPLICATE_OBJECT,
+                format!("constraint \"{to}\" of table \"{}\" exists already", self.before.name),
+            )));
+        }
+        let checks = self.after.checks.iter_mut().map(|check| &mut check.name);
+        let mut all = checks.chain(self.after.uniques.iter_mut().map(|unique| &mut unique.name));
+        let Some(found) = all.find(|known| known.as_str() == from.0) else {
+            return Err(self.undefined_constraint(from));
+        };
+        *found = name;
+        self.after.checks.sort_by(|a, b| a.name.cmp(&b.name));
+        self.changes.push(format!("rename constraint \"{}\" to \"{to}\"", from.0));
+        Ok(())
+    }
+
+    /// The name of the constraint that is the primary key.
+    fn key_name(&self) -> String {
+        format!("{}_pkey", self.before.name.table)
+    }
+
+    fn undefined_constraint(&self, (name, place): &ColumnName) -> Error {
+        Error::new(
+            SqlState::UNDEFINED_OBJECT,
+            format!("constraint \"{name}\" of table \"{}\" does not exist", self.before.name),
+        )
+        .with_position(*place)
     }
 
     /// The value that the rows show that are there.
@@ -233,7 +318,8 @@ impl Alteration<'_> {
         Ok(id)
     }
 
-    fn drop_constraint(&mut self, if_exists: bool, (name, place): &ColumnName) -> Result<()> {
+    fn drop_constraint(&mut self, if_exists: bool, named: &ColumnName) -> Result<()> {
+        let (name, place) = named;
         let known = self.after.checks.len() + self.after.uniques.len();
         self.after.checks.retain(|check| check.name.as_str() != name);
         self.after.uniques.retain(|unique| unique.name.as_str() != name);
@@ -241,21 +327,12 @@ impl Alteration<'_> {
             self.changes.push(format!("drop constraint \"{name}\""));
             return Ok(());
         }
-        let is_key = !self.after.primary_key.is_empty()
-            && *name == format!("{}_pkey", self.before.name.table);
-        if is_key {
+        if !self.after.primary_key.is_empty() && *name == self.key_name() {
             return Err(unsupported("the primary key of a table cannot change")
                 .with_hint("create a table with the other key and INSERT .. SELECT the rows")
                 .with_position(*place));
         }
-        if if_exists {
-            return Ok(());
-        }
-        Err(Error::new(
-            SqlState::UNDEFINED_OBJECT,
-            format!("constraint \"{name}\" of table \"{}\" does not exist", self.before.name),
-        )
-        .with_position(*place))
+        if if_exists { Ok(()) } else { Err(self.undefined_constraint(named)) }
     }
 
     fn rename_column(&mut self, from: &ColumnName, (to, place): &ColumnName) -> Result<()> {

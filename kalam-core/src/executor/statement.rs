@@ -329,6 +329,12 @@ pub(crate) enum AlterAction {
     AddColumn { if_not_exists: bool, column: Box<ColumnSpec> },
     /// `DROP COLUMN`.
     DropColumn { if_exists: bool, column: ColumnName, cascade: bool },
+    /// `ADD [CONSTRAINT c] CHECK ..`.
+    AddCheck(CheckClause),
+    /// `ADD [CONSTRAINT c] UNIQUE ..`.
+    AddUnique(UniqueClause),
+    /// `RENAME CONSTRAINT a TO b`.
+    RenameConstraint { from: ColumnName, to: ColumnName },
     /// `DROP CONSTRAINT`.
     DropConstraint { if_exists: bool, name: ColumnName },
     /// `RENAME COLUMN a TO b`.

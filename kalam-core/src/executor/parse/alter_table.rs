@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::create_table::{column, option};
+use super::create_table::{TableConstraint, column, option, table_constraint};
 use super::input::{Input, Parse, unsupported};
 use super::query;
 use crate::executor::statement::{
@@ -14,8 +14,6 @@ const REFUSED_ACTIONS: &[&str] = &[
     "ATTACH", "CLUSTER", "DETACH", "DISABLE", "ENABLE", "FORCE", "INHERIT", "MODIFY", "NO", "OF",
     "OWNER", "REPLICA", "RESET", "SWAP", "VALIDATE",
 ];
-/// What ADD may name beside columns.
-const CONSTRAINTS: &[&str] = &["CONSTRAINT", "CHECK", "UNIQUE", "PRIMARY", "FOREIGN", "EXCLUDE"];
 
 /// What follows `ALTER TABLE`.
 pub(super) fn alter_table(input: &mut Input<'_>) -> Parse<AlterTable> {
@@ -35,7 +33,10 @@ fn renaming(input: &mut Input<'_>) -> Parse<Option<AlterAction>> {
         return Ok(None);
     }
     if input.is_word(0, "CONSTRAINT") && !input.is_word(1, "TO") {
-        return Err(unsupported("ALTER TABLE .. RENAME CONSTRAINT", place));
+        input.expect_word("CONSTRAINT")?;
+        let from = input.name()?;
+        input.expect_word("TO")?;
+        return Ok(Some(AlterAction::RenameConstraint { from, to: input.name()? }));
     }
     if input.is_word(0, "TO") && !input.is_word(1, "TO") {
         input.expect_word("TO")?;
@@ -97,7 +98,15 @@ fn action(input: &mut Input<'_>) -> Parse<AlterAction> {
 
 /// What follows `ADD`.
 fn add(input: &mut Input<'_>) -> Parse<AlterAction> {
-    refuse_constraint(input)?;
+    let place = input.position();
+    match table_constraint(input)? {
+        Some(TableConstraint::Check(clause)) => return Ok(AlterAction::AddCheck(clause)),
+        Some(TableConstraint::Unique(clause)) => return Ok(AlterAction::AddUnique(clause)),
+        Some(TableConstraint::PrimaryKey(_)) => {
+            return Err(unsupported("ALTER TABLE .. ADD PRIMARY", place));
+        }
+        None => {}
+    }
     let _ = input.is_word(0, "COLUMN") && input.take_word("COLUMN");
     let if_not_exists = input.take_if_not_exists();
     Ok(AlterAction::AddColumn { if_not_exists, column: Box::new(column(input)?) })
@@ -123,18 +132,6 @@ fn drop(input: &mut Input<'_>) -> Parse<AlterAction> {
         input.take_word("RESTRICT");
     }
     Ok(AlterAction::DropColumn { if_exists, column, cascade })
-}
-
-/// A column may be called `check`, but then a type or the end follows.
-fn refuse_constraint(input: &Input<'_>) -> Parse<()> {
-    let Some(word) = CONSTRAINTS.iter().find(|word| input.is_word(0, word)) else { return Ok(()) };
-    let opens = input.parser.peek_nth_token_ref(1).token == Token::LParen;
-    let named = *word == "CONSTRAINT"
-        && !matches!(input.parser.peek_nth_token_ref(1).token, Token::EOF | Token::Comma);
-    if opens || named || input.is_word(1, "KEY") {
-        return Err(unsupported(format!("ALTER TABLE .. ADD {word}"), input.position()));
-    }
-    Ok(())
 }
 
 /// What follows `ALTER COLUMN c`.

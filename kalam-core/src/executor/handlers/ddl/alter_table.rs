@@ -9,15 +9,16 @@ use super::remove_rows::RemoveRows;
 use crate::catalog::{Table, UniqueConstraint, ViewDefinition};
 use crate::executor::QueryResult;
 use crate::executor::all_rows::{any_row, scopes};
-use crate::executor::alter_table::{Altered, Promise, alter_table};
+use crate::executor::alter_table::{Altered, NewConstraint, Promise, alter_table};
 use crate::executor::caller::Caller;
+use crate::executor::constraint::{compile_checks, entries_of_rows, holds};
 use crate::executor::engine::Engine;
 use crate::executor::functions::DefaultContext;
 use crate::executor::resolve::resolve_definition;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::AlterTable;
 use crate::model::{ConstraintId, TableId};
-use crate::store::{Change, View, unique_prefix};
+use crate::store::{Change, RowWrites, View, unique_prefix};
 use crate::{Error, ErrorKind, Result, SqlState};
 
 /// Alters a table: all actions or none, as one new schema version. Rows and segments stay
@@ -28,6 +29,7 @@ use crate::{Error, ErrorKind, Result, SqlState};
 ///
 /// # Errors
 /// `42P01`, `42P07`, `42701`, `42703`, `42P16`, `23502` for a row that breaks a NOT NULL,
+/// `23514` and `23505` for rows that break a new constraint,
 /// `2BP01` for a column that a view uses,
 /// `0A000` with the way out for what would change rows, and what a new column gets wrong.
 pub(crate) fn run(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<QueryResult> {
@@ -50,21 +52,28 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
         return Ok(());
     };
     engine.registry.storage(&altered.definition.options.storage)?;
+    let next = Arc::new(engine.registry.derive(Arc::new(altered.definition.clone()))?);
+    compile_checks(engine, &next)?;
     let views = views_to_drop(engine, &table, &altered)?;
     let is_kept = |unique: &UniqueConstraint| {
         altered.definition.uniques.iter().any(|kept| kept.id == unique.id)
     };
     let dropped: Vec<ConstraintId> =
         table.definition.uniques.iter().filter(|u| !is_kept(u)).map(|u| u.id).collect();
-    let holds = !altered.promises.is_empty() || !dropped.is_empty();
-    let _held = holds.then(|| table.hold_commits());
+    let promises = !altered.promises.is_empty() || !altered.constraints.is_empty();
+    let waits = promises || !dropped.is_empty();
+    let _held = waits.then(|| table.hold_commits());
     engine.registry.check_current(&table)?;
     let view = engine.store.view();
     for promise in &altered.promises {
         make_sure(engine, caller, &table, &view, promise)?;
     }
-    let promises = !altered.promises.is_empty();
+    let mut entries = RowWrites::default();
+    for constraint in &altered.constraints {
+        keep_constraint(engine, caller, (&next, &view), constraint, &mut entries)?;
+    }
     let mut set = engine.registry.alter_table(&table, altered.definition, promises, &views)?;
+    set.rows = entries;
     if !dropped.is_empty() {
         for user in scopes(engine, &table, &view)? {
             let prefixes =
@@ -75,6 +84,33 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
     }
     engine.store.commit(set)?;
     Ok(())
+}
+
+/// Looks for rows that break a constraint of the next definition of their table, and adds
+/// the entries that a UNIQUE constraint needs.
+fn keep_constraint(
+    engine: &Engine,
+    caller: &Caller,
+    (next, view): (&Arc<Table>, &Arc<View>),
+    constraint: &NewConstraint,
+    entries: &mut RowWrites,
+) -> Result<()> {
+    // One that a later action took away again is not there.
+    match constraint {
+        NewConstraint::Check(name) => {
+            match next.definition.checks.iter().find(|check| check.name == *name) {
+                Some(check) => holds(engine, caller, next, view, check),
+                None => Ok(()),
+            }
+        }
+        NewConstraint::Unique(id) => {
+            if let Some(unique) = next.uniques.iter().find(|unique| unique.id == *id) {
+                let made = entries_of_rows(engine, caller, next, view, unique)?;
+                made.iter().for_each(|entry| entries.append(&entry));
+            }
+            Ok(())
+        }
+    }
 }
 
 /// The views that go together with columns that they use.

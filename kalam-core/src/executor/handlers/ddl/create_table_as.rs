@@ -66,7 +66,7 @@ pub(crate) fn run(
             engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
         fill(engine, caller, &table, view, &batches).map(QueryResult::affected)
     } else {
-        let set = engine.registry.add_table(&table);
+        let set = engine.registry.add_table(&table, false);
         engine.store.commit(set).map_err(Error::from).map(|_| QueryResult::empty())
     };
     match done {
@@ -139,6 +139,6 @@ fn fill(
         target.write(&mut writer, &columns, batch.num_rows(), Taken::Refuse)?;
         rows += batch.num_rows() as u64;
     }
-    writer.commit_with(engine.registry.add_table(table))?;
+    writer.commit_with(engine.registry.add_table(table, true))?;
     Ok(rows)
 }
