@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::{ColumnDefinition, StorageDefinition, TableDefinition, TablePath};
-use crate::model::{KalamDataType, SchemaVersion, UserKey};
+use crate::model::{KalamDataType, SchemaVersion, UserId, UserKey};
 use crate::store::{KeyCodec, RowLayout, scope_prefix};
 use crate::{Error, Result, SqlState};
 
@@ -29,7 +29,7 @@ pub struct Table {
     pub(crate) layouts: Vec<Arc<RowLayout>>,
     /// Positions of the key columns in `schema`; empty for the hidden key.
     pub(crate) key_positions: Vec<usize>,
-    pub(crate) path: TablePath,
+    path: TablePath,
 }
 
 impl Table {
@@ -88,6 +88,13 @@ impl Table {
             path,
             definition,
         })
+    }
+
+    /// The folder of a scope's segments, relative to the storage: of a user for tables
+    /// that have rows of users, else of nobody.
+    #[must_use]
+    pub fn segment_folder(&self, user: Option<&UserId>) -> String {
+        self.path.resolve(user)
     }
 
     /// The layout of new rows.

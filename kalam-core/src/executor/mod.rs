@@ -3,6 +3,7 @@
 mod built_query;
 mod caller;
 mod checked_arithmetic;
+mod common_type;
 mod cte_scope;
 mod define_table;
 mod describe;
@@ -11,6 +12,7 @@ mod describe_statement;
 mod dialect;
 mod dispatch;
 mod engine;
+mod expression_rewrite;
 mod functions;
 mod gateway;
 mod given_rows;
