@@ -3,7 +3,9 @@
 mod built_query;
 mod caller;
 mod checked_arithmetic;
+mod column_names;
 mod common_type;
+mod constraint;
 mod cte_scope;
 mod define_table;
 mod describe;
@@ -38,6 +40,7 @@ mod query_result;
 mod query_shape;
 mod rebase;
 mod resolve;
+mod result_columns;
 mod rounding_cast;
 mod row_writer;
 mod same_value;
@@ -52,6 +55,7 @@ mod table_options;
 mod text_table;
 mod transaction;
 mod type_name;
+mod view;
 mod work;
 
 pub(crate) use caller::Caller;
