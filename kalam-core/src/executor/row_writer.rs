@@ -216,9 +216,11 @@ impl<'a> RowWriter<'a> {
         let records = RowEncoder::new(self.table.layout(), columns)?;
         let rows = columns.first().or(hidden).map_or(0, |c| c.len());
         self.admit(columns, rows, &keys)?;
-        // Whoever replaces a row must know which entries it leaves.
+        // Whoever replaces a row must know which entries it leaves, and whoever has an answer
+        // to one key that is taken must learn of the others.
         let reads = self.view.is_of_transaction()
-            || (taken == Taken::Replace && !self.table.uniques.is_empty());
+            || (taken == Taken::Replace || self.resolves_conflicts)
+                && !self.table.uniques.is_empty();
         let lookup = !self.manifest.segments.is_empty();
         let expect = match taken {
             Taken::Refuse => Expect::Absent,
