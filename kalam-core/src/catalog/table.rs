@@ -9,7 +9,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{ColumnDefinition, StorageDefinition, TableDefinition, TablePath, UniqueConstraint};
-use crate::model::{ConstraintId, KalamDataType, Name, UserKey};
+use crate::model::{ConstraintId, KalamDataType, Name, UserId, UserKey};
 use crate::store::{
     DecodeTarget, KeyCodec, Layouts, RowLayout, View, read_stored_value, scope_prefix,
 };
@@ -39,7 +39,7 @@ pub struct Table {
     pub(crate) uniques: Vec<UniqueIndex>,
     /// The conditions of the CHECK constraints, in their order, once rows were written.
     pub(crate) compiled_checks: OnceLock<Vec<Arc<dyn PhysicalExpr>>>,
-    pub(crate) path: TablePath,
+    path: TablePath,
     shared: Shared,
 }
 
@@ -148,6 +148,13 @@ impl Table {
     /// The same table after DDL, for whoever waits for the one before.
     pub(super) fn following(self, before: &Table) -> Table {
         Table { shared: before.shared.clone(), ..self }
+    }
+
+    /// The folder of a scope's segments, relative to the storage: of a user for tables
+    /// that have rows of users, else of nobody.
+    #[must_use]
+    pub fn segment_folder(&self, user: Option<&UserId>) -> String {
+        self.path.resolve(user)
     }
 
     /// The layout of new rows.
