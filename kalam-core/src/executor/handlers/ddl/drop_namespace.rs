@@ -6,7 +6,6 @@ use crate::executor::QueryResult;
 use crate::executor::engine::Engine;
 use crate::executor::row_writer::retrying;
 use crate::model::Name;
-use crate::store::WriteSet;
 use crate::{Error, Result, SqlState};
 
 /// Drops a namespace, with `cascade` together with its tables and views and the views of

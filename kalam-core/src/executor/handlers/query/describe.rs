@@ -7,8 +7,9 @@ use crate::executor::describe::{
     describe, describe_columns, describe_history, describe_version, describe_view,
 };
 use crate::executor::engine::Engine;
+use crate::executor::gateway::TableAction;
 use crate::executor::handlers::ddl::drop_view::is_a_table;
-use crate::executor::resolve::{computed_table, resolve_relation};
+use crate::executor::resolve::{computed_table, resolve_relation, resolve_table};
 use crate::executor::show_create_table::{show_create_table, show_create_view};
 use crate::executor::statement::TableRef;
 use crate::model::SchemaVersion;
