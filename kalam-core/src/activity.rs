@@ -133,11 +133,8 @@ impl Activity {
     ///
     /// # Errors
     /// `57014`.
-    pub(crate) fn wait<F: Future + Unpin>(
-        &self,
-        runtime: &Runtime,
-        mut future: F,
-    ) -> Result<F::Output> {
+    pub(crate) fn wait<F: Future>(&self, runtime: &Runtime, future: F) -> Result<F::Output> {
+        let mut future = pin!(future);
         loop {
             self.check()?;
             let outcome = runtime.block_on(async {
@@ -154,7 +151,7 @@ impl Activity {
                         None => stopped.await,
                     }
                 };
-                match select(&mut future, pin!(until_woken)).await {
+                match select(future.as_mut(), pin!(until_woken)).await {
                     Either::Left((output, _)) => Some(output),
                     Either::Right(_) => None,
                 }
@@ -182,6 +179,13 @@ impl Activity {
         let timeout = self.settings.statement_timeout.as_millis();
         Error::new(SqlState::QUERY_CANCELED, format!("statement took longer than {timeout} ms"))
             .with_hint("raise statement_timeout, or ask for less")
+    }
+}
+
+/// Nothing that a session runs: nobody stops it.
+impl Default for Activity {
+    fn default() -> Activity {
+        Activity::new(&Arc::default(), None)
     }
 }
 

@@ -4,11 +4,14 @@
 //! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
 
 mod append;
+mod cancel;
 mod concurrency;
+mod counters;
 mod crash;
 mod damage;
 mod definition;
 mod disk_full;
+mod explain;
 mod fixture;
 mod hostile;
 mod limits;

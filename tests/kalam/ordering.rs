@@ -130,7 +130,7 @@ fn every_order_of_random_tiers_is_that_of_the_map() {
 
 /// Asserts that the plan of a query reads what `reads` names, and sorts nothing.
 fn assert_sorts_nothing(fixture: &Fixture, query: &str, reads: &[&str]) {
-    let plan = format!("{:?}", fixture.rows(&format!("EXPLAIN {query}")));
+    let plan = format!("{:?}", fixture.rows(&format!("EXPLAIN VERBOSE {query}")));
     assert!(!plan.contains("SortExec"), "{query}: {plan}");
     for node in reads {
         assert!(plan.contains(node), "{query}: {plan}");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use dashmap::DashMap;
 
 use super::{Namespace, StorageDefinition, Table, TableDefinition};
-use crate::model::{Name, Seq, TableId, TableName};
+use crate::model::{Name, Seq, TableId, TableName, UserId};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Store, WriteSet};
 use crate::{Error, Result, SqlState};
 
@@ -57,6 +57,8 @@ pub struct SchemaRegistry {
     version: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
+    path_hits: AtomicU64,
+    path_misses: AtomicU64,
 }
 
 impl SchemaRegistry {
@@ -84,6 +86,8 @@ impl SchemaRegistry {
             version: AtomicU64::new(1),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            path_hits: AtomicU64::new(0),
+            path_misses: AtomicU64::new(0),
             store: store.clone(),
         };
         drop(view);
@@ -136,6 +140,7 @@ impl SchemaRegistry {
 
     fn derive(&self, definition: Arc<TableDefinition>) -> Result<Table> {
         let storage = self.storage(&definition.options.storage)?;
+        self.path_misses.fetch_add(1, Ordering::Relaxed);
         Table::new(definition, &storage)
     }
 
@@ -193,6 +198,19 @@ impl SchemaRegistry {
     #[must_use]
     pub fn counters(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
+    /// The folder of a scope's segments, relative to the table's storage. The template is
+    /// resolved with the table already; the user is put into it.
+    pub(crate) fn folder(&self, table: &Table, user: Option<&UserId>) -> String {
+        self.path_hits.fetch_add(1, Ordering::Relaxed);
+        table.path.resolve(user)
+    }
+
+    /// Folders made of a template that was resolved before, and templates resolved.
+    #[must_use]
+    pub fn path_counters(&self) -> (u64, u64) {
+        (self.path_hits.load(Ordering::Relaxed), self.path_misses.load(Ordering::Relaxed))
     }
 
     /// A new table id. One that is not used is lost, which costs nothing.

@@ -8,6 +8,7 @@ use arrow::datatypes::Int64Type;
 
 use super::engine::Engine;
 use super::stored_rows::{StoredRow, StoredRows};
+use crate::activity::check_stop;
 use crate::catalog::Table;
 use crate::flush::{ColdPosition, KeyLookup, ScopeEdit, ScopeManifest};
 use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserKey};
@@ -157,6 +158,7 @@ impl<'a> RowWriter<'a> {
         let prefix = self.prefix;
         self.rows.reserve(rows, rows * 64);
         for row in 0..rows {
+            check_sometimes(row)?;
             self.rows.push(
                 expect,
                 |out| {
@@ -222,6 +224,7 @@ impl<'a> RowWriter<'a> {
         let records = RowEncoder::new(self.table.layout(), columns)?;
         let prefix = self.prefix;
         for (row, place) in places.iter().enumerate() {
+            check_sometimes(row)?;
             let mut key = prefix.to_vec();
             keys.encode(row, &mut key);
             let expect = self.leave(*place);
@@ -263,6 +266,7 @@ impl<'a> RowWriter<'a> {
     pub(crate) fn vacate(&mut self, old: &[ArrayRef], places: &[RowPlace]) -> Result<()> {
         let keys = self.key_encoder(old, None)?;
         for (row, place) in places.iter().enumerate() {
+            check_sometimes(row)?;
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
             self.touch(key.clone())?;
@@ -279,6 +283,7 @@ impl<'a> RowWriter<'a> {
         let keys = self.key_encoder(columns, None)?;
         let records = RowEncoder::new(self.table.layout(), columns)?;
         for row in 0..columns[0].len() {
+            check_sometimes(row)?;
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
             let left = self.vacated.remove(&key);
@@ -328,6 +333,7 @@ impl<'a> RowWriter<'a> {
         let keys = self.key_encoder(columns, hidden)?;
         let mut deleted = 0;
         for (row, place) in places.iter().enumerate() {
+            check_sometimes(row)?;
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
             if !self.touched.contains(&key) {
@@ -384,6 +390,8 @@ impl<'a> RowWriter<'a> {
         if self.rows.is_empty() {
             return Ok(None);
         }
+        // From here on it is not taken back.
+        check_stop()?;
         let mut edit = ScopeEdit::new(&self.engine.tier.manifest, self.scope);
         edit.expect_version(self.manifest.version);
         edit.mark(self.marks);
@@ -428,6 +436,12 @@ impl<'a> RowWriter<'a> {
     fn duplicate(&self, key: &[u8]) -> Error {
         duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..])
     }
+}
+
+/// Stops between rows if the statement is to stop. Looking a key up in a segment may take
+/// a millisecond.
+fn check_sometimes(row: usize) -> Result<()> {
+    if row.is_multiple_of(64) { check_stop() } else { Ok(()) }
 }
 
 /// The error for a statement that would change a row a second time.
@@ -483,6 +497,7 @@ pub(crate) fn retrying<T>(mut statement: impl FnMut() -> Result<T>) -> Result<T>
     loop {
         match statement() {
             Err(e) if e.sqlstate() == SqlState::SERIALIZATION_FAILURE && tries < TRIES_MAX => {
+                check_stop()?;
                 tries += 1;
                 if tries > 4 {
                     let wait = std::time::Duration::from_micros(50 << (tries.min(10) / 2));

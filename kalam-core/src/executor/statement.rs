@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Query};
+use datafusion::sql::sqlparser::ast::{DataType, Expr};
 
 use super::modify_statement::{Delete, Insert, Merge, Update};
 use super::placeholder::Placeholders;
@@ -263,8 +263,8 @@ pub(crate) struct Explain {
     pub analyze: bool,
     /// Whether every plan is shown.
     pub verbose: bool,
-    /// What is explained.
-    pub query: Box<Query>,
+    /// What is explained: a query, or a write, whose own reading is.
+    pub statement: Box<Statement>,
 }
 
 /// `PREPARE`.

@@ -12,14 +12,16 @@ use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions,
 };
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 
 use super::shape::{hot_target, key_ordering};
+use crate::activity::Activity;
 use crate::catalog::Table;
-use crate::model::Seq;
+use crate::model::{Seq, TableName};
 use crate::store::{HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
 use crate::{Error, Result};
 
@@ -43,16 +45,27 @@ pub(super) struct HotRange {
     pub(super) expiry: Seq,
     pub(super) rows: Rows,
     pub(super) limit: Option<usize>,
+    /// The statement, which may be to stop.
+    pub(super) activity: Option<Arc<Activity>>,
 }
+
+/// Stored rows between two looks at whether the statement is to stop: some milliseconds.
+const ROWS_UNCHECKED: u32 = 4096;
 
 /// Scans a range of hot keys of one scope, decoding only the columns asked for.
 pub(super) struct HotExec {
     read: HotRange,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl HotExec {
+    /// The table and the limit, for EXPLAIN.
+    pub(super) fn explain(&self) -> (TableName, Option<usize>) {
+        (self.read.table.definition.name.clone(), self.read.limit)
+    }
+
     pub(super) fn new(read: HotRange, schema: SchemaRef) -> HotExec {
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new_with_orderings(
@@ -63,7 +76,7 @@ impl HotExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        HotExec { read, schema, properties }
+        HotExec { read, schema, properties, metrics: ExecutionPlanMetricsSet::new() }
     }
 
     fn scanner(&self, batch_rows: usize) -> Result<HotScanner> {
@@ -83,6 +96,8 @@ impl HotExec {
             left: read.limit.unwrap_or(usize::MAX),
             batch_rows,
             schema: self.schema.clone(),
+            activity: read.activity.clone(),
+            unchecked: 0,
             _view: read.view.clone(),
         })
     }
@@ -96,6 +111,8 @@ struct HotScanner {
     left: usize,
     batch_rows: usize,
     schema: SchemaRef,
+    activity: Option<Arc<Activity>>,
+    unchecked: u32,
     _view: Arc<View>,
 }
 
@@ -109,6 +126,11 @@ impl HotScanner {
                 self.decoder.push(&key[SCOPE_PREFIX_LEN..], record)?;
             }
             self.cursor.advance();
+            self.unchecked += 1;
+            if self.unchecked == ROWS_UNCHECKED {
+                self.unchecked = 0;
+                self.activity.as_ref().map_or(Ok(()), |activity| activity.check())?;
+            }
         }
         let rows = self.decoder.len();
         if rows == 0 {
@@ -181,17 +203,28 @@ impl ExecutionPlan for HotExec {
 
     fn execute(
         &self,
-        _partition: usize,
+        partition: usize,
         context: Arc<TaskContext>,
     ) -> DataFusionResult<SendableRecordBatchStream> {
         let mut scanner = self
             .scanner(context.session_config().batch_size())
             .map_err(|e| DataFusionError::External(Box::new(e)))?;
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
         let batches = std::iter::from_fn(move || {
-            scanner.next_batch().map_err(|e| DataFusionError::External(Box::new(e))).transpose()
+            let timer = metrics.elapsed_compute().timer();
+            let batch = scanner.next_batch().map_err(|e| DataFusionError::External(Box::new(e)));
+            timer.done();
+            if let Ok(Some(batch)) = &batch {
+                metrics.record_output(batch.num_rows());
+            }
+            batch.transpose()
         });
         let stream = futures::stream::iter(batches);
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {

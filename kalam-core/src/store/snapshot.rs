@@ -274,6 +274,11 @@ impl EpochTracker {
         }
     }
 
+    /// How many views are alive.
+    pub(crate) fn count(&self) -> u64 {
+        self.live.lock().values().map(|count| *count as u64).sum()
+    }
+
     /// The epoch of the oldest view, if there is one.
     pub(crate) fn oldest(&self) -> Option<u64> {
         self.live.lock().keys().next().copied()

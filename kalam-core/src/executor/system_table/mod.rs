@@ -9,6 +9,7 @@ mod manifest;
 mod namespaces;
 mod schemas;
 mod settings;
+mod stats;
 mod storages;
 mod tables;
 
@@ -43,6 +44,7 @@ const TABLES: &[SystemTable] = &[
     SystemTable { name: "namespaces", rows: namespaces::rows },
     SystemTable { name: "schemas", rows: schemas::rows },
     SystemTable { name: "settings", rows: settings::rows },
+    SystemTable { name: "stats", rows: stats::rows },
     SystemTable { name: "storages", rows: storages::rows },
     SystemTable { name: "tables", rows: tables::rows },
 ];
