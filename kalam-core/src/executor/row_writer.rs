@@ -575,7 +575,7 @@ pub(super) fn written_key_detail(table: &Table, key: &[u8]) -> Option<String> {
 }
 
 /// A key, which is without the scope prefix, as `(columns) = (values)`.
-fn key_detail(table: &Table, key: &[u8]) -> Option<String> {
+pub(crate) fn key_detail(table: &Table, key: &[u8]) -> Option<String> {
     let values = table.key_codec.decode(key).ok()?;
     let values: Vec<String> = values.iter().map(ToString::to_string).collect();
     Some(format!("({}) = ({})", table.key_names().join(", "), values.join(", ")))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, Query};
 
 use super::modify_statement::{Delete, Insert, Merge, Update};
 use super::placeholder::Placeholders;

@@ -12,6 +12,7 @@ mod settings;
 mod stats;
 mod storages;
 mod tables;
+mod views;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ const TABLES: &[SystemTable] = &[
     SystemTable { name: "stats", rows: stats::rows },
     SystemTable { name: "storages", rows: storages::rows },
     SystemTable { name: "tables", rows: tables::rows },
+    SystemTable { name: "views", rows: views::rows },
 ];
 
 /// The rows of the table with this name.
