@@ -34,7 +34,7 @@ use crate::catalog::{
 use crate::env::{Clock, IdSource};
 use crate::flush::{ColdTier, remove_orphans};
 use crate::model::Name;
-use crate::scan::KeepOrder;
+use crate::scan::{KeepOrder, NewestRows};
 use crate::store::{Directory, Store};
 use crate::{Error, Options, Result, SqlState};
 
@@ -301,6 +301,7 @@ fn planning_context(options: &Options, spill: DiskManagerMode) -> Result<Session
         .with_default_features()
         .with_optimizer_rules(logical_rules())
         .with_physical_optimizer_rules(physical_rules())
+        .with_physical_optimizer_rule(Arc::new(NewestRows))
         .with_physical_optimizer_rule(Arc::new(KeepOrder))
         .build();
     Ok(SessionContext::new_with_state(state))

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions,
 };
@@ -45,6 +45,8 @@ pub(super) struct HotRange {
     pub(super) expiry: Seq,
     pub(super) rows: Rows,
     pub(super) limit: Option<usize>,
+    /// Whether it goes from the largest key to the smallest.
+    pub(super) newest_first: bool,
     /// The statement, which may be to stop.
     pub(super) activity: Option<Arc<Activity>>,
 }
@@ -61,16 +63,32 @@ pub(super) struct HotExec {
 }
 
 impl HotExec {
-    /// The table and the limit, for EXPLAIN.
-    pub(super) fn explain(&self) -> (TableName, Option<usize>) {
-        (self.read.table.definition.name.clone(), self.read.limit)
+    /// The table, the limit, and whether the newest rows are first, for EXPLAIN.
+    pub(super) fn explain(&self) -> (TableName, Option<usize>, bool) {
+        (self.read.table.definition.name.clone(), self.read.limit, self.read.newest_first)
+    }
+
+    /// The first `rows` rows in this order, if it is the reverse of the key's.
+    pub(super) fn newest(&self, order: &[PhysicalSortExpr], rows: usize) -> Option<HotExec> {
+        let of_key = key_ordering(&self.read.table, &self.schema)?;
+        let is_reverse = order.len() <= of_key.len()
+            && order.iter().zip(of_key.iter()).all(|(wanted, key)| {
+                // Columns of a key are never NULL: where those stand says nothing.
+                wanted.options.descending && wanted.expr.eq(&key.expr)
+            });
+        if !is_reverse || self.read.view.is_of_transaction() || self.read.newest_first {
+            return None;
+        }
+        let limit = Some(self.read.limit.map_or(rows, |limit| limit.min(rows)));
+        let read = HotRange { limit, newest_first: true, ..self.read.clone() };
+        Some(HotExec::new(read, self.schema.clone()))
     }
 
     pub(super) fn new(read: HotRange, schema: SchemaRef) -> HotExec {
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new_with_orderings(
                 schema.clone(),
-                key_ordering(&read.table, &schema),
+                key_ordering(&read.table, &schema).filter(|_| !read.newest_first),
             ),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
@@ -89,7 +107,10 @@ impl HotExec {
             .collect();
         let layouts = read.table.layouts.clone();
         Ok(HotScanner {
-            cursor: read.view.hot_cursor(&read.range.0, &read.range.1),
+            cursor: match read.view.hot_cursor(&read.range.0, &read.range.1) {
+                cursor if read.newest_first => cursor.reversed(),
+                cursor => cursor,
+            },
             decoder: RowDecoder::new(targets, layouts, batch_rows)?,
             expiry: read.expiry,
             rows: read.rows,

@@ -39,7 +39,7 @@ pub(crate) type ScanReports = Arc<Mutex<Vec<ScanReport>>>;
 /// What a node of a physical plan reads, if it is one of ours.
 pub(crate) enum ScanNode {
     /// Hot rows of a table.
-    Hot { table: TableName, columns: Vec<String>, limit: Option<usize> },
+    Hot { table: TableName, columns: Vec<String>, limit: Option<usize>, newest_first: bool },
     /// Segments of a table.
     Segments { table: TableId, files: usize, columns: Vec<String>, predicate: Option<String> },
 }
@@ -49,8 +49,8 @@ impl ScanNode {
     pub(crate) fn of(plan: &dyn ExecutionPlan) -> Option<ScanNode> {
         let columns = || plan.schema().fields().iter().map(|f| f.name().clone()).collect();
         if let Some(hot) = plan.downcast_ref::<HotExec>() {
-            let (table, limit) = hot.explain();
-            return Some(ScanNode::Hot { table, columns: columns(), limit });
+            let (table, limit, newest_first) = hot.explain();
+            return Some(ScanNode::Hot { table, columns: columns(), limit, newest_first });
         }
         let scan = plan.downcast_ref::<DataSourceExec>()?;
         let config = scan.data_source().downcast_ref::<FileScanConfig>()?;

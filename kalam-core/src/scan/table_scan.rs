@@ -181,6 +181,7 @@ impl TableScan {
             expiry: self.expiry(),
             rows,
             limit,
+            newest_first: false,
             activity: Activity::current(),
         };
         Ok(Some(Arc::new(HotExec::new(read, schema.clone()))))

@@ -8,7 +8,7 @@ use std::time::Instant;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 
-use self::tree::{has_node, is_key_ordered, tree};
+use self::tree::{has_node, is_key_ordered, reads_newest, tree};
 use super::engine::Engine;
 use super::planner::Planner;
 use super::statement::Explain;
@@ -55,10 +55,14 @@ pub(crate) fn outcome(rows: u64, started: Instant) -> String {
     format!("Rows: {rows}, time: {:.3} ms", started.elapsed().as_secs_f64() * 1000.0)
 }
 
-/// How the rows are got at: in the order of the key, which stops at a limit, or as
-/// DataFusion plans it.
+/// How the rows are got at: from the newest on, in the order of the key, both of which stop
+/// at a limit, or as DataFusion plans it.
 fn access_path(plan: &LogicalPlan, physical: &Arc<dyn ExecutionPlan>) -> &'static str {
-    if has_node(plan, |node| matches!(node, LogicalPlan::Sort(_))) && is_key_ordered(physical) {
+    if reads_newest(physical) {
+        "recent"
+    } else if has_node(plan, |node| matches!(node, LogicalPlan::Sort(_)))
+        && is_key_ordered(physical)
+    {
         "key order"
     } else {
         "planned"

@@ -75,9 +75,10 @@ fn add(
 
 fn node(engine: &Engine, plan: &Arc<dyn ExecutionPlan>) -> Result<String> {
     Ok(match ScanNode::of(plan.as_ref()) {
-        Some(ScanNode::Hot { table, columns, limit }) => {
+        Some(ScanNode::Hot { table, columns, limit, newest_first }) => {
             let limit = limit.map_or(String::new(), |rows| format!(", limit {rows}"));
-            format!("Hot rows of {table}: columns ({}){limit}", columns.join(", "))
+            let order = if newest_first { ", newest first" } else { "" };
+            format!("Hot rows of {table}: columns ({}){order}{limit}", columns.join(", "))
         }
         Some(ScanNode::Segments { table, files, columns, predicate }) => {
             let name = match engine.registry.table_by_id(table)? {
@@ -139,4 +140,13 @@ pub(super) fn is_key_ordered(plan: &Arc<dyn ExecutionPlan>) -> bool {
         Ok(!ORDER_KEEPING.contains(&name) && name != "SortPreservingMergeExec")
     });
     keeps.map_err(from_datafusion).is_ok_and(|other| !other)
+}
+
+/// Whether hot rows are read from the newest on.
+pub(super) fn reads_newest(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let newest = |node: &Arc<dyn ExecutionPlan>| {
+        let scan = ScanNode::of(node.as_ref());
+        Ok(matches!(scan, Some(ScanNode::Hot { newest_first: true, .. })))
+    };
+    plan.exists(newest).map_err(from_datafusion).unwrap_or(false)
 }
