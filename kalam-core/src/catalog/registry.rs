@@ -238,7 +238,7 @@ impl SchemaRegistry {
     /// resolved with the table already; the user is put into it.
     pub(crate) fn folder(&self, table: &Table, user: Option<&UserId>) -> String {
         self.path_hits.fetch_add(1, Ordering::Relaxed);
-        table.path.resolve(user)
+        table.segment_folder(user)
     }
 
     /// Folders made of a template that was resolved before, and templates resolved.
