@@ -16,14 +16,13 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, Result as DataFusionResult, ScalarValue};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::expression_rewrite::rewrite_expressions;
 use super::limits::exceeded;
 use super::result_size::{ResultSize, result_size};
 
@@ -80,13 +79,7 @@ impl std::fmt::Debug for BoundResults {
 impl AnalyzerRule for BoundResults {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DataFusionResult<LogicalPlan> {
         let bounded = plan.transform_up_with_subqueries(|plan| {
-            let schema = merge_schema(&plan.inputs());
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|e| Ok(self.rewrite(e, &schema)))?;
-                Ok(expr.update_data(|e| name.restore(e)))
-            })
+            rewrite_expressions(plan, |expr, schema| Ok(self.rewrite(expr, schema)))
         })?;
         bounded.data.recompute_schema()
     }
