@@ -82,5 +82,6 @@ fn newest(
     if !changed {
         return Ok(None);
     }
-    plan.clone().with_new_children(children).map(Some)
+    let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    plan.clone().replace_children(children, recompute).map(Some)
 }
