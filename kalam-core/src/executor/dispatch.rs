@@ -16,6 +16,7 @@ use super::row_writer::{Taken, following_catalog};
 use super::statement::Statement;
 use super::table_name::parse_table_name;
 use super::work::Work;
+use crate::activity::check_stop;
 use crate::catalog::undefined_namespace;
 use crate::{Error, Result, SqlState};
 
@@ -213,10 +214,14 @@ pub(crate) fn append(
 
 fn read_all(data: Box<dyn RecordBatchReader + Send>) -> Result<Vec<RecordBatch>> {
     let schema = data.schema();
-    let mut batches = data.collect::<Result<Vec<RecordBatch>, _>>().map_err(|e| {
-        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("the data cannot be read: {e}"))
-            .with_source(e)
-    })?;
+    let mut batches = Vec::new();
+    for batch in data {
+        check_stop()?;
+        batches.push(batch.map_err(|e| {
+            Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("the data cannot be read: {e}"))
+                .with_source(e)
+        })?);
+    }
     if batches.is_empty() {
         // Its columns are checked all the same.
         batches.push(RecordBatch::new_empty(schema));
