@@ -4,6 +4,8 @@
 //! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
 
 mod append;
+mod authorization;
+mod canary;
 mod concurrency;
 mod crash;
 mod damage;
@@ -12,6 +14,7 @@ mod disk_full;
 mod fixture;
 mod hostile;
 mod limits;
+mod login;
 mod model;
 mod nearest;
 mod ordering;

@@ -28,6 +28,7 @@ use crate::env::{Clock, IdSource};
 use crate::flush::{ColdTier, remove_orphans};
 use crate::model::Name;
 use crate::scan::KeepOrder;
+use crate::security::{Accounts, AuditLog, Logins};
 use crate::store::{Directory, Store};
 use crate::{Error, Options, Result, SqlState};
 
@@ -71,6 +72,9 @@ pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
     pub(crate) registry: Arc<SchemaRegistry>,
     pub(crate) users: UserDirectory,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) logins: Logins,
     pub(crate) tier: Arc<ColdTier>,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -104,6 +108,8 @@ impl Engine {
         if registry.namespaces().is_empty() {
             create_first_objects(&store, &registry, options, clock.now_ms())?;
         }
+        let accounts = Arc::new(Accounts::load(&store)?);
+        let audit = Arc::new(AuditLog::load(&store, &clock)?);
         let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
         remove_orphans(&tier, &store)?;
         let mut planning = planning_context(options)?;
@@ -127,6 +133,9 @@ impl Engine {
         let running = Running::new(&planning);
         Ok(Engine {
             users: UserDirectory::new(store.clone()),
+            logins: Logins::new(&store, &accounts, &audit, &clock),
+            accounts,
+            audit,
             store,
             registry,
             tier,
@@ -156,7 +165,9 @@ impl Engine {
         }
         self.parses.fetch_add(1, Ordering::Relaxed);
         let parsed = parse_all(sql)?;
-        self.parsed.insert(sql.to_owned(), parsed.clone());
+        if !parsed.iter().any(|parsed| parsed.statement.holds_secret()) {
+            self.parsed.insert(sql.to_owned(), parsed.clone());
+        }
         Ok(parsed)
     }
 

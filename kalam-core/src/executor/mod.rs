@@ -1,5 +1,6 @@
 //! SQL in, Arrow out: parse once, authorize once, bind, run.
 
+mod audit;
 mod caller;
 mod checked_arithmetic;
 mod cte_scope;
@@ -11,6 +12,7 @@ mod dispatch;
 mod engine;
 mod functions;
 mod gateway;
+mod given;
 mod handlers;
 mod information_schema;
 mod limits;
@@ -45,12 +47,14 @@ mod transaction;
 mod type_name;
 mod work;
 
+pub(crate) use audit::{note_refusal, note_refused_call};
 pub(crate) use caller::Caller;
 pub(crate) use dispatch::{append, run, run_many, use_namespace};
 pub use engine::Counters;
 pub(crate) use engine::Engine;
-pub(crate) use gateway::authorize;
+pub(crate) use gateway::{authorize, authorize_acting};
 pub(crate) use handlers::transaction::run as control_transaction;
+pub(crate) use handlers::user::execute_as::authorize_written;
 pub use params::Params;
 pub(crate) use parse::with_caret;
 pub(crate) use prepared_names::PreparedNames;

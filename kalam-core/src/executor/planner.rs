@@ -28,20 +28,26 @@ use parking_lot::Mutex;
 use super::caller::Caller;
 use super::engine::{Engine, Running};
 use super::functions::session_functions;
-use super::gateway::{TableAction, authorize_table, check_plan};
+use super::gateway::{
+    TableAction, authorize_all_users, authorize_namespace, authorize_table, check_plan,
+};
 use super::information_schema::information_schema_table;
 use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
 use super::plan_binding::{ScanScope, fill_parameters, parameter_number};
 use super::plan_error::{from_datafusion, place, plan_state};
+use super::table_name::parse_table_name;
 use crate::catalog::Table;
 use crate::model::UserKey;
-use crate::scan::{Shape, UnboundTable};
+use crate::scan::{Shape, UnboundTable, Whose};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
 /// Name under which an UPDATE or DELETE finds its target; no table can have it.
 pub(crate) const TARGET_RELATION: &str = "_target";
+
+/// The function in FROM that reads the rows of all users of a table.
+pub(crate) const ALL_USERS_FUNCTION: &str = "all_users";
 
 /// Functions in FROM that read nothing outside the statement.
 const TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
@@ -257,6 +263,7 @@ impl<'a> Planner<'a> {
             }
             _ => name.schema().unwrap_or(&self.caller.namespace),
         };
+        authorize_namespace(namespace, self.caller.role)?;
         if namespace == "information_schema" {
             return self.information_schema(name.table()).map(provider_as_source);
         }
@@ -264,11 +271,40 @@ impl<'a> Planner<'a> {
             && name.schema().is_none()
             && name.table() == TARGET_RELATION
         {
-            return Ok(Arc::new(UnboundTable { table: table.clone(), shape: Shape::Target }));
+            return Ok(Arc::new(UnboundTable {
+                table: table.clone(),
+                shape: Shape::Target,
+                whose: Whose::Caller,
+            }));
         }
         let table = self.engine.registry.table(namespace, name.table())?;
         authorize_table(TableAction::Read, &table.definition, self.caller.role)?;
-        Ok(Arc::new(UnboundTable { table, shape: self.shape }))
+        Ok(Arc::new(UnboundTable { table, shape: self.shape, whose: Whose::Caller }))
+    }
+
+    /// `all_users('namespace.table')`.
+    fn all_users(&self, arguments: &[Expr]) -> Result<Arc<dyn TableSource>> {
+        // Before the argument is looked at: others learn nothing from it.
+        authorize_all_users(self.caller.role)?;
+        let [Expr::Literal(ScalarValue::Utf8(Some(name)), _)] = arguments else {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "all_users takes one text, the name of a table",
+            )
+            .with_hint("write all_users('namespace.table')"));
+        };
+        let name = parse_table_name(name)?;
+        let namespace = name.namespace.as_deref().unwrap_or(&self.caller.namespace);
+        let table = self.engine.registry.table(namespace, &name.table)?;
+        authorize_table(TableAction::Read, &table.definition, self.caller.role)?;
+        if !table.definition.is_per_user() {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("table \"{}\" is SHARED: its rows are nobody's", table.definition.name),
+            )
+            .with_hint("all_users is for USER and STREAM tables"));
+        }
+        Ok(Arc::new(UnboundTable { table, shape: self.shape, whose: Whose::AllUsers }))
     }
 
     fn information_schema(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
@@ -307,6 +343,9 @@ impl ContextProvider for Planner<'_> {
         name: &str,
         args: Vec<Expr>,
     ) -> DataFusionResult<Arc<dyn TableSource>> {
+        if name.eq_ignore_ascii_case(ALL_USERS_FUNCTION) {
+            return self.all_users(&args).map_err(|e| DataFusionError::External(Box::new(e)));
+        }
         let function = self.state.table_functions().get(name);
         let Some(function) = function.filter(|_| TABLE_FUNCTIONS.contains(&name)) else {
             return Err(DataFusionError::External(Box::new(Error::new(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::caller::Caller;
 use super::engine::Engine;
-use super::gateway::{TableAction, authorize_table};
+use super::gateway::{TableAction, authorize_namespace, authorize_table};
 use super::statement::TableRef;
 use crate::Result;
 use crate::catalog::{RESERVED_NAMESPACES, Table};
@@ -22,6 +22,7 @@ pub(crate) fn resolve_table(
     action: TableAction,
 ) -> Result<Arc<Table>> {
     let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    authorize_namespace(namespace, caller.role)?;
     if action == TableAction::Write && RESERVED_NAMESPACES.contains(&namespace) {
         return Err(Error::new(
             SqlState::INSUFFICIENT_PRIVILEGE,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{DataType, Expr, Query};
 
+use super::given::Given;
 use super::placeholder::Placeholders;
 use super::query_shape::ParsedQuery;
 use super::transaction::TransactionMode;
 use crate::Position;
-use crate::model::{KalamDataType, TableKind};
+use crate::model::{KalamDataType, Role, Secret, TableKind};
 
 /// One statement of a text, with the parameters it takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,10 @@ pub(crate) enum Statement {
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
+    CreateUser(CreateUser),
+    AlterUser(AlterUser),
+    DropUser { if_exists: bool, user: Given<String> },
+    ExecuteAs(ExecuteAs),
     Transaction(TransactionStatement),
 }
 
@@ -71,7 +76,23 @@ impl Statement {
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+            Statement::CreateUser(_) => "CREATE USER",
+            Statement::AlterUser(_) => "ALTER USER",
+            Statement::DropUser { .. } => "DROP USER",
+            Statement::ExecuteAs(_) => "EXECUTE AS USER",
             Statement::Transaction(statement) => statement.name(),
+        }
+    }
+
+    /// Whether a password is written in it, so that nothing may keep its text.
+    pub(crate) fn holds_secret(&self) -> bool {
+        let is_written =
+            |password: &Option<Given<Secret>>| matches!(password, Some(Given::Written(_)));
+        match self {
+            Statement::CreateUser(create) => is_written(&create.password),
+            Statement::AlterUser(alter) => is_written(&alter.password),
+            Statement::ExecuteAs(execute) => execute.statement.holds_secret(),
+            _ => false,
         }
     }
 
@@ -100,7 +121,11 @@ impl Statement {
             | Statement::CreateTable(_)
             | Statement::DropTable { .. }
             | Statement::FlushTable { .. }
-            | Statement::FlushAll { .. } => WithinTransaction::Refused,
+            | Statement::FlushAll { .. }
+            | Statement::CreateUser(_)
+            | Statement::AlterUser(_)
+            | Statement::DropUser { .. } => WithinTransaction::Refused,
+            Statement::ExecuteAs(execute) => execute.statement.within_transaction(),
         }
     }
 }
@@ -243,6 +268,39 @@ pub(crate) struct Execute {
     pub name: String,
     /// The values of its parameters.
     pub values: Vec<Expr>,
+}
+
+/// `CREATE USER`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateUser {
+    /// Whether an existing user is no error.
+    pub if_not_exists: bool,
+    /// The user id.
+    pub user: Given<String>,
+    /// PASSWORD.
+    pub password: Option<Given<Secret>>,
+    /// ROLE.
+    pub role: Role,
+}
+
+/// `ALTER USER`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AlterUser {
+    /// The user id.
+    pub user: Given<String>,
+    /// SET PASSWORD.
+    pub password: Option<Given<Secret>>,
+    /// SET ROLE.
+    pub role: Option<Role>,
+}
+
+/// `EXECUTE AS USER`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ExecuteAs {
+    /// Whose identity and rights it runs with.
+    pub user: Given<String>,
+    /// What runs.
+    pub statement: Box<Statement>,
 }
 
 /// `INSERT INTO`.

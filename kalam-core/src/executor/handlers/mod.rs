@@ -5,3 +5,4 @@ pub(super) mod dml;
 pub(super) mod flush;
 pub(super) mod query;
 pub(super) mod transaction;
+pub(super) mod user;

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
-use super::{create_table, modify, query};
+use super::{create_table, modify, query, user};
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
 use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
@@ -24,13 +24,15 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("UPDATE") => modify::update(input)?,
         Some("DELETE") => modify::delete(input)?,
         Some("CREATE") => create(input)?,
+        Some("ALTER") if input.is_word(1, "USER") => user::alter_user(input)?,
         Some("DROP") => drop(input)?,
         Some("USE") => use_namespace(input)?,
         Some("SHOW") => show(input)?,
         Some("DESCRIBE" | "DESC") => describe(input)?,
         Some("EXPLAIN") => explain(input)?,
         Some("PREPARE") => return prepare(input),
-        Some("EXECUTE") if !input.is_word(1, "AS") => execute(input)?,
+        Some("EXECUTE") if input.is_word(1, "AS") => user::execute_as(input)?,
+        Some("EXECUTE") => execute(input)?,
         Some("DEALLOCATE") => deallocate(input)?,
         Some("STORAGE") => storage(input)?,
         Some(
@@ -62,6 +64,9 @@ fn create(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["CREATE", "TABLE"]) {
         return create_table::create_table(input, None).map(Statement::CreateTable);
     }
+    if input.take_words(&["CREATE", "USER"]) {
+        return user::create_user(input);
+    }
     Err(refusal(input))
 }
 
@@ -78,6 +83,9 @@ fn drop(input: &mut Input<'_>) -> Parse<Statement> {
     let is_table =
         ["USER", "SHARED", "STREAM"].iter().any(|kind| input.take_words(&["DROP", kind, "TABLE"]))
             || input.take_words(&["DROP", "TABLE"]);
+    if !is_table && input.take_words(&["DROP", "USER"]) {
+        return user::drop_user(input);
+    }
     if !is_table {
         return Err(refusal(input));
     }
@@ -188,6 +196,7 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
     let place = input.position();
     match input.peek_word(0).as_deref() {
         Some("SELECT" | "WITH" | "VALUES" | "FROM" | "INSERT" | "UPDATE" | "DELETE") => {}
+        Some("EXECUTE") if input.is_word(1, "AS") => {}
         None if input.parser.peek_token_ref().token == Token::LParen => {}
         None => return input.refuse(),
         Some(

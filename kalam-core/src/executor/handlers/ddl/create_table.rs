@@ -41,7 +41,9 @@ pub(crate) fn run(
     let id = engine.registry.next_table_id();
     let definition = define_table(statement, name, id, engine.clock.now_ms())?;
     engine.registry.storage(&definition.options.storage)?;
-    let set = engine.registry.add_table(definition)?;
+    let record = caller.did("CREATE TABLE", Some(definition.name.to_string()));
+    let mut set = engine.registry.add_table(definition)?;
+    engine.audit.add(&mut set, record);
     match engine.store.commit(set).map_err(Error::from) {
         Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE => {
             if statement.if_not_exists {

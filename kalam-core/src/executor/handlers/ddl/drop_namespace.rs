@@ -6,6 +6,7 @@ use super::drop_table::drop_table;
 use crate::Result;
 use crate::catalog::{DEFAULT_NAMESPACE, RESERVED_NAMESPACES, undefined_namespace};
 use crate::executor::QueryResult;
+use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::model::Name;
 use crate::{Error, SqlState};
@@ -18,6 +19,7 @@ use crate::{Error, SqlState};
 /// reserved namespaces.
 pub(crate) fn run(
     engine: &Engine,
+    caller: &Caller,
     name: &str,
     if_exists: bool,
     cascade: bool,
@@ -34,11 +36,13 @@ pub(crate) fn run(
     if cascade {
         for table in engine.registry.tables()? {
             if table.definition.name.namespace.as_str() == name {
-                drop_table(engine, &table)?;
+                drop_table(engine, caller, &table)?;
             }
         }
     }
     let name = Name::new("namespace", name)?;
-    engine.store.commit(Arc::clone(&engine.registry).remove_namespace(&name))?;
+    let mut set = Arc::clone(&engine.registry).remove_namespace(&name);
+    engine.audit.add(&mut set, caller.did("DROP NAMESPACE", Some(name.to_string())));
+    engine.store.commit(set)?;
     Ok(QueryResult::empty())
 }

@@ -43,14 +43,14 @@ pub(crate) fn run(
         }
     }
     for table in &tables {
-        drop_table(engine, table)?;
+        drop_table(engine, caller, table)?;
     }
     Ok(QueryResult::empty())
 }
 
 /// Drops one table: definition, hot rows and manifest entries in one commit; the
 /// files go when no running query needs them.
-pub(super) fn drop_table(engine: &Engine, table: &Arc<Table>) -> Result<()> {
+pub(super) fn drop_table(engine: &Engine, caller: &Caller, table: &Arc<Table>) -> Result<()> {
     retrying(|| {
         let mut set = WriteSet::default();
         engine.registry.remove_table(&mut set, table);
@@ -71,6 +71,8 @@ pub(super) fn drop_table(engine: &Engine, table: &Arc<Table>) -> Result<()> {
         let mut prefix = vec![table.definition.kind.key_byte()];
         prefix.extend_from_slice(&id.get().to_be_bytes());
         set.changes.push(Box::new(RemoveRows { prefix }));
+        let name = table.definition.name.to_string();
+        engine.audit.add(&mut set, caller.did("DROP TABLE", Some(name)));
         engine.store.commit(set)?;
         Ok(())
     })?;
