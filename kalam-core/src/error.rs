@@ -85,6 +85,8 @@ sqlstates! {
     INVALID_NAME = "42602" => InvalidStatement;
     /// Value or option that is not allowed.
     INVALID_PARAMETER_VALUE = "22023" => InvalidArgument;
+    /// Setting that cannot be changed now.
+    CANNOT_CHANGE_SETTING = "55P02" => InvalidArgument;
     /// Number outside the range of its type.
     NUMERIC_OUT_OF_RANGE = "22003" => InvalidArgument;
     /// Text that is not valid UTF-8.

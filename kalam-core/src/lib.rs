@@ -12,6 +12,9 @@ pub mod model;
 /// Clock and id sources: the only source of time and randomness.
 pub mod env;
 
+/// A statement at work: its settings, and what stops it.
+mod activity;
+
 /// RocksDB: key and row codecs, entities, snapshots, the commit pipeline.
 mod store;
 
@@ -37,6 +40,7 @@ mod database;
 mod options;
 mod session;
 
+pub use activity::StopRequest;
 pub use database::Database;
 pub use datafusion::common::ScalarValue;
 pub use error::{Error, ErrorKind, Position, Result, SqlState};

@@ -7,14 +7,15 @@ use arrow::record_batch::RecordBatchReader;
 use datafusion::common::ScalarValue;
 use parking_lot::{Mutex, RwLock};
 
+use crate::activity::{Activities, StopRequest};
 use crate::executor::{
     Caller, Engine, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
     Statement, TransactionMode, TransactionStatement, Work, append, authorize, authorize_acting,
     authorize_written, control_transaction, note_refusal, note_refused_call, run, run_many,
-    use_namespace, with_caret,
+    set_setting, use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
-use crate::{Error, Result, SqlState};
+use crate::{Error, Options, Result, SqlState};
 
 /// What [`Session::append`] does with a row whose key exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +64,9 @@ pub struct Session {
     user: UserId,
     standing: Standing,
     namespace: RwLock<String>,
+    settings: RwLock<Arc<Options>>,
+    running: Activities,
+    stop_request: RwLock<Option<StopRequest>>,
     prepared: PreparedNames,
     /// Locked while a statement of a transaction runs, or one that opens or ends it.
     work: Mutex<Work>,
@@ -85,9 +89,17 @@ impl Session {
         standing: Standing,
         namespace: String,
     ) -> Session {
-        let namespace = RwLock::new(namespace);
-        let (prepared, work) = (PreparedNames::default(), Mutex::default());
-        Session { engine, user, standing, namespace, prepared, work }
+        Session {
+            namespace: RwLock::new(namespace),
+            settings: RwLock::new(engine.options.clone()),
+            running: Activities::default(),
+            stop_request: RwLock::default(),
+            prepared: PreparedNames::default(),
+            work: Mutex::default(),
+            engine,
+            user,
+            standing,
+        }
     }
 
     /// Runs one statement, or several separated by semicolons, which stop at the
@@ -168,6 +180,10 @@ impl Session {
             match statement {
                 Statement::UseNamespace(name) => {
                     *self.namespace.write() = use_namespace(&self.engine, caller, name)?;
+                }
+                Statement::Set(set) => {
+                    let mut settings = self.settings.write();
+                    *settings = Arc::new(set_setting(&settings, &self.engine.options, set)?);
                 }
                 Statement::Prepare(prepare) => {
                     self.prepared.prepare(&self.engine, caller, prepare)?;
@@ -273,11 +289,29 @@ impl Session {
     /// Runs a call of which a failure fails the open transaction.
     fn within_transaction<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
         self.engine.check_open()?;
+        let settings = self.settings.read().clone();
+        let activity = self.running.start(&settings, *self.stop_request.read());
+        let _entered = activity.enter();
         let outcome = call();
         if outcome.is_err() {
             self.work.lock().fail();
         }
         outcome
+    }
+
+    /// Stops every statement of this session that is at work, on whatever thread, and
+    /// every result of it that is still read: each fails with `57014`, within 100 ms. A
+    /// commit that has begun is not taken back. The session goes on; an open transaction
+    /// is failed if a statement of it was stopped. Does nothing if nothing is at work.
+    pub fn interrupt(&self) {
+        self.running.interrupt();
+    }
+
+    /// Makes threads that wait in this session, or in a result of it, call `request` every
+    /// 50 ms or so; when it answers true, the statement that the thread waits for is
+    /// stopped as by [`Session::interrupt`]. Holds for statements that begin later.
+    pub fn set_stop_request(&self, request: Option<StopRequest>) {
+        *self.stop_request.write() = request;
     }
 
     /// Opens a transaction. Its snapshot is taken by its first statement.

@@ -180,7 +180,11 @@ const FORMS: &[Form] = &[
     form_but(Need::Operate, "SHOW STATS FOR TABLE {t}", NO_DEFINITION),
     form(Need::Define, "DROP TABLE {t}"),
     form_but(Need::Everybody, "SELECT * FROM all_users('{t}')", NOT_OF_USERS),
-    form_but(Need::Everybody, "SELECT 1 FROM open WHERE id IN (SELECT id FROM all_users('{t}'))", NOT_OF_USERS),
+    form_but(
+        Need::Everybody,
+        "SELECT 1 FROM open WHERE id IN (SELECT id FROM all_users('{t}'))",
+        NOT_OF_USERS,
+    ),
     form_but(Need::Everybody, "WITH x AS (SELECT * FROM all_users('{t}')) SELECT 1", NOT_OF_USERS),
     form_but(Need::Everybody, "EXPLAIN SELECT * FROM all_users('{t}')", NOT_OF_USERS),
     form_but(Need::Everybody, "PREPARE p AS SELECT * FROM all_users('{t}')", NOT_OF_USERS),
@@ -322,7 +326,8 @@ fn every_role_runs_the_statements_from_its_least_role_on() {
             let sql = sql.replace("{me}", role.as_str());
             let got = outcome(try_run(&session(&database, role), &sql));
             let expected = if role >= *least { Runs } else { Refused };
-            let made = matches!(&got, Err(code) if ["42710", "42P06", "42P07"].contains(&code.as_str()));
+            let made =
+                matches!(&got, Err(code) if ["42710", "42P06", "42P07"].contains(&code.as_str()));
             // What a lower role made already is there.
             if !(expected == Runs && made) {
                 wrong.extend(differs(&sql, role, expected, &got));

@@ -30,7 +30,10 @@ fn house() -> Fixture {
         fixture.run(sql);
     }
     let alice = fixture.user("alice");
-    run(&alice, "INSERT INTO note VALUES (1, 'one', 10, ['a']), (2, 'two', 20, NULL), (3, 'x', NULL, ['b'])");
+    run(
+        &alice,
+        "INSERT INTO note VALUES (1, 'one', 10, ['a']), (2, 'two', 20, NULL), (3, 'x', NULL, ['b'])",
+    );
     run(&alice, "INSERT INTO pair VALUES ('p', 1, 0.5), ('q', 2, 1.5)");
     run(&alice, "INSERT INTO event VALUES (1, 'click')");
     write_as_others(&fixture, 0);
@@ -48,11 +51,17 @@ fn write_as_others(fixture: &Fixture, round: i64) {
         let session = fixture.user(user);
         for key in [1, 2, CANARY_NUMBER] {
             let (id, text) = (first + key, format!("{CANARY}-{user}-{key}"));
-            run(&session, &format!("INSERT INTO note VALUES ({id}, '{text}', {CANARY_NUMBER}, ['{CANARY}'])"));
+            run(
+                &session,
+                &format!("INSERT INTO note VALUES ({id}, '{text}', {CANARY_NUMBER}, ['{CANARY}'])"),
+            );
             run(&session, &format!("INSERT INTO pair VALUES ('{text}', {id}, {CANARY_NUMBER})"));
             run(&session, &format!("INSERT INTO event VALUES ({id}, '{text}')"));
         }
-        run(&session, &format!("UPDATE note SET text = text || '{CANARY}' WHERE id = {}", first + 2));
+        run(
+            &session,
+            &format!("UPDATE note SET text = text || '{CANARY}' WHERE id = {}", first + 2),
+        );
         run(&session, &format!("DELETE FROM note WHERE id = {}", first + 1));
     }
 }
@@ -74,7 +83,9 @@ impl Curious {
     }
 
     fn column(&mut self) -> &'static str {
-        self.one(&["id", "text", "n", "a", "b", "v", "tags", "_seq", "_deleted", "_user", "_key", "*"])
+        self.one(&[
+            "id", "text", "n", "a", "b", "v", "tags", "_seq", "_deleted", "_user", "_key", "*",
+        ])
     }
 
     fn expression(&mut self) -> String {
@@ -116,8 +127,15 @@ impl Curious {
         match self.0.below(8) {
             0 => format!("SELECT * FROM {table}"),
             1 => format!("SELECT {what} FROM {table} a JOIN {} b ON true", self.table()),
-            2 => format!("SELECT {what} FROM {table} UNION ALL SELECT {} FROM {}", self.value(), self.table()),
-            3 => format!("WITH x AS (SELECT * FROM {table}) SELECT {what} FROM x WHERE {}", self.condition()),
+            2 => format!(
+                "SELECT {what} FROM {table} UNION ALL SELECT {} FROM {}",
+                self.value(),
+                self.table()
+            ),
+            3 => format!(
+                "WITH x AS (SELECT * FROM {table}) SELECT {what} FROM x WHERE {}",
+                self.condition()
+            ),
             4 => format!("SELECT {what}, COUNT(*) FROM {table} GROUP BY 1 ORDER BY 1"),
             5 => format!("SELECT {what} FROM {table} ORDER BY 1 DESC LIMIT 3"),
             _ => format!("SELECT {what} FROM {table} WHERE {}", self.condition()),
@@ -134,7 +152,8 @@ impl Curious {
             4 => "SHOW TABLES".to_owned(),
             5 => "SHOW NAMESPACES".to_owned(),
             6 => "SELECT * FROM information_schema.tables ORDER BY table_name".to_owned(),
-            7 => "SELECT * FROM information_schema.columns ORDER BY table_name, ordinal_position".to_owned(),
+            7 => "SELECT * FROM information_schema.columns ORDER BY table_name, ordinal_position"
+                .to_owned(),
             8 => "SELECT * FROM information_schema.key_column_usage".to_owned(),
             9 => "SELECT * FROM system.users".to_owned(),
             10 => "SELECT * FROM system.audit_log".to_owned(),

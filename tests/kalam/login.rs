@@ -197,6 +197,10 @@ fn a_password_is_written_nowhere() {
     let refused = fixture.root().execute("ALTER USER 'ann' SET PASSWORD $1", &number);
     told += &format!("{:?}", refused.err().expect("a number is no password"));
     fixture.database().login("ann", CANARY).expect("the password is right");
+    for sql in ["SELECT * FROM system.users", "SELECT * FROM system.audit_log"] {
+        told += &format!("{:?}", fixture.rows(sql));
+    }
+    assert!(told.contains("ann"), "the log tells of ann: {told}");
     assert!(!told.contains(CANARY) && !told.contains("12345678"), "{told}");
     assert!(!told.contains("$argon2"), "no hash is shown: {told}");
     fixture.close();

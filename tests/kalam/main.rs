@@ -4,6 +4,7 @@
 //! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
 
 mod append;
+mod audit;
 mod authorization;
 mod canary;
 mod concurrency;

@@ -9,7 +9,7 @@ mod table_definition;
 mod user;
 
 pub use crate::model::{ColumnDefault, ColumnDefinition};
-pub use namespace::{DEFAULT_NAMESPACE, Namespace, RESERVED_NAMESPACES, SYSTEM_NAMESPACE};
+pub use namespace::{DEFAULT_NAMESPACE, Namespace, RESERVED_NAMESPACES};
 pub use path_template::{PathTemplate, TablePath};
 pub use registry::SchemaRegistry;
 pub(crate) use registry::undefined_namespace;

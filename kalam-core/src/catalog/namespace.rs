@@ -18,8 +18,5 @@ pub struct Namespace {
 /// The namespace that always exists.
 pub const DEFAULT_NAMESPACE: &str = "default";
 
-/// The namespace of what the engine tells of itself.
-pub const SYSTEM_NAMESPACE: &str = "system";
-
 /// Namespaces that hold system views, or that other systems give a meaning to.
-pub const RESERVED_NAMESPACES: [&str; 3] = [SYSTEM_NAMESPACE, "information_schema", "pg_catalog"];
+pub const RESERVED_NAMESPACES: [&str; 3] = ["system", "information_schema", "pg_catalog"];

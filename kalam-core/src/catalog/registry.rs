@@ -149,6 +149,14 @@ impl SchemaRegistry {
         })
     }
 
+    /// All storages, by name.
+    #[must_use]
+    pub fn storages(&self) -> Vec<Arc<StorageDefinition>> {
+        let mut all: Vec<_> = self.storages.iter().map(|s| s.value().clone()).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
     /// Whether the namespace exists.
     #[must_use]
     pub fn has_namespace(&self, name: &str) -> bool {

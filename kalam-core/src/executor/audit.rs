@@ -91,7 +91,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::CreateUser(create) => create.user.user(&[]).ok().map(|user| user.to_string()),
         Statement::AlterUser(alter) => alter.user.user(&[]).ok().map(|user| user.to_string()),
         Statement::DropUser { user, .. } => user.user(&[]).ok().map(|user| user.to_string()),
-        Statement::ShowNamespaces
+        Statement::Set(set) => set.name.clone(),
+        Statement::ShowSetting(_)
+        | Statement::ShowNamespaces
         | Statement::Query(_)
         | Statement::Explain(_)
         | Statement::Execute(_)

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, Schema};
 
 use super::text_table::{TextColumn, TextTable};
 use crate::catalog::{ColumnDefinition, TableDefinition};
-use crate::model::Name;
+use crate::model::{KalamDataType, Name};
 
 /// DESCRIBE: one row for each column, by ordinal position.
 ///
@@ -30,6 +31,25 @@ pub(crate) fn describe(table: &TableDefinition) -> RecordBatch {
             "comment",
             TextColumn::TextOrNull(columns.iter().map(|c| c.comment.clone()).collect()),
         )
+        .finish()
+}
+
+/// DESCRIBE of a table that no one stores: as [`describe`], from its columns.
+pub(crate) fn describe_columns(schema: &Schema) -> RecordBatch {
+    let fields = schema.fields();
+    let none = || TextColumn::TextOrNull(vec![None; fields.len()]);
+    let written = |field: &FieldRef| match KalamDataType::from_arrow_field(field) {
+        Ok(data_type) => data_type.to_string(),
+        Err(_) => field.data_type().to_string(),
+    };
+    TextTable::default()
+        .numbers("ordinal", 1..=fields.len())
+        .texts("column", fields.iter().map(|f| f.name()))
+        .texts("type", fields.iter().map(written))
+        .with("nullable", TextColumn::Flag(fields.iter().map(|f| f.is_nullable()).collect()))
+        .with("key", TextColumn::NumberOrNull(vec![None; fields.len()]))
+        .with("default", none())
+        .with("comment", none())
         .finish()
 }
 

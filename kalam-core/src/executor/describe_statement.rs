@@ -82,6 +82,7 @@ fn schema_of(lookup: &mut Lookup<'_>, statement: &Statement) -> Result<SchemaRef
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
         | Statement::ShowCreateTable { .. }
+        | Statement::ShowSetting(_)
         | Statement::ShowManifest { .. }
         | Statement::ShowStats { .. } => {
             dispatch::run(engine, caller, &mut Work::default(), statement, &[])?.schema()

@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize, authorize_namespace};
-use super::handlers::{ddl, dml, flush, query, user};
+use super::handlers::{ddl, dml, flush, query, setting, user};
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
 use super::row_writer::Taken;
@@ -18,7 +18,7 @@ use super::work::Work;
 use crate::catalog::undefined_namespace;
 use crate::{Error, Result, SqlState};
 
-/// Runs one statement. `USE`, `PREPARE`, `EXECUTE`, `DEALLOCATE` and those of
+/// Runs one statement. `USE`, `SET`, `PREPARE`, `EXECUTE`, `DEALLOCATE` and those of
 /// transactions are the session's own and do not come here.
 ///
 /// # Errors
@@ -43,6 +43,7 @@ pub(crate) fn run(
         | Statement::Transaction(_)
         | Statement::Prepare(_)
         | Statement::Execute(_)
+        | Statement::Set(_)
         | Statement::Deallocate { .. } => Err(Error::new(
             SqlState::INTERNAL_ERROR,
             format!("{} reached the engine", statement.name()),
@@ -67,6 +68,7 @@ pub(crate) fn run(
         }
         Statement::ShowManifest { table } => flush::show_manifest::run(engine, caller, work, table),
         Statement::ShowStats { table } => flush::show_stats::run(engine, caller, work, table),
+        Statement::ShowSetting(show) => setting::show::run(engine, caller, show),
         Statement::ShowCreateTable { table } => {
             query::describe::create_table(engine, caller, table)
         }

@@ -82,6 +82,8 @@ pub(crate) struct Engine {
     pub(crate) planning: SessionContext,
     pub(crate) running: Running,
     pub(crate) plans: PlanCache,
+    /// What the database was opened with: the settings that sessions begin with.
+    pub(crate) options: Arc<Options>,
     parsed: Cache<String, Arc<Vec<Arc<Parsed>>>>,
     parses: AtomicU64,
     runtime: Option<Runtime>,
@@ -144,6 +146,7 @@ impl Engine {
             planning,
             running,
             plans: PlanCache::default(),
+            options: Arc::new(options.clone()),
             parsed: Cache::new(PARSED_MAX),
             parses: AtomicU64::new(0),
             runtime: Some(query_threads(options)?),

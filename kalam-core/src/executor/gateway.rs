@@ -5,7 +5,8 @@ use datafusion::logical_expr::LogicalPlan;
 
 use super::caller::Caller;
 use super::statement::Statement;
-use crate::catalog::{SYSTEM_NAMESPACE, TableDefinition};
+use super::system_table::SYSTEM_NAMESPACE;
+use crate::catalog::TableDefinition;
 use crate::model::{AccessLevel, Role, TableKind, UserId};
 use crate::{Error, Result, SqlState};
 
@@ -50,6 +51,9 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
         | Statement::ShowCreateTable { .. }
+        | Statement::Set(_)
+        // Which settings it shows is decided for each.
+        | Statement::ShowSetting(_)
         | Statement::Insert(_)
         | Statement::Update(_)
         | Statement::Delete(_)
@@ -83,6 +87,18 @@ pub(crate) fn authorize_table(
     };
     let name = &definition.name;
     Err(denied(format!("role {role} may not {verb} table \"{name}\"")).about(name))
+}
+
+/// Refuses the tables of namespace `system`, whether they are there or not.
+///
+/// # Errors
+/// `42501` below role dba.
+pub(crate) fn authorize_system_table(table: &str, role: Role) -> Result<()> {
+    if role >= Role::Dba {
+        return Ok(());
+    }
+    let name = format!("{SYSTEM_NAMESPACE}.{table}");
+    Err(denied(format!("role {role} may not read table \"{name}\"")).about(name))
 }
 
 /// Whether the role may use the table in this way: what DESCRIBE, SHOW TABLES and
@@ -264,6 +280,16 @@ mod tests {
             for role in ROLES {
                 let outcome = authorize_table(action, &definition, role);
                 assert_eq!(outcome.is_ok(), role >= least, "{sql} {action:?} as {role}");
+            }
+        }
+    }
+
+    #[test]
+    fn system_tables_are_for_dba_and_system_whether_they_are_there_or_not() {
+        for table in ["tables", "nothing"] {
+            for role in ROLES {
+                let outcome = authorize_system_table(table, role);
+                assert_eq!(outcome.is_ok(), role >= Role::Dba, "{table} as {role}");
             }
         }
     }

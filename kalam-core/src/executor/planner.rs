@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use datafusion::catalog::TableFunctionArgs;
 use datafusion::catalog::cte_worktable::CteWorkTable;
-use datafusion::catalog::{TableFunctionArgs, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{
     DFSchema, DataFusionError, Result as DataFusionResult, ScalarValue, TableReference,
@@ -28,14 +28,12 @@ use parking_lot::Mutex;
 use super::caller::Caller;
 use super::engine::{Engine, Running};
 use super::functions::session_functions;
-use super::gateway::{
-    TableAction, authorize_all_users, authorize_namespace, authorize_table, check_plan,
-};
-use super::information_schema::information_schema_table;
+use super::gateway::{TableAction, authorize_all_users, authorize_table, check_plan};
 use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
 use super::plan_binding::{ScanScope, fill_parameters, parameter_number};
 use super::plan_error::{from_datafusion, place, plan_state};
+use super::resolve::computed_table;
 use super::table_name::parse_table_name;
 use crate::catalog::Table;
 use crate::model::UserKey;
@@ -263,9 +261,11 @@ impl<'a> Planner<'a> {
             }
             _ => name.schema().unwrap_or(&self.caller.namespace),
         };
-        authorize_namespace(namespace, self.caller.role)?;
-        if namespace == "information_schema" {
-            return self.information_schema(name.table()).map(provider_as_source);
+        let computed =
+            computed_table(self.engine, self.caller, &self.view, namespace, name.table())?;
+        if let Some(batch) = computed {
+            let rows = MemTable::try_new(batch.schema(), vec![vec![batch]]);
+            return Ok(provider_as_source(Arc::new(rows.map_err(from_datafusion)?)));
         }
         if let Some((table, _)) = &self.target
             && name.schema().is_none()
@@ -306,31 +306,6 @@ impl<'a> Planner<'a> {
         }
         Ok(Arc::new(UnboundTable { table, shape: self.shape, whose: Whose::AllUsers }))
     }
-
-    fn information_schema(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
-        let namespaces: Vec<_> =
-            self.engine.registry.namespaces().iter().map(|n| n.name.clone()).collect();
-        let tables: Vec<_> = visible_tables(self.engine, self.caller)?
-            .iter()
-            .map(|t| t.definition.clone())
-            .collect();
-        let batch = information_schema_table(name, &namespaces, &tables).ok_or_else(|| {
-            Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("table \"information_schema.{name}\" does not exist"),
-            )
-        })?;
-        let table =
-            MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(from_datafusion)?;
-        Ok(Arc::new(table))
-    }
-}
-
-/// The tables that the caller may read.
-pub(crate) fn visible_tables(engine: &Engine, caller: &Caller) -> Result<Vec<Arc<Table>>> {
-    let mut tables = engine.registry.tables()?;
-    tables.retain(|t| authorize_table(TableAction::Read, &t.definition, caller.role).is_ok());
-    Ok(tables)
 }
 
 impl ContextProvider for Planner<'_> {

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+
 use super::caller::Caller;
 use super::engine::Engine;
-use super::gateway::{TableAction, authorize_namespace, authorize_table};
+use super::gateway::{TableAction, authorize_system_table, authorize_table, may};
+use super::information_schema::information_schema_table;
 use super::statement::TableRef;
+use super::system_table::{Moment, SYSTEM_NAMESPACE, system_table};
 use crate::Result;
 use crate::catalog::{RESERVED_NAMESPACES, Table};
 use crate::model::UserKey;
+use crate::store::View;
 use crate::{Error, SqlState};
 
 /// The table that a statement names.
@@ -22,7 +27,10 @@ pub(crate) fn resolve_table(
     action: TableAction,
 ) -> Result<Arc<Table>> {
     let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
-    authorize_namespace(namespace, caller.role)?;
+    if namespace == SYSTEM_NAMESPACE {
+        authorize_system_table(&name.table, caller.role)
+            .map_err(|e| e.with_position(name.position))?;
+    }
     if action == TableAction::Write && RESERVED_NAMESPACES.contains(&namespace) {
         return Err(Error::new(
             SqlState::INSUFFICIENT_PRIVILEGE,
@@ -36,6 +44,47 @@ pub(crate) fn resolve_table(
         .map_err(|e| e.with_position(name.position))?;
     authorize_table(action, &table.definition, caller.role)?;
     Ok(table)
+}
+
+/// The rows of a table that no one stores, of `system` or information_schema, as far as
+/// the caller may see them; `None` for other namespaces.
+///
+/// # Errors
+/// `42501` for `system` below role dba, `42P01` if the namespace has no such table.
+pub(crate) fn computed_table(
+    engine: &Engine,
+    caller: &Caller,
+    view: &Arc<View>,
+    namespace: &str,
+    table: &str,
+) -> Result<Option<RecordBatch>> {
+    match namespace {
+        SYSTEM_NAMESPACE => {
+            authorize_system_table(table, caller.role)?;
+            system_table(table, &Moment { engine, view }).map(Some)
+        }
+        "information_schema" => {
+            let namespaces: Vec<_> =
+                engine.registry.namespaces().iter().map(|n| n.name.clone()).collect();
+            let tables: Vec<_> =
+                visible_tables(engine, caller)?.iter().map(|t| t.definition.clone()).collect();
+            let found = information_schema_table(table, &namespaces, &tables).ok_or_else(|| {
+                Error::new(
+                    SqlState::UNDEFINED_TABLE,
+                    format!("table \"information_schema.{table}\" does not exist"),
+                )
+            });
+            found.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The tables that the caller may read.
+pub(crate) fn visible_tables(engine: &Engine, caller: &Caller) -> Result<Vec<Arc<Table>>> {
+    let mut tables = engine.registry.tables()?;
+    tables.retain(|t| may(TableAction::Read, &t.definition, caller.role));
+    Ok(tables)
 }
 
 /// The scope that the caller reads: `None` if they own no rows yet.

@@ -48,6 +48,8 @@ pub(crate) enum Statement {
     AlterUser(AlterUser),
     DropUser { if_exists: bool, user: Given<String> },
     ExecuteAs(ExecuteAs),
+    Set(SetSetting),
+    ShowSetting(ShowSetting),
     Transaction(TransactionStatement),
 }
 
@@ -80,6 +82,9 @@ impl Statement {
             Statement::AlterUser(_) => "ALTER USER",
             Statement::DropUser { .. } => "DROP USER",
             Statement::ExecuteAs(_) => "EXECUTE AS USER",
+            Statement::Set(set) if set.value.is_none() => "RESET",
+            Statement::Set(_) => "SET",
+            Statement::ShowSetting(_) => "SHOW",
             Statement::Transaction(statement) => statement.name(),
         }
     }
@@ -108,6 +113,8 @@ impl Statement {
             | Statement::ShowManifest { .. }
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
+            | Statement::Set(_)
+            | Statement::ShowSetting(_)
             | Statement::Prepare(_)
             // Decided by what it runs.
             | Statement::Execute(_)
@@ -164,6 +171,26 @@ impl TransactionStatement {
             TransactionStatement::Release(_) => "RELEASE SAVEPOINT",
         }
     }
+}
+
+/// `SET name = value`, `SET name TO DEFAULT`, `RESET`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SetSetting {
+    /// The setting, folded; `None`: all.
+    pub name: Option<String>,
+    /// Its value; `None`: the database's.
+    pub value: Option<String>,
+    /// Where the statement names it.
+    pub position: Position,
+}
+
+/// `SHOW name`, `SHOW ALL`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShowSetting {
+    /// The setting, folded; `None`: all.
+    pub name: Option<String>,
+    /// Where the statement names it.
+    pub position: Position,
 }
 
 /// A table as a statement names it.

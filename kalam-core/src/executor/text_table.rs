@@ -1,9 +1,13 @@
-//! Small tables of texts and numbers: what SHOW and DESCRIBE return.
+//! Small tables of texts and numbers: what SHOW, DESCRIBE and the system tables return.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema};
+
+use crate::model::KalamDataType;
 
 /// One column of a [`TextTable`].
 pub(crate) enum TextColumn {
@@ -17,6 +21,10 @@ pub(crate) enum TextColumn {
     NumberOrNull(Vec<Option<i64>>),
     /// BOOLEAN not null.
     Flag(Vec<bool>),
+    /// DATETIME not null, from milliseconds since 1970 UTC.
+    Moment(Vec<i64>),
+    /// DATETIME, from milliseconds since 1970 UTC.
+    MomentOrNull(Vec<Option<i64>>),
 }
 
 impl TextColumn {
@@ -27,6 +35,8 @@ impl TextColumn {
             TextColumn::Number(values) => Arc::new(Int64Array::from(values)),
             TextColumn::NumberOrNull(values) => Arc::new(Int64Array::from(values)),
             TextColumn::Flag(values) => Arc::new(BooleanArray::from(values)),
+            TextColumn::Moment(values) => moments(values.into_iter().map(Some)),
+            TextColumn::MomentOrNull(values) => moments(values),
         }
     }
 
@@ -37,9 +47,17 @@ impl TextColumn {
             TextColumn::Number(_) => (DataType::Int64, false),
             TextColumn::NumberOrNull(_) => (DataType::Int64, true),
             TextColumn::Flag(_) => (DataType::Boolean, false),
+            TextColumn::Moment(_) => (KalamDataType::DateTime.arrow_type(), false),
+            TextColumn::MomentOrNull(_) => (KalamDataType::DateTime.arrow_type(), true),
         };
         Field::new(name, data_type, nullable)
     }
+}
+
+fn moments(milliseconds: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
+    let microseconds = milliseconds.into_iter().map(|ms| ms.map(|ms| ms.saturating_mul(1000)));
+    let array = microseconds.collect::<TimestampMicrosecondArray>();
+    Arc::new(array.with_data_type(KalamDataType::DateTime.arrow_type()))
 }
 
 /// Builds a batch column by column.
@@ -67,9 +85,19 @@ impl TextTable {
         self.with(name, TextColumn::Text(values))
     }
 
-    /// Adds a column of BIGINT not null.
-    pub(crate) fn numbers(self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
-        self.with(name, TextColumn::Number(values.into_iter().collect()))
+    /// Adds a column of BIGINT not null; what does not fit into it is its largest value.
+    pub(crate) fn numbers<N: TryInto<i64>>(
+        self,
+        name: &str,
+        values: impl IntoIterator<Item = N>,
+    ) -> Self {
+        let values = values.into_iter().map(|n| n.try_into().unwrap_or(i64::MAX)).collect();
+        self.with(name, TextColumn::Number(values))
+    }
+
+    /// Adds a column of DATETIME not null, from milliseconds since 1970 UTC.
+    pub(crate) fn moments(self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
+        self.with(name, TextColumn::Moment(values.into_iter().collect()))
     }
 
     /// The batch, whose schema is that of the columns.

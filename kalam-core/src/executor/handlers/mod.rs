@@ -4,5 +4,6 @@ pub(super) mod ddl;
 pub(super) mod dml;
 pub(super) mod flush;
 pub(super) mod query;
+pub(super) mod setting;
 pub(super) mod transaction;
 pub(super) mod user;

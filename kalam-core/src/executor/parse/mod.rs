@@ -4,6 +4,7 @@ mod create_table;
 mod input;
 mod modify;
 mod query;
+mod setting;
 mod statement;
 mod syntax_error;
 mod transaction;

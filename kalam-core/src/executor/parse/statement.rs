@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
-use super::{create_table, modify, query, user};
+use super::{create_table, modify, query, setting, user};
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
 use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
@@ -28,6 +28,8 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("DROP") => drop(input)?,
         Some("USE") => use_namespace(input)?,
         Some("SHOW") => show(input)?,
+        Some("SET") => Statement::Set(setting::set(input)?),
+        Some("RESET") => Statement::Set(setting::reset(input)?),
         Some("DESCRIBE" | "DESC") => describe(input)?,
         Some("EXPLAIN") => explain(input)?,
         Some("PREPARE") => return prepare(input),
@@ -124,7 +126,7 @@ fn show(input: &mut Input<'_>) -> Parse<Statement> {
         input.expect_word("FOR")?;
         return Ok(Statement::ShowManifest { table: table_after_optional_word(input)? });
     }
-    Err(refusal(input))
+    setting::show(input).map(Statement::ShowSetting)
 }
 
 fn describe(input: &mut Input<'_>) -> Parse<Statement> {

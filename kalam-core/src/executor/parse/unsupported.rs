@@ -39,7 +39,6 @@ const VERBS: &[&str] = &[
     "REGISTER",
     "REINDEX",
     "REPLACE",
-    "RESET",
     "RESTORE",
     "REVOKE",
     "SECURITY",

@@ -69,7 +69,8 @@ pub(super) fn execute_as(input: &mut Input<'_>) -> Parse<Statement> {
         Statement::Transaction(_)
         | Statement::Prepare(_)
         | Statement::Deallocate { .. }
-        | Statement::UseNamespace(_) => {
+        | Statement::UseNamespace(_)
+        | Statement::Set(_) => {
             Err(unsupported(format!("{} within EXECUTE AS USER", statement.name()), place))
         }
         statement => Ok(Statement::ExecuteAs(ExecuteAs { user, statement: Box::new(statement) })),

@@ -3,10 +3,10 @@
 use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
-use crate::executor::describe::describe;
+use crate::executor::describe::{describe, describe_columns};
 use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
-use crate::executor::resolve::resolve_table;
+use crate::executor::resolve::{computed_table, resolve_table};
 use crate::executor::show_create_table::show_create_table;
 use crate::executor::statement::TableRef;
 
@@ -15,6 +15,14 @@ use crate::executor::statement::TableRef;
 /// # Errors
 /// `42P01`, `42501`.
 pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
+    if let Some(namespace) = &table.namespace {
+        let view = engine.store.view();
+        let computed = computed_table(engine, caller, &view, namespace, &table.table)
+            .map_err(|e| e.with_position(table.position))?;
+        if let Some(rows) = computed {
+            return Ok(QueryResult::ready(describe_columns(&rows.schema())));
+        }
+    }
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
     Ok(QueryResult::ready(describe(&table.definition)))
 }

@@ -7,7 +7,7 @@ use crate::executor::caller::Caller;
 use crate::executor::describe::{show_namespaces, show_tables};
 use crate::executor::engine::Engine;
 use crate::executor::gateway::authorize_namespace;
-use crate::executor::planner::visible_tables;
+use crate::executor::resolve::visible_tables;
 
 /// The tables that the caller may read, of one namespace or of all.
 ///

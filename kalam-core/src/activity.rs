@@ -1,0 +1,334 @@
+//! A statement at work: the settings it runs under, and what stops it.
+//!
+//! A statement runs on the thread that called for it, which carries it as the
+//! [current](Activity::current) one. What it hands to other threads takes a reference
+//! along, and asks [`Activity::check`] wherever it may go on for long.
+
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use futures::future::{Either, select};
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+
+use crate::{Error, Options, Result, SqlState};
+
+/// Whether the program wants the statement that its thread waits for to stop.
+pub type StopRequest = fn() -> bool;
+
+/// How long a thread waits or works before it asks the program again.
+const ASK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Moments are counted from here.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Activity>>> = const { RefCell::new(None) };
+    /// When this thread last asked the program, in nanoseconds since [`START`].
+    static ASKED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A statement at work.
+pub(crate) struct Activity {
+    settings: Arc<Options>,
+    stop_request: Option<StopRequest>,
+    interrupted: AtomicBool,
+    stopped: Notify,
+    /// When the time of the statement is over, in nanoseconds since [`START`]; while no
+    /// thread is in it: [`NEVER`].
+    deadline: AtomicU64,
+    /// The time that was left when a thread last left it.
+    left: AtomicU64,
+}
+
+impl Activity {
+    /// A statement that begins. Its time passes only while a thread is in it.
+    pub(crate) fn new(settings: &Arc<Options>, stop_request: Option<StopRequest>) -> Activity {
+        Activity {
+            settings: settings.clone(),
+            stop_request,
+            interrupted: AtomicBool::new(false),
+            stopped: Notify::new(),
+            deadline: AtomicU64::new(NEVER),
+            left: AtomicU64::new(match settings.statement_timeout {
+                Duration::ZERO => NEVER,
+                timeout => nanos(timeout),
+            }),
+        }
+    }
+
+    /// The statement that this thread runs.
+    pub(crate) fn current() -> Option<Arc<Activity>> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// The settings that it runs under.
+    pub(crate) fn settings(&self) -> &Arc<Options> {
+        &self.settings
+    }
+
+    /// Makes it the statement of this thread, and its time pass, until the guard is
+    /// dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> Entered {
+        let before = CURRENT.replace(Some(self.clone()));
+        let is_inner = before.as_ref().is_some_and(|before| Arc::ptr_eq(before, self));
+        let left = self.left.load(Ordering::Relaxed);
+        if left != NEVER && !is_inner {
+            self.deadline.store(now().saturating_add(left), Ordering::Relaxed);
+        }
+        Entered { activity: self.clone(), before }
+    }
+
+    /// Stops it: whoever is in it, or enters it later, fails with `57014`.
+    pub(crate) fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Release);
+        self.stopped.notify_waiters();
+    }
+
+    /// Fails if the statement is to stop. Costs some nanoseconds; loops over rows ask
+    /// once for some thousand.
+    ///
+    /// # Errors
+    /// `57014`.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.interrupted.load(Ordering::Acquire) {
+            return Err(interrupted());
+        }
+        let deadline = self.deadline.load(Ordering::Relaxed);
+        if deadline == NEVER && self.stop_request.is_none() {
+            return Ok(());
+        }
+        let now = now();
+        if now >= deadline {
+            return Err(self.timed_out());
+        }
+        self.ask(now)
+    }
+
+    /// Asks the program, on the statement's own thread only, and not all the time.
+    fn ask(&self, now: u64) -> Result<()> {
+        let Some(stop_request) = self.stop_request else { return Ok(()) };
+        let is_own = CURRENT.with_borrow(|current| {
+            current.as_ref().is_some_and(|current| std::ptr::eq(Arc::as_ptr(current), self))
+        });
+        if !is_own || now.saturating_sub(ASKED.get()) < nanos(ASK_INTERVAL) {
+            return Ok(());
+        }
+        ASKED.set(now);
+        if stop_request() {
+            self.interrupt();
+            return Err(interrupted());
+        }
+        Ok(())
+    }
+
+    /// Waits on this thread for what comes of `future`, or until the statement is to
+    /// stop. The future is not polled any more then; dropping it is the caller's.
+    ///
+    /// # Errors
+    /// `57014`.
+    pub(crate) fn wait<F: Future + Unpin>(
+        &self,
+        runtime: &Runtime,
+        mut future: F,
+    ) -> Result<F::Output> {
+        loop {
+            self.check()?;
+            let outcome = runtime.block_on(async {
+                // Registered before the flag is read: no interrupt falls in between.
+                let stopped = pin!(self.stopped.notified());
+                if self.interrupted.load(Ordering::Acquire) {
+                    return None;
+                }
+                let until_woken = async {
+                    match self.pause() {
+                        Some(pause) => {
+                            let _ = select(stopped, pin!(tokio::time::sleep(pause))).await;
+                        }
+                        None => stopped.await,
+                    }
+                };
+                match select(&mut future, pin!(until_woken)).await {
+                    Either::Left((output, _)) => Some(output),
+                    Either::Right(_) => None,
+                }
+            });
+            if let Some(output) = outcome {
+                return Ok(output);
+            }
+        }
+    }
+
+    /// How long a thread may wait before it checks again; `None`: until it is woken.
+    fn pause(&self) -> Option<Duration> {
+        let deadline = self.deadline.load(Ordering::Relaxed);
+        let left = (deadline != NEVER).then(|| {
+            Duration::from_nanos(deadline.saturating_sub(now())) + Duration::from_micros(1)
+        });
+        match (left, self.stop_request) {
+            (Some(left), Some(_)) => Some(left.min(ASK_INTERVAL)),
+            (None, Some(_)) => Some(ASK_INTERVAL),
+            (left, None) => left,
+        }
+    }
+
+    fn timed_out(&self) -> Error {
+        let timeout = self.settings.statement_timeout.as_millis();
+        Error::new(SqlState::QUERY_CANCELED, format!("statement took longer than {timeout} ms"))
+            .with_hint("raise statement_timeout, or ask for less")
+    }
+}
+
+/// Fails if the statement of this thread is to stop.
+///
+/// # Errors
+/// `57014`.
+pub(crate) fn check_stop() -> Result<()> {
+    CURRENT.with_borrow(Clone::clone).map_or(Ok(()), |activity| activity.check())
+}
+
+/// A thread in a statement.
+pub(crate) struct Entered {
+    activity: Arc<Activity>,
+    before: Option<Arc<Activity>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let is_inner =
+            self.before.as_ref().is_some_and(|before| Arc::ptr_eq(before, &self.activity));
+        let deadline = self.activity.deadline.load(Ordering::Relaxed);
+        if deadline != NEVER && !is_inner {
+            self.activity.left.store(deadline.saturating_sub(now()), Ordering::Relaxed);
+            self.activity.deadline.store(NEVER, Ordering::Relaxed);
+        }
+        CURRENT.set(self.before.take());
+    }
+}
+
+/// The statements of one session that may still be at work.
+#[derive(Default)]
+pub(crate) struct Activities {
+    all: parking_lot::Mutex<Vec<Arc<Activity>>>,
+}
+
+impl Activities {
+    /// Begins a statement.
+    pub(crate) fn start(
+        &self,
+        settings: &Arc<Options>,
+        stop_request: Option<StopRequest>,
+    ) -> Arc<Activity> {
+        let activity = Arc::new(Activity::new(settings, stop_request));
+        let mut all = self.all.lock();
+        // Only this list still knows of those that are over.
+        all.retain(|known| Arc::strong_count(known) > 1);
+        all.push(activity.clone());
+        activity
+    }
+
+    /// Stops every statement that is at work, with its result if that is still read.
+    pub(crate) fn interrupt(&self) {
+        for activity in self.all.lock().iter() {
+            activity.interrupt();
+        }
+    }
+}
+
+fn interrupted() -> Error {
+    Error::new(SqlState::QUERY_CANCELED, "statement was interrupted")
+}
+
+fn now() -> u64 {
+    nanos(START.elapsed())
+}
+
+fn nanos(duration: Duration) -> u64 {
+    // 584 years.
+    u64::try_from(duration.as_nanos()).unwrap_or(NEVER - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activity(timeout: Duration, stop_request: Option<StopRequest>) -> Arc<Activity> {
+        let settings = Options { statement_timeout: timeout, ..Options::default() };
+        Arc::new(Activity::new(&Arc::new(settings), stop_request))
+    }
+
+    fn code(outcome: Result<()>) -> &'static str {
+        outcome.expect_err("it is to stop").sqlstate().as_str()
+    }
+
+    #[test]
+    fn what_was_interrupted_stops_now_and_later() {
+        let activity = activity(Duration::ZERO, None);
+        activity.check().expect("it may go on");
+        activity.interrupt();
+        assert_eq!(code(activity.check()), "57014");
+        let _entered = activity.enter();
+        assert_eq!(code(check_stop()), "57014");
+    }
+
+    #[test]
+    fn time_passes_only_inside() {
+        let activity = activity(Duration::from_nanos(1), None);
+        activity.check().expect("nobody waits for it");
+        {
+            let _entered = activity.enter();
+            while check_stop().is_ok() {
+                std::hint::spin_loop();
+            }
+        }
+        assert!(Activity::current().is_none());
+        check_stop().expect("no statement is there");
+    }
+
+    #[test]
+    fn a_wait_ends_with_the_interrupt_of_another_thread() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        for activity in [
+            activity(Duration::ZERO, None),
+            activity(Duration::from_nanos(1), None),
+            activity(Duration::ZERO, Some(|| true)),
+            activity(Duration::from_secs(3600), Some(|| false)),
+        ] {
+            let waiting = activity.clone();
+            std::thread::scope(|scope| {
+                let ends_by_itself = waiting.stop_request.is_some_and(|asks| asks())
+                    || waiting.settings.statement_timeout == Duration::from_nanos(1);
+                let waiter = scope.spawn(|| {
+                    let _entered = waiting.enter();
+                    waiting.wait(&runtime, futures::future::pending::<()>())
+                });
+                if !ends_by_itself {
+                    activity.interrupt();
+                }
+                assert_eq!(code(waiter.join().expect("no panic")), "57014");
+            });
+        }
+    }
+
+    #[test]
+    fn a_session_forgets_what_is_over() {
+        let activities = Activities::default();
+        let settings = Arc::new(Options::default());
+        drop(activities.start(&settings, None));
+        let open = activities.start(&settings, None);
+        assert_eq!(activities.all.lock().len(), 1);
+        activities.interrupt();
+        assert_eq!(code(open.check()), "57014");
+        activities.start(&settings, None).check().expect("a new one is not interrupted");
+    }
+}

@@ -1,0 +1,126 @@
+//! How a database is opened.
+
+mod setting;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+pub(crate) use self::setting::{SETTINGS, Setting, SettingScope};
+use crate::{Error, Result, SqlState};
+
+/// When a commit is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// After the log is on the device: survives a power failure.
+    #[default]
+    Full,
+    /// After the log is with the operating system: survives a process crash; a
+    /// power failure loses at most the last 100 ms.
+    Normal,
+    /// Without a log: for tests and data that can be rebuilt.
+    Off,
+}
+
+impl Durability {
+    fn from_word(word: &str) -> Option<Durability> {
+        [Durability::Full, Durability::Normal, Durability::Off]
+            .into_iter()
+            .find(|durability| durability.as_str().eq_ignore_ascii_case(word))
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Durability::Full => "full",
+            Durability::Normal => "normal",
+            Durability::Off => "off",
+        }
+    }
+}
+
+impl FromStr for Durability {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        Durability::from_word(text).ok_or_else(|| {
+            Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("durability \"{text}\" is unknown"),
+            )
+            .with_hint("durability is 'full', 'normal' or 'off'")
+        })
+    }
+}
+
+/// How a database is opened. Plain data; [`Default`] suits an application.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// When a commit is acknowledged. Default: `Full`.
+    pub durability: Durability,
+    /// Worker threads of queries. Default: the number of cores.
+    pub threads: usize,
+    /// Bytes that operators of all running queries may hold together; beyond it
+    /// sorts and joins spill, and what cannot spill fails with `53200`.
+    /// Default: 2 GiB.
+    pub memory_limit_bytes: usize,
+    /// Bytes of RocksDB's block cache. Default: 256 MiB.
+    pub cache_bytes: usize,
+    /// Folder of the default storage's segments; relative paths start in the
+    /// database directory. Default: `segments`.
+    pub storage_path: String,
+    /// Folder of what queries write to disk when memory is short; relative paths start
+    /// in the database directory. What is left in it from a crash is removed at open. A
+    /// database in memory uses the system's folder instead of a relative path. Default:
+    /// `temp`.
+    pub temp_directory: String,
+    /// How long a caller waits for a statement and its rows before it fails with
+    /// `57014`; the time that the caller takes between batches does not count. Zero: no
+    /// limit. A session may SET another. Default: zero.
+    pub statement_timeout: Duration,
+    /// Most bytes of rows that one statement returns, in Arrow's form; more fail with
+    /// `54000`. Zero: no limit. A session may SET another. Default: zero.
+    pub max_result_bytes: usize,
+    /// Whether the directory is created when it is missing. Default: true.
+    pub create_if_missing: bool,
+    /// Rows of one segment at most; a flush of more writes several. Default: 4,000,000.
+    pub segment_rows_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            durability: Durability::Full,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            memory_limit_bytes: 2 << 30,
+            cache_bytes: 256 << 20,
+            storage_path: "segments".into(),
+            temp_directory: "temp".into(),
+            statement_timeout: Duration::ZERO,
+            max_result_bytes: 0,
+            create_if_missing: true,
+            segment_rows_max: 4_000_000,
+        }
+    }
+}
+
+impl Options {
+    /// Sets one option by its configuration key, as `connect(config=..)` and `SET`
+    /// spell it: `cache_bytes`, `durability`, `max_result_bytes`, `memory_limit`,
+    /// `statement_timeout`, `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
+    /// `MB`, `GB`, `KiB`, `MiB`, `GiB`; times are milliseconds or take `us`, `ms`, `s`,
+    /// `min`, `h`, `d`.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an unknown key or
+    /// a value out of range; the message names the key and what is allowed.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let setting = Setting::find(key).ok_or_else(|| {
+            Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("configuration key \"{key}\" is unknown"),
+            )
+            .with_hint(format!("keys are {}", Setting::names()))
+        })?;
+        setting.set(self, value)
+    }
+}
