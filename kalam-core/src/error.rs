@@ -77,6 +77,8 @@ sqlstates! {
     DATATYPE_MISMATCH = "42804" => InvalidStatement;
     /// Column reference that fits more than one column.
     AMBIGUOUS_COLUMN = "42702" => InvalidStatement;
+    /// Columns that are no unique key where one is needed.
+    INVALID_COLUMN_REFERENCE = "42P10" => InvalidStatement;
     /// Column that must be grouped or aggregated.
     GROUPING_ERROR = "42803" => InvalidStatement;
     /// Table definition that contradicts itself.
@@ -129,7 +131,7 @@ sqlstates! {
     NOT_NULL_VIOLATION = "23502" => Constraint;
     /// Row that fails a CHECK.
     CHECK_VIOLATION = "23514" => Constraint;
-    /// Subquery that returned more than one row where one was needed.
+    /// More than one row where one is needed: of a subquery, or for a row that is changed.
     CARDINALITY_VIOLATION = "21000" => Constraint;
     /// Object that other objects still use.
     DEPENDENT_OBJECTS = "2BP01" => Constraint;

@@ -166,7 +166,43 @@ const FORMS: &[Form] = &[
     form(Need::ReadIntoOwn, "INSERT INTO own (id) SELECT COUNT(*) FROM {t}"),
     form(Need::ReadIntoOwn, "UPDATE own SET v = 'x' WHERE EXISTS (SELECT 1 FROM {t})"),
     form(Need::ReadIntoOwn, "DELETE FROM own WHERE EXISTS (SELECT 1 FROM {t})"),
+    form(
+        Need::ReadIntoOwn,
+        "WITH x AS (SELECT * FROM {t}) DELETE FROM own WHERE EXISTS (SELECT 1 FROM x)",
+    ),
+    form(Need::ReadIntoOwn, "UPDATE own SET v = 'x' FROM {t} x"),
+    form(Need::ReadIntoOwn, "DELETE FROM own USING {t} x"),
+    form(
+        Need::ReadIntoOwn,
+        "MERGE INTO own USING (SELECT COUNT(*) AS n FROM {t}) s ON own.id = s.n WHEN MATCHED THEN DELETE",
+    ),
+    form(
+        Need::ReadIntoOwn,
+        "INSERT INTO own (id) VALUES (77) ON CONFLICT (id) DO UPDATE SET v = (SELECT MAX('x') FROM {t}) RETURNING id",
+    ),
     form(Need::Write, "INSERT INTO {t} (id) VALUES (1)"),
+    form(Need::Write, "INSERT INTO {t} (id) VALUES (1) RETURNING id"),
+    form_but(
+        Need::Write,
+        "INSERT INTO {t} (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET v = 'x'",
+        NO_UPDATE,
+    ),
+    form(Need::Write, "INSERT INTO {t} (id) VALUES (1) ON CONFLICT DO NOTHING"),
+    form(Need::Write, "WITH x AS (SELECT 9 AS n) INSERT INTO {t} (id) SELECT n FROM x"),
+    form_but(
+        Need::Write,
+        "UPDATE {t} SET v = 'x' FROM open WHERE open.id = 1 RETURNING v",
+        NO_UPDATE,
+    ),
+    form(Need::Write, "DELETE FROM {t} USING open o WHERE o.id = 1 RETURNING v"),
+    form(
+        Need::Write,
+        "MERGE INTO {t} USING open o ON false WHEN NOT MATCHED THEN INSERT (id) VALUES (4)",
+    ),
+    form(
+        Need::Write,
+        "PREPARE p AS MERGE INTO {t} USING open o ON false WHEN NOT MATCHED THEN INSERT (id) VALUES (4)",
+    ),
     form(Need::Write, "INSERT INTO {t} (id, v) SELECT 2, 'x'"),
     form_but(Need::Write, "UPDATE {t} SET v = 'x'", NO_UPDATE),
     form_but(Need::Write, "UPDATE {t} SET v = 'x' WHERE id = 1", NO_UPDATE),

@@ -177,6 +177,73 @@ fn updates_of_one_row_from_many_threads_all_count() {
     assert_eq!(fixture.rows("SELECT n FROM counter"), [["160"]]);
 }
 
+/// Each key is upserted by all threads at once, in both tiers: whoever finds it taken
+/// counts on.
+#[test]
+fn upserts_of_the_same_keys_from_many_threads_all_count() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE SHARED TABLE counter (id INT PRIMARY KEY, n BIGINT NOT NULL)");
+    let rounds = 30;
+    let barrier = std::sync::Barrier::new(THREADS as usize);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let session = fixture::root(fixture.database());
+            let barrier = &barrier;
+            scope.spawn(move || {
+                for round in 0..rounds {
+                    barrier.wait();
+                    let sql = format!(
+                        "INSERT INTO counter VALUES ({0}, 1), ({1}, 1) ON CONFLICT (id) DO UPDATE \
+                         SET n = counter.n + excluded.n",
+                        round / 2,
+                        100 + round
+                    );
+                    assert_eq!(fixture::run(&session, &sql), 2);
+                    if thread == 0 && round % 5 == 0 {
+                        fixture::run(&session, "STORAGE FLUSH TABLE counter");
+                    }
+                }
+            });
+        }
+    });
+    let expected = THREADS * rounds * 2;
+    assert_eq!(
+        fixture.rows("SELECT SUM(n), COUNT(*) FROM counter")[0],
+        [expected.to_string(), (rounds / 2 + rounds).to_string()]
+    );
+    assert_eq!(
+        fixture.rows("SELECT DISTINCT n FROM counter WHERE id >= 100"),
+        [[THREADS.to_string()]]
+    );
+}
+
+#[test]
+fn of_threads_that_insert_or_leave_the_same_key_one_inserts() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE SHARED TABLE t (k INT PRIMARY KEY, thread INT)");
+    let inserted = AtomicU64::new(0);
+    let barrier = std::sync::Barrier::new(THREADS as usize);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let session = fixture::root(fixture.database());
+            let (inserted, barrier) = (&inserted, &barrier);
+            scope.spawn(move || {
+                for key in 0..40 {
+                    barrier.wait();
+                    let sql =
+                        format!("INSERT INTO t VALUES ({key}, {thread}) ON CONFLICT DO NOTHING");
+                    inserted.fetch_add(fixture::run(&session, &sql), Ordering::Relaxed);
+                    if thread == 1 && key % 10 == 0 {
+                        fixture::run(&session, "STORAGE FLUSH TABLE t");
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(inserted.load(Ordering::Relaxed), 40);
+    assert_eq!(fixture.rows("SELECT COUNT(*), COUNT(DISTINCT k) FROM t"), [["40", "40"]]);
+}
+
 #[test]
 fn tables_made_by_many_threads_are_all_there() {
     let mut fixture = Fixture::new();

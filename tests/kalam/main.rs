@@ -26,6 +26,7 @@ mod position;
 mod prepared;
 mod render;
 mod result_lifetime;
+mod returning;
 mod slt;
 mod tidy;
 mod transaction;

@@ -4,7 +4,8 @@ use datafusion::common::ScalarValue;
 
 use super::caller::Caller;
 use super::engine::Engine;
-use super::statement::{ExecuteAs, Statement, TableRef};
+use super::statement::{Statement, TableRef};
+use super::user_statement::ExecuteAs;
 use crate::model::UserId;
 use crate::security::Outcome;
 use crate::{Error, Result, SqlState};
@@ -81,6 +82,7 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::Insert(insert) => table(&insert.table),
         Statement::Update(update) => table(&update.table),
         Statement::Delete(delete) => table(&delete.table),
+        Statement::Merge(merge) => table(&merge.table),
         Statement::Describe { table: name }
         | Statement::FlushTable { table: name }
         | Statement::ShowManifest { table: name }

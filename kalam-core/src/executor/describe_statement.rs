@@ -4,24 +4,21 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins,
-};
+use datafusion::sql::sqlparser::ast::Query;
 
 use super::caller::Caller;
 use super::dispatch;
 use super::engine::Engine;
-use super::gateway::{TableAction, authorize};
+use super::gateway::authorize;
 use super::given::Given;
-use super::handlers::dml::{query_of, select_of, undefined_column};
 use super::handlers::query::select::prepare;
 use super::handlers::user::execute_as::subject;
-use super::query_shape::{deep_stack, parameter_index};
-use super::resolve::resolve_table;
-use super::statement::{ExecuteAs, Insert, InsertSource, InsertValue, Parsed, Statement, TableRef};
+use super::planner::Planner;
+use super::query_shape::deep_stack;
+use super::statement::{Parsed, Statement};
+use super::user_statement::ExecuteAs;
 use super::work::Work;
 use crate::Result;
-use crate::catalog::Table;
 
 /// What a statement takes and returns.
 pub(crate) struct Description {
@@ -55,28 +52,9 @@ fn schema_of(lookup: &mut Lookup<'_>, statement: &Statement) -> Result<SchemaRef
     Ok(match statement {
         Statement::Query(query) => lookup.query(query)?,
         Statement::Insert(insert) => lookup.insert(insert)?,
-        Statement::Update(update) => {
-            let table = lookup.target(&update.table)?;
-            for (name, position, value) in &update.assignments {
-                lookup.column_value(&table, name, value).map_err(|e| e.with_position(*position))?;
-            }
-            let values = update.assignments.iter().filter_map(|(_, _, value)| match value {
-                InsertValue::Expr(expr) => Some(expr),
-                InsertValue::Default => None,
-            });
-            let query =
-                over_target(&update.table, update.alias.as_deref(), values, &update.selection);
-            lookup.query(&query)?;
-            no_columns()
-        }
-        Statement::Delete(delete) => {
-            lookup.target(&delete.table)?;
-            let values = std::iter::empty();
-            let query =
-                over_target(&delete.table, delete.alias.as_deref(), values, &delete.selection);
-            lookup.query(&query)?;
-            no_columns()
-        }
+        Statement::Update(update) => lookup.update(update)?,
+        Statement::Delete(delete) => lookup.delete(delete)?,
+        Statement::Merge(merge) => lookup.merge(merge)?,
         // They read the catalog and change nothing.
         Statement::ShowNamespaces
         | Statement::ShowTables { .. }
@@ -92,14 +70,16 @@ fn schema_of(lookup: &mut Lookup<'_>, statement: &Statement) -> Result<SchemaRef
     })
 }
 
-fn no_columns() -> SchemaRef {
+/// The result of a statement that returns no rows.
+pub(super) fn no_columns() -> SchemaRef {
     Arc::new(Schema::empty())
 }
 
-struct Lookup<'a> {
-    engine: &'a Arc<Engine>,
-    caller: &'a Caller,
-    parameters: Vec<Option<DataType>>,
+/// Looks expressions up, and notes the types of the parameters in them.
+pub(super) struct Lookup<'a> {
+    pub(super) engine: &'a Arc<Engine>,
+    pub(super) caller: &'a Caller,
+    pub(super) parameters: Vec<Option<DataType>>,
 }
 
 impl Lookup<'_> {
@@ -122,21 +102,33 @@ impl Lookup<'_> {
         Ok(schema)
     }
 
-    fn target(&self, name: &TableRef) -> Result<Arc<Table>> {
-        resolve_table(self.engine, self.caller, name, TableAction::Write)
+    /// The columns of a query whose parameters have no values yet.
+    fn query(&mut self, query: &Query) -> Result<SchemaRef> {
+        self.plan(query, Ok).map(|(_, schema)| schema)
     }
 
-    /// Plans a query whose parameters have no values yet.
-    fn query(&mut self, query: &Query) -> Result<SchemaRef> {
-        let plan = deep_stack(|| -> Result<LogicalPlan> {
+    /// The plan of a query, and its columns with their types settled.
+    pub(super) fn plan<'p>(
+        &'p mut self,
+        query: &Query,
+        with: impl FnOnce(Planner<'p>) -> Result<Planner<'p>>,
+    ) -> Result<(LogicalPlan, SchemaRef)> {
+        let (engine, caller) = (self.engine, self.caller);
+        let (plan, schema) = deep_stack(|| -> Result<(LogicalPlan, SchemaRef)> {
             let mut query = query.clone();
-            let view = self.engine.store.view();
-            let planner = prepare(self.engine, self.caller, &mut query, view)?;
+            let view = engine.store.view();
+            let planner = with(prepare(engine, caller, &mut query, view)?)?;
             let plan = planner.logical_of_shape(query, &|_, _| None)?;
             // Types of the result are settled by analysis, which parameters without a
             // type may keep from its end.
-            Ok(planner.optimize(&plan).unwrap_or(plan))
+            let optimized = planner.optimize(&plan).unwrap_or_else(|_| plan.clone());
+            self.note(&optimized);
+            Ok((plan, optimized.schema().inner().clone()))
         })?;
+        Ok((plan, schema))
+    }
+
+    fn note(&mut self, plan: &LogicalPlan) {
         for (id, data_type) in plan.get_parameter_types().unwrap_or_default() {
             let index = super::plan_binding::parameter_number(&id);
             if let Some(slot) = index.and_then(|index| self.parameters.get_mut(index))
@@ -145,83 +137,5 @@ impl Lookup<'_> {
                 *slot = data_type;
             }
         }
-        Ok(plan.schema().inner().clone())
     }
-
-    fn insert(&mut self, insert: &Insert) -> Result<SchemaRef> {
-        let table = self.target(&insert.table)?;
-        let named = insert.columns.iter().map(|(name, _)| name.as_str());
-        let names: Vec<&str> = if insert.columns.is_empty() {
-            table.definition.columns.iter().map(|c| c.name.as_str()).collect()
-        } else {
-            named.collect()
-        };
-        match &insert.source {
-            InsertSource::Values(rows) => {
-                for row in rows {
-                    for (name, value) in names.iter().zip(row) {
-                        self.column_value(&table, name, value)?;
-                    }
-                }
-            }
-            InsertSource::Query(query) => {
-                self.query(query)?;
-            }
-            InsertSource::DefaultValues => {}
-        }
-        Ok(no_columns())
-    }
-
-    /// A parameter that is written to a column has the column's type.
-    fn column_value(&mut self, table: &Table, name: &str, value: &InsertValue) -> Result<()> {
-        let column = table.definition.columns.iter().find(|c| c.name.as_str() == name);
-        let column = column.ok_or_else(|| undefined_column(table, name))?;
-        let InsertValue::Expr(Expr::Value(value)) = value else { return Ok(()) };
-        let slot = parameter_index(&value.value).and_then(|index| self.parameters.get_mut(index));
-        if let Some(slot) = slot {
-            *slot = Some(column.data_type.arrow_type());
-        }
-        Ok(())
-    }
-}
-
-/// `SELECT values FROM table WHERE selection`: the expressions of an UPDATE or DELETE.
-fn over_target<'a>(
-    table: &TableRef,
-    alias: Option<&str>,
-    values: impl Iterator<Item = &'a Expr>,
-    selection: &Option<Expr>,
-) -> Query {
-    let quoted = |name: &str| Ident::with_quote('"', name);
-    let mut name: Vec<Ident> = table.namespace.as_deref().map(quoted).into_iter().collect();
-    name.push(quoted(&table.table));
-    let relation = TableFactor::Table {
-        name: ObjectName::from(name),
-        alias: alias.map(|alias| TableAlias {
-            explicit: true,
-            name: quoted(alias),
-            columns: Vec::new(),
-            at: None,
-        }),
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
-    };
-    let mut projection: Vec<SelectItem> = values
-        .enumerate()
-        .map(|(index, expr)| SelectItem::ExprWithAlias {
-            expr: expr.clone(),
-            alias: quoted(&format!("_value_{index}")),
-        })
-        .collect();
-    if projection.is_empty() {
-        projection.push(SelectItem::Wildcard(Default::default()));
-    }
-    let from = vec![TableWithJoins { relation, joins: Vec::new() }];
-    query_of(SetExpr::Select(Box::new(select_of(projection, from, selection.clone()))))
 }

@@ -9,6 +9,7 @@ use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize, authorize_namespace};
 use super::handlers::{ddl, dml, flush, query, setting, user};
+use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
 use super::row_writer::Taken;
@@ -60,6 +61,7 @@ pub(crate) fn run(
         Statement::Insert(insert) => dml::insert::run(engine, caller, work, insert, params),
         Statement::Update(update) => dml::update::run(engine, caller, work, update, params),
         Statement::Delete(delete) => dml::delete::run(engine, caller, work, delete, params),
+        Statement::Merge(merge) => dml::merge::run(engine, caller, work, merge, params),
         Statement::Query(select) => query::select::run(engine, caller, work, select, params),
         Statement::Explain(explain) => query::explain::run(engine, caller, work, explain, params),
         Statement::FlushTable { table } => flush::flush_table::run(engine, caller, table),
@@ -96,14 +98,24 @@ pub(crate) fn run_many(
 ) -> Result<u64> {
     engine.check_open()?;
     authorize(statement, caller.role)?;
+    if statement.returns_changed_rows() {
+        return Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "RETURNING with many sets of parameters is not supported",
+        )
+        .with_hint("run the statement once for each set, or with several rows in VALUES"));
+    }
     match statement {
-        Statement::Insert(insert) => dml::insert::run_many(engine, caller, work, insert, sets),
+        Statement::Insert(insert) => insert_many(engine, caller, work, insert, sets),
         Statement::Update(update) => each(engine, work, sets, |work, set| {
             dml::update::run(engine, caller, work, update, set)
         }),
         Statement::Delete(delete) => each(engine, work, sets, |work, set| {
             dml::delete::run(engine, caller, work, delete, set)
         }),
+        Statement::Merge(merge) => {
+            each(engine, work, sets, |work, set| dml::merge::run(engine, caller, work, merge, set))
+        }
         Statement::ExecuteAs(execute) => {
             user::execute_as::run_many(engine, caller, work, execute, sets)
         }
@@ -111,8 +123,27 @@ pub(crate) fn run_many(
             SqlState::FEATURE_NOT_SUPPORTED,
             format!("{} cannot run with many sets of parameters", other.name()),
         )
-        .with_hint("INSERT, UPDATE and DELETE can")),
+        .with_hint("INSERT, UPDATE, DELETE and MERGE can")),
     }
+}
+
+/// Inserts all rows at once where that is the same as one set after another.
+fn insert_many(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    work: &mut Work,
+    insert: &Insert,
+    sets: &[Vec<ScalarValue>],
+) -> Result<u64> {
+    let affected = |result: QueryResult| result.rows_affected().unwrap_or(0);
+    if dml::insert::is_batch(insert) {
+        match dml::insert::run_many(engine, caller, work, insert, sets).map(affected) {
+            // A key occurs twice: the second set finds what the first one wrote.
+            Err(e) if e.sqlstate() == SqlState::CARDINALITY_VIOLATION => {}
+            done => return done,
+        }
+    }
+    each(engine, work, sets, |work, set| dml::insert::run(engine, caller, work, insert, set))
 }
 
 /// Runs a statement for one set of parameters after another, each on what the earlier

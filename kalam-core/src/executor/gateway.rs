@@ -57,6 +57,7 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::Insert(_)
         | Statement::Update(_)
         | Statement::Delete(_)
+        | Statement::Merge(_)
         | Statement::Query(_)
         | Statement::Explain(_)
         | Statement::Transaction(_)

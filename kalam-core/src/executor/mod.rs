@@ -1,11 +1,13 @@
 //! SQL in, Arrow out: parse once, authorize once, bind, run.
 
 mod audit;
+mod built_query;
 mod caller;
 mod checked_arithmetic;
 mod cte_scope;
 mod define_table;
 mod describe;
+mod describe_modification;
 mod describe_statement;
 mod dialect;
 mod dispatch;
@@ -13,10 +15,12 @@ mod engine;
 mod functions;
 mod gateway;
 mod given;
+mod given_rows;
 mod handlers;
 mod information_schema;
 mod limits;
 mod literal_type;
+mod modify_statement;
 mod operator_function;
 mod output_name;
 mod params;
@@ -40,6 +44,7 @@ mod same_value;
 mod segment_rows;
 mod show_create_table;
 mod statement;
+mod stored_rows;
 mod system_columns;
 mod system_table;
 mod table_name;
@@ -47,6 +52,7 @@ mod table_options;
 mod text_table;
 mod transaction;
 mod type_name;
+mod user_statement;
 mod work;
 
 pub(crate) use audit::{note_refusal, note_refused_call};

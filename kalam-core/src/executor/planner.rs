@@ -17,7 +17,8 @@ use datafusion::logical_expr::planner::{
 };
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource,
+    WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -29,6 +30,7 @@ use super::caller::Caller;
 use super::engine::{Engine, Running};
 use super::functions::session_functions;
 use super::gateway::{TableAction, authorize_all_users, authorize_table, check_plan};
+use super::given_rows::{GIVEN_RELATION, GivenRows, NamedRelation};
 use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
 use super::plan_binding::{ScanScope, fill_parameters, parameter_number};
@@ -41,8 +43,9 @@ use crate::scan::{Shape, UnboundTable, Whose};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
-/// Name under which an UPDATE or DELETE finds its target; no table can have it.
-pub(crate) const TARGET_RELATION: &str = "_target";
+/// The name of a statement's target in its queries, before CTEs and tables as
+/// [`GIVEN_RELATION`](super::given_rows::GIVEN_RELATION) is.
+pub(crate) const TARGET_RELATION: &str = "target of the statement";
 
 /// The function in FROM that reads the rows of all users of a table.
 pub(crate) const ALL_USERS_FUNCTION: &str = "all_users";
@@ -57,8 +60,9 @@ pub(crate) struct Planner<'a> {
     view: Arc<View>,
     state: SessionState,
     shape: Shape,
-    /// What [`TARGET_RELATION`] stands for.
-    target: Option<(Arc<Table>, UserKey)>,
+    /// The scope of what [`TARGET_RELATION`] stands for.
+    target: Option<UserKey>,
+    relations: Vec<Arc<dyn RelationPlanner>>,
     session_functions: Vec<Arc<ScalarUDF>>,
     /// The last name that is no function: planning reports it only in words.
     missing_function: Mutex<Option<String>>,
@@ -66,11 +70,14 @@ pub(crate) struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(engine: &'a Engine, caller: &'a Caller, view: Arc<View>) -> Planner<'a> {
+        let state = engine.planning.state();
+        let relations = state.relation_planners().to_vec();
         Planner {
             engine,
             caller,
             view,
-            state: engine.planning.state(),
+            state,
+            relations,
             shape: Shape::User,
             target: None,
             session_functions: session_functions(caller.user.as_str(), caller.role.as_str()),
@@ -85,9 +92,31 @@ impl<'a> Planner<'a> {
     }
 
     /// Makes [`TARGET_RELATION`] stand for a table's rows with their places.
-    pub(crate) fn with_target(mut self, table: &Arc<Table>, user: UserKey) -> Planner<'a> {
-        self.target = Some((table.clone(), user));
-        self
+    ///
+    /// # Errors
+    /// `XX000` if the table has no plan.
+    pub(crate) fn with_target(mut self, table: &Arc<Table>, user: UserKey) -> Result<Planner<'a>> {
+        self.target = Some(user);
+        let source = Arc::new(UnboundTable {
+            table: table.clone(),
+            shape: Shape::Target,
+            whose: Whose::Caller,
+        });
+        let plan = LogicalPlanBuilder::scan(TARGET_RELATION, source, None)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)?;
+        self.relations.push(Arc::new(NamedRelation { name: TARGET_RELATION, plan }));
+        Ok(self)
+    }
+
+    /// Makes [`GIVEN_RELATION`] stand for rows.
+    ///
+    /// # Errors
+    /// `42702` if two of their columns cannot be told apart.
+    pub(crate) fn with_rows(mut self, rows: &GivenRows) -> Result<Planner<'a>> {
+        let plan = rows.plan()?;
+        self.relations.push(Arc::new(NamedRelation { name: GIVEN_RELATION, plan }));
+        Ok(self)
     }
 
     /// The logical plan of a query, parameters filled in.
@@ -246,7 +275,7 @@ impl<'a> Planner<'a> {
             engine: self.engine,
             caller: self.caller,
             view: &self.view,
-            target: self.target.as_ref().map(|(_, user)| *user),
+            target: self.target,
         };
         scope.bind(plan, values)
     }
@@ -266,16 +295,6 @@ impl<'a> Planner<'a> {
         if let Some(batch) = computed {
             let rows = MemTable::try_new(batch.schema(), vec![vec![batch]]);
             return Ok(provider_as_source(Arc::new(rows.map_err(from_datafusion)?)));
-        }
-        if let Some((table, _)) = &self.target
-            && name.schema().is_none()
-            && name.table() == TARGET_RELATION
-        {
-            return Ok(Arc::new(UnboundTable {
-                table: table.clone(),
-                shape: Shape::Target,
-                whose: Whose::Caller,
-            }));
         }
         let table = self.engine.registry.table(namespace, name.table())?;
         authorize_table(TableAction::Read, &table.definition, self.caller.role)?;
@@ -358,7 +377,7 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
-        self.state.relation_planners()
+        &self.relations
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {

@@ -52,7 +52,7 @@ pub(crate) fn run(
     let Ok(table) = engine.registry.table(&namespace, &table_name) else { return Ok(None) };
     let relation = alias.unwrap_or(table_name);
     let Some(key) = key(&table, &relation, &conditions)? else { return Ok(None) };
-    let Some(columns) = projection(select, &table, &relation) else { return Ok(None) };
+    let Some(columns) = projection(&select.projection, &table, &relation) else { return Ok(None) };
     if table.definition.kind == TableKind::Stream {
         return Ok(None);
     }
@@ -203,10 +203,15 @@ fn key(
     Ok(Some(key))
 }
 
-/// Positions and output names of the columns that the query asks for.
-fn projection(select: &Select, table: &Table, relation: &str) -> Option<Vec<(usize, String)>> {
+/// Positions and output names of the columns that a select list asks for, if it asks
+/// for nothing else.
+pub(crate) fn projection(
+    items: &[SelectItem],
+    table: &Table,
+    relation: &str,
+) -> Option<Vec<(usize, String)>> {
     let mut columns: Vec<(usize, String)> = Vec::new();
-    for item in &select.projection {
+    for item in items {
         let (expr, alias) = match item {
             SelectItem::Wildcard(options) if *options == Default::default() => {
                 let all = table.schema.fields().iter().enumerate();

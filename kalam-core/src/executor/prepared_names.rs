@@ -8,9 +8,9 @@ use datafusion::sql::sqlparser::ast::{Expr, Parens, SetExpr, Values};
 use parking_lot::Mutex;
 
 use super::Params;
+use super::built_query::query_of;
 use super::caller::Caller;
 use super::engine::Engine;
-use super::handlers::dml::query_of;
 use super::handlers::query::select;
 use super::literal_type::cast_value;
 use super::plan_error::from_datafusion;

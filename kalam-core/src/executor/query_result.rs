@@ -116,6 +116,11 @@ impl QueryResult {
         }
     }
 
+    /// Rows that a statement changed, and how many.
+    pub(crate) fn returned(rows: u64, batch: RecordBatch) -> QueryResult {
+        QueryResult { rows_affected: Some(rows), ..QueryResult::ready(batch) }
+    }
+
     /// Rows that come as the query runs.
     pub(crate) fn running(
         stream: SendableRecordBatchStream,

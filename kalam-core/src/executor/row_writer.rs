@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
 
 use super::engine::Engine;
+use super::stored_rows::{StoredRow, StoredRows};
 use crate::catalog::Table;
 use crate::flush::{ColdPosition, KeyLookup, ScopeEdit, ScopeManifest};
 use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserKey};
@@ -49,6 +50,8 @@ pub(crate) struct RowWriter<'a> {
     vacated: HashMap<Vec<u8>, RowPlace>,
     /// Hot keys of rows that were changed or deleted.
     touched: HashSet<Vec<u8>>,
+    /// Whether the statement can deal with a key that another commit takes meanwhile.
+    resolves_conflicts: bool,
 }
 
 impl<'a> RowWriter<'a> {
@@ -75,7 +78,48 @@ impl<'a> RowWriter<'a> {
             marks: MarkSet::default(),
             vacated: HashMap::new(),
             touched: HashSet::new(),
+            resolves_conflicts: false,
         })
+    }
+
+    /// The live rows whose keys new rows would take, and the new rows' keys. From now on
+    /// a key that another commit takes meanwhile makes the statement run again.
+    ///
+    /// # Errors
+    /// `XX001`.
+    pub(crate) fn find_conflicts(
+        &mut self,
+        columns: &[ArrayRef],
+        rows: usize,
+    ) -> Result<Vec<(Vec<u8>, Option<RowPlace>)>> {
+        self.resolves_conflicts = true;
+        let keys = self.key_encoder(columns, None)?;
+        let stored = self.stored_rows();
+        (0..rows)
+            .map(|row| {
+                let mut key = self.prefix.to_vec();
+                keys.encode(row, &mut key);
+                let place = stored.find(&key)?;
+                Ok((key, place))
+            })
+            .collect()
+    }
+
+    /// The columns of live rows, then their `_seq`.
+    ///
+    /// # Errors
+    /// `XX001`.
+    pub(crate) fn read(&self, rows: &[StoredRow]) -> Result<Vec<ArrayRef>> {
+        self.stored_rows().read(rows)
+    }
+
+    fn stored_rows(&self) -> StoredRows<'_> {
+        StoredRows {
+            engine: self.engine,
+            table: self.table,
+            view: &self.view,
+            manifest: &self.manifest,
+        }
     }
 
     /// The key columns of complete rows; `hidden` is the hidden key where that is
@@ -197,14 +241,7 @@ impl<'a> RowWriter<'a> {
         if self.touched.insert(key) {
             return Ok(());
         }
-        Err(Error::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            format!(
-                "a row of table \"{}\" is changed twice by one statement",
-                self.table.definition.name
-            ),
-        )
-        .with_hint("run the statement once for each set of parameters"))
+        Err(changed_twice(self.table))
     }
 
     /// What must hold of a key whose row is replaced.
@@ -256,7 +293,8 @@ impl<'a> RowWriter<'a> {
             );
             if left.is_none() {
                 let write = self.rows.len() - 1;
-                if self.view.is_of_transaction() {
+                // A commit that takes the key later is another matter.
+                if self.view.is_of_transaction() || self.resolves_conflicts {
                     self.clear(write, Taken::Refuse)?;
                 } else {
                     self.clear_cold(write, Taken::Refuse)?;
@@ -336,14 +374,15 @@ impl<'a> RowWriter<'a> {
         self.manifest.version
     }
 
-    /// Commits everything; without a write it does nothing.
+    /// Commits everything and returns the commit's number; without a write it does
+    /// nothing.
     ///
     /// # Errors
     /// `23505` naming the key, `40001` if rows changed meanwhile, `58030`, `53100`.
-    pub(super) fn commit(mut self) -> Result<()> {
+    pub(super) fn commit(mut self) -> Result<Option<Seq>> {
         self.sort()?;
         if self.rows.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut edit = ScopeEdit::new(&self.engine.tier.manifest, self.scope);
         edit.expect_version(self.manifest.version);
@@ -352,7 +391,12 @@ impl<'a> RowWriter<'a> {
         set.changes.push(self.engine.registry.unchanged(self.table));
         set.changes.push(Box::new(edit));
         match self.engine.store.commit(set) {
-            Ok(_) => Ok(()),
+            Ok(seq) => Ok(Some(seq)),
+            Err(CommitError::KeyTaken(_)) if self.resolves_conflicts => Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                "other commits took a key of the statement at every try",
+            )
+            .with_hint("run it again")),
             Err(CommitError::KeyTaken(key)) => {
                 Err(duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..]))
             }
@@ -384,6 +428,15 @@ impl<'a> RowWriter<'a> {
     fn duplicate(&self, key: &[u8]) -> Error {
         duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..])
     }
+}
+
+/// The error for a statement that would change a row a second time.
+pub(crate) fn changed_twice(table: &Table) -> Error {
+    Error::new(
+        SqlState::CARDINALITY_VIOLATION,
+        format!("a row of table \"{}\" is changed twice by one statement", table.definition.name),
+    )
+    .with_hint("make sure that the statement finds each row of the table once")
 }
 
 fn duplicate_key(table: &Table, key: &[u8]) -> Error {

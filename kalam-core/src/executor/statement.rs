@@ -5,11 +5,13 @@ use std::sync::Arc;
 use datafusion::sql::sqlparser::ast::{DataType, Expr, Query};
 
 use super::given::Given;
+use super::modify_statement::{Delete, Insert, Merge, Update};
 use super::placeholder::Placeholders;
 use super::query_shape::ParsedQuery;
 use super::transaction::TransactionMode;
+use super::user_statement::{AlterUser, CreateUser, ExecuteAs};
 use crate::Position;
-use crate::model::{KalamDataType, Role, Secret, TableKind};
+use crate::model::{KalamDataType, Secret, TableKind};
 
 /// One statement of a text, with the parameters it takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,9 +33,10 @@ pub(crate) enum Statement {
     Describe { table: TableRef },
     CreateTable(CreateTable),
     DropTable { if_exists: bool, names: Vec<TableRef> },
-    Insert(Insert),
-    Update(Update),
-    Delete(Delete),
+    Insert(Box<Insert>),
+    Update(Box<Update>),
+    Delete(Box<Delete>),
+    Merge(Box<Merge>),
     Query(ParsedQuery),
     Explain(Explain),
     Prepare(Prepare),
@@ -68,6 +71,7 @@ impl Statement {
             Statement::Insert(_) => "INSERT",
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
+            Statement::Merge(_) => "MERGE",
             Statement::Query(_) => "SELECT",
             Statement::Explain(_) => "EXPLAIN",
             Statement::Prepare(_) => "PREPARE",
@@ -101,6 +105,18 @@ impl Statement {
         }
     }
 
+    /// Whether the statement has RETURNING.
+    pub(crate) fn returns_changed_rows(&self) -> bool {
+        match self {
+            Statement::Insert(insert) => !insert.returning.is_empty(),
+            Statement::Update(update) => !update.returning.is_empty(),
+            Statement::Delete(delete) => !delete.returning.is_empty(),
+            Statement::Merge(merge) => !merge.returning.is_empty(),
+            Statement::ExecuteAs(execute) => execute.statement.returns_changed_rows(),
+            _ => false,
+        }
+    }
+
     /// What becomes of the statement in a transaction.
     pub(crate) fn within_transaction(&self) -> WithinTransaction {
         match self {
@@ -120,9 +136,10 @@ impl Statement {
             | Statement::Execute(_)
             | Statement::Deallocate { .. }
             | Statement::Transaction(_) => WithinTransaction::Reads,
-            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
-                WithinTransaction::Writes
-            }
+            Statement::Insert(_)
+            | Statement::Update(_)
+            | Statement::Delete(_)
+            | Statement::Merge(_) => WithinTransaction::Writes,
             Statement::CreateNamespace { .. }
             | Statement::DropNamespace { .. }
             | Statement::CreateTable(_)
@@ -295,96 +312,4 @@ pub(crate) struct Execute {
     pub name: String,
     /// The values of its parameters.
     pub values: Vec<Expr>,
-}
-
-/// `CREATE USER`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CreateUser {
-    /// Whether an existing user is no error.
-    pub if_not_exists: bool,
-    /// The user id.
-    pub user: Given<String>,
-    /// PASSWORD.
-    pub password: Option<Given<Secret>>,
-    /// ROLE.
-    pub role: Role,
-}
-
-/// `ALTER USER`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct AlterUser {
-    /// The user id.
-    pub user: Given<String>,
-    /// SET PASSWORD.
-    pub password: Option<Given<Secret>>,
-    /// SET ROLE.
-    pub role: Option<Role>,
-}
-
-/// `EXECUTE AS USER`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ExecuteAs {
-    /// Whose identity and rights it runs with.
-    pub user: Given<String>,
-    /// What runs.
-    pub statement: Box<Statement>,
-}
-
-/// `INSERT INTO`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Insert {
-    /// The target.
-    pub table: TableRef,
-    /// The columns it names; empty: all, in their order.
-    pub columns: Vec<(String, Position)>,
-    /// Where the rows come from.
-    pub source: InsertSource,
-}
-
-/// Where the rows of an INSERT come from.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum InsertSource {
-    /// `VALUES (..), ..`: rows of one length.
-    Values(Vec<Vec<InsertValue>>),
-    /// A query.
-    Query(Box<Query>),
-    /// `DEFAULT VALUES`: one row of defaults.
-    DefaultValues,
-}
-
-/// A value that INSERT or UPDATE gives to a column.
-#[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are expressions, and a box would be an allocation for each value"
-)]
-pub(crate) enum InsertValue {
-    /// `DEFAULT`.
-    Default,
-    /// An expression.
-    Expr(Expr),
-}
-
-/// `UPDATE .. SET`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Update {
-    /// The target.
-    pub table: TableRef,
-    /// The target's alias, folded.
-    pub alias: Option<String>,
-    /// Columns, where they stand, and their new values.
-    pub assignments: Vec<(String, Position, InsertValue)>,
-    /// WHERE.
-    pub selection: Option<Expr>,
-}
-
-/// `DELETE FROM`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Delete {
-    /// The target.
-    pub table: TableRef,
-    /// The target's alias, folded.
-    pub alias: Option<String>,
-    /// WHERE.
-    pub selection: Option<Expr>,
 }

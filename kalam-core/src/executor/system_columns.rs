@@ -297,6 +297,18 @@ fn names(relation: &ObjectName, qualifier: &ObjectName) -> bool {
     folded(relation).ends_with(&folded(qualifier))
 }
 
+/// Makes a wildcard leave out the system columns.
+pub(crate) fn exclude_system_columns(options: &mut WildcardAdditionalOptions) {
+    exclude(options, &[]);
+}
+
+/// Makes a wildcard leave out a column that the engine added.
+pub(crate) fn exclude_column(options: &mut WildcardAdditionalOptions, name: &str) {
+    let mut names: Vec<ObjectName> = excluded(options).cloned().collect();
+    names.push(ObjectName::from(vec![Ident::new(name)]));
+    options.opt_exclude = Some(ExcludeSelectItem::Multiple(names));
+}
+
 /// Adds the system columns, and `more`, to EXCLUDE.
 fn exclude(options: &mut WildcardAdditionalOptions, more: &[ObjectName]) {
     let system = SYSTEM_COLUMNS.iter().map(|name| ObjectName::from(vec![Ident::new(*name)]));

@@ -187,7 +187,7 @@ impl Transaction {
     }
 
     /// Runs a statement that writes rows of one scope, and keeps what it wrote if it
-    /// succeeds.
+    /// succeeds; with the `_seq` that its rows show within the transaction.
     ///
     /// # Errors
     /// `0A000` for STREAM tables, `53200` if the writes pass the memory limit, and what
@@ -198,7 +198,7 @@ impl Transaction {
         table: &Arc<Table>,
         user: UserKey,
         mut statement: impl FnMut(&Arc<View>, &mut RowWriter<'_>) -> Result<T>,
-    ) -> Result<T> {
+    ) -> Result<(T, Option<Seq>)> {
         if table.definition.kind == TableKind::Stream && !self.implicit {
             return Err(Error::new(
                 SqlState::FEATURE_NOT_SUPPORTED,
@@ -229,7 +229,7 @@ impl Transaction {
             self.versions.insert(scope, version);
             self.tables.entry(table.definition.id).or_insert_with(|| table.clone());
         }
-        Ok(outcome)
+        Ok((outcome, Some(as_of)))
     }
 
     /// Makes all writes one commit: durable as the options say, and visible, when this

@@ -8,7 +8,7 @@ use super::row_writer::{RowWriter, retrying};
 use super::statement::{Statement, WithinTransaction};
 use super::transaction::Transaction;
 use crate::catalog::Table;
-use crate::model::UserKey;
+use crate::model::{Seq, UserKey};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
@@ -47,15 +47,29 @@ impl Work {
         engine: &Engine,
         table: &Arc<Table>,
         user: UserKey,
-        mut statement: impl FnMut(&Arc<View>, &mut RowWriter<'_>) -> Result<T>,
+        statement: impl FnMut(&Arc<View>, &mut RowWriter<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.write_numbered(engine, table, user, statement).map(|(outcome, _)| outcome)
+    }
+
+    /// As [`Work::write`], with the `_seq` that the written rows show from now on to
+    /// whoever runs the statement; `None` if it wrote nothing.
+    ///
+    /// # Errors
+    /// As [`Work::write`].
+    pub(crate) fn write_numbered<T>(
+        &mut self,
+        engine: &Engine,
+        table: &Arc<Table>,
+        user: UserKey,
+        mut statement: impl FnMut(&Arc<View>, &mut RowWriter<'_>) -> Result<T>,
+    ) -> Result<(T, Option<Seq>)> {
         match self {
             Work::Autocommit => retrying(|| {
                 let view = engine.store.view();
                 let mut writer = RowWriter::new(engine, table, user, view.clone())?;
                 let outcome = statement(&view, &mut writer)?;
-                writer.commit()?;
-                Ok(outcome)
+                Ok((outcome, writer.commit()?))
             }),
             Work::Transaction(transaction) => transaction.write(engine, table, user, statement),
         }

@@ -241,6 +241,48 @@ pub(crate) fn read_rows(
     }
 }
 
+/// Reads the rows at these places, which are sorted and distinct.
+///
+/// # Errors
+/// `XX001` if they cannot be decoded.
+pub(crate) fn read_rows_at(
+    segment: &OpenSegment,
+    mask: ProjectionMask,
+    places: &[u32],
+) -> Result<RecordBatch> {
+    let mut groups: Vec<usize> = Vec::new();
+    let mut selectors: Vec<RowSelector> = Vec::new();
+    // Rows of the groups read so far, and how many of them the selection covers.
+    let (mut length, mut covered) = (0, 0);
+    for place in places {
+        let (group, within) = segment
+            .row_group_of(*place)
+            .ok_or_else(|| segment.undecodable("a row lies past its end"))?;
+        let metadata = segment.footer.metadata().row_group(group);
+        if groups.last() != Some(&group) {
+            groups.push(group);
+            length += usize::try_from(metadata.num_rows()).unwrap_or(0);
+        }
+        let at = length - usize::try_from(metadata.num_rows()).unwrap_or(0) + within;
+        selectors.push(RowSelector::skip(at - covered));
+        selectors.push(RowSelector::select(1));
+        covered = at + 1;
+    }
+    let mut reader = segment
+        .reader()
+        .with_projection(mask)
+        .with_row_groups(groups)
+        .with_row_selection(RowSelection::from(selectors))
+        .with_batch_size(places.len())
+        .build()
+        .map_err(|e| segment.undecodable(e))?;
+    match reader.next() {
+        Some(Ok(batch)) if batch.num_rows() == places.len() => Ok(batch),
+        Some(Err(e)) => Err(segment.undecodable(e)),
+        Some(Ok(_)) | None => Err(segment.undecodable("it has fewer rows than it should")),
+    }
+}
+
 /// The filters hold values in Parquet's physical form.
 fn bloom_contains(bloom: &Sbbf, value: &ScalarValue) -> bool {
     match value {

@@ -17,7 +17,7 @@ mod tier;
 
 pub(crate) use crate::model::ScopeId;
 pub(crate) use flush_table::{FlushReport, Flusher};
-pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup, read_rows};
+pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup, read_rows, read_rows_at};
 pub(crate) use manifest::{ScopeEdit, ScopeManifest, SegmentState};
 pub(crate) use mark::{MarkKind, read_marks};
 pub(crate) use recovery::remove_orphans;

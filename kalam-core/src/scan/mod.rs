@@ -14,6 +14,6 @@ mod unbound_table;
 
 pub(crate) use all_users_scan::AllUsersScan;
 pub(crate) use keep_order::KeepOrder;
-pub(crate) use shape::{ROW_COLUMN, SEGMENT_COLUMN, Shape};
+pub(crate) use shape::{SEGMENT_COLUMN, Shape};
 pub(crate) use table_scan::{TableScan, note_read_without_scope};
 pub(crate) use unbound_table::{UnboundTable, Whose};

@@ -1,7 +1,10 @@
 //! SQL text to statements. The text is tokenized once and parsed once.
 
+mod assignment;
 mod create_table;
 mod input;
+mod insert;
+mod merge;
 mod modify;
 mod query;
 mod setting;
@@ -10,6 +13,7 @@ mod syntax_error;
 mod transaction;
 mod unsupported;
 mod user;
+mod with;
 
 use std::sync::Arc;
 

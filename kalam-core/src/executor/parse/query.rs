@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr,
-    SetOperator, SetQuantifier, Spanned, Statement, Value, VisitMut, VisitorMut,
+    BinaryOperator, Expr, LimitClause, ObjectName, ObjectNamePart, Query, Select, SelectItem,
+    SetExpr, SetOperator, SetQuantifier, Spanned, Statement, TableFactor, TableWithJoins, Value,
+    VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -28,9 +29,30 @@ pub(super) fn expr(input: &mut Input<'_>) -> Parse<Expr> {
     Ok(expr)
 }
 
+/// Parses a table, a subquery or a join.
+pub(super) fn relation(input: &mut Input<'_>) -> Parse<TableWithJoins> {
+    let mut relation = input.parser.parse_table_and_joins()?;
+    settle(&mut relation)?;
+    Ok(relation)
+}
+
+/// Parses a table or a subquery.
+pub(super) fn factor(input: &mut Input<'_>) -> Parse<TableFactor> {
+    let mut factor = input.parser.parse_table_factor()?;
+    settle(&mut factor)?;
+    Ok(factor)
+}
+
+/// Parses an item of a select list.
+pub(super) fn item(input: &mut Input<'_>) -> Parse<SelectItem> {
+    let mut item = input.parser.parse_select_item()?;
+    settle(&mut item)?;
+    Ok(item)
+}
+
 /// Refuses data-modifying and locking parts, and more relations than planning can
 /// take, anywhere in a parsed tree; balances chains of AND and OR.
-fn settle<T: VisitMut>(tree: &mut T) -> Parse<()> {
+pub(super) fn settle<T: VisitMut>(tree: &mut T) -> Parse<()> {
     let mut settle = Settle { written: 0, read: vec![0], scopes: CteScopes::new() };
     match tree.visit(&mut settle) {
         ControlFlow::Continue(()) => Ok(()),

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
-use super::{create_table, modify, query, setting, user};
+use super::{create_table, insert, merge, modify, query, setting, user, with};
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
 use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
@@ -19,10 +19,12 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
     let statement = match input.peek_word(0).as_deref() {
         None if input.parser.peek_token_ref().token == Token::LParen => select(input)?,
         None => return input.refuse(),
-        Some("SELECT" | "WITH" | "VALUES" | "FROM") => select(input)?,
-        Some("INSERT") => modify::insert(input)?,
-        Some("UPDATE") => modify::update(input)?,
-        Some("DELETE") => modify::delete(input)?,
+        Some("SELECT" | "VALUES" | "FROM") => select(input)?,
+        Some("WITH") => with::with(input)?,
+        Some("INSERT") => insert::insert(input, None)?,
+        Some("UPDATE") => modify::update(input, None)?,
+        Some("DELETE") => modify::delete(input, None)?,
+        Some("MERGE") => merge::merge(input, None)?,
         Some("CREATE") => create(input)?,
         Some("ALTER") if input.is_word(1, "USER") => user::alter_user(input)?,
         Some("DROP") => drop(input)?,
@@ -197,7 +199,7 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
     input.expect_word("AS")?;
     let place = input.position();
     match input.peek_word(0).as_deref() {
-        Some("SELECT" | "WITH" | "VALUES" | "FROM" | "INSERT" | "UPDATE" | "DELETE") => {}
+        Some("SELECT" | "WITH" | "VALUES" | "FROM" | "INSERT" | "UPDATE" | "DELETE" | "MERGE") => {}
         Some("EXECUTE") if input.is_word(1, "AS") => {}
         None if input.parser.peek_token_ref().token == Token::LParen => {}
         None => return input.refuse(),

@@ -29,7 +29,6 @@ const VERBS: &[&str] = &[
     "LISTEN",
     "LOAD",
     "LOCK",
-    "MERGE",
     "MOVE",
     "NOTIFY",
     "OPTIMIZE",

@@ -7,7 +7,8 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 use super::input::{Input, Parse, unsupported};
 use super::statement_of;
 use crate::executor::given::Given;
-use crate::executor::statement::{AlterUser, CreateUser, ExecuteAs, Statement};
+use crate::executor::statement::Statement;
+use crate::executor::user_statement::{AlterUser, CreateUser, ExecuteAs};
 use crate::model::{Role, Secret};
 use crate::{Error, SqlState};
 

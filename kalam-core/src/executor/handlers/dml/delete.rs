@@ -1,43 +1,61 @@
 //! `DELETE`.
 
+use std::sync::Arc;
+
 use datafusion::common::ScalarValue;
 
-use super::target::Target;
+use super::evaluator::Evaluator;
+use super::returning::{AffectedRows, Returning, result};
+use super::target::{Target, TargetTable, target_and};
 use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::gateway::TableAction;
-use crate::executor::resolve::{read_scope, resolve_table};
-use crate::executor::statement::Delete;
+use crate::executor::modify_statement::Delete;
 use crate::executor::work::Work;
 
-/// Deletes rows. In USER and SHARED tables they stay visible under `_deleted`.
+/// Deletes rows, and returns them as they were. In USER and SHARED tables they stay
+/// visible under `_deleted`.
 ///
 /// # Errors
-/// What WHERE gets wrong.
+/// What the expressions get wrong.
 pub(crate) fn run(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     caller: &Caller,
     work: &mut Work,
     statement: &Delete,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    let table = resolve_table(engine, caller, &statement.table, TableAction::Write)?;
-    let user = read_scope(engine, caller, &table)?.unwrap_or(crate::model::UserKey::NOBODY);
-    let target = Target {
-        table: &table,
-        user,
-        name: statement.alias.as_deref().unwrap_or(&statement.table.table),
+    let target =
+        TargetTable::existing(engine, caller, &statement.table, statement.alias.as_deref())?;
+    let table = &target.table;
+    let returning = Returning::new(&statement.returning, table, &target.name, true)?;
+    let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
+    let selected = Target {
+        target: &target,
+        from: target_and(&target.name, &statement.using),
         selection: statement.selection.as_ref(),
         values: Vec::new(),
+        shows_sources: returning.is_some() && !statement.using.is_empty(),
     };
-    let deleted = work.write(engine, &table, user, |view, writer| {
-        let mut deleted = 0;
-        for rows in target.rows(engine, caller, params, view)? {
-            deleted += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
-        }
-        Ok(deleted)
-    })?;
-    Ok(QueryResult::affected(deleted))
+    let ((deleted, returned), seq) =
+        work.write_numbered(engine, table, target.user, |view, writer| {
+            let found = selected.rows(&evaluator, view)?;
+            let (mut deleted, mut affected) = (0, Vec::new());
+            for mut rows in found.rows {
+                if !statement.using.is_empty() {
+                    rows = rows.distinct(table)?;
+                }
+                deleted += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
+                if returning.is_some() {
+                    let (columns, seqs, sources) = (rows.columns, rows.seqs, rows.sources);
+                    affected.push(AffectedRows { columns, seqs, sources });
+                }
+            }
+            let returned = returning
+                .as_ref()
+                .map(|list| list.rows(&evaluator, view, &affected, &found.sources));
+            Ok((deleted, returned.transpose()?))
+        })?;
+    result(deleted, returned, seq)
 }

@@ -1,38 +1,34 @@
 //! `INSERT`.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::compute::concat;
 use datafusion::common::ScalarValue;
-use datafusion::sql::sqlparser::ast::{Expr, Parens, SetExpr, UnaryOperator, Value, Values};
+use datafusion::sql::sqlparser::ast::{Expr, Value, ValueWithSpan, Visit, Visitor};
 
+use super::evaluator::{Evaluator, with_ctes};
 use super::new_rows::InsertTarget;
-use super::target::query_of;
-use crate::catalog::{ColumnDefinition, Table};
+use super::on_conflict::ConflictResolution;
+use super::returning::{AffectedRows, Returning, result};
+use super::row_values::{BoundRow, Chunk, values};
+use super::target::TargetTable;
+use crate::catalog::Table;
 use crate::executor::QueryResult;
+use crate::executor::built_query::has_query;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::gateway::TableAction;
 use crate::executor::handlers::query::select;
-use crate::executor::resolve::{resolve_table, write_scope};
+use crate::executor::modify_statement::{Insert, InsertSource, InsertValue};
 use crate::executor::row_writer::Taken;
-use crate::executor::statement::{Insert, InsertSource, InsertValue};
 use crate::executor::work::Work;
-use crate::model::{KalamDataType, assign};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
-/// Values of the rows to insert: arrays in the order of the statement's columns.
-type Chunk = (Vec<ArrayRef>, usize);
-
-/// One row of VALUES and the parameters it refers to.
-type BoundRow<'a> = (&'a [InsertValue], &'a [ScalarValue]);
-
-/// Inserts rows: all of them or none.
+/// Inserts rows: all of them or none. With ON CONFLICT, rows whose key is taken change
+/// the row that has it, or nothing.
 ///
 /// # Errors
-/// `23505`, `23502`, `42703`, `42804` and the others of values.
+/// `23505`, `23502`, `42703`, `42804`, `42P10` and the others of values.
 pub(crate) fn run(
     engine: &Arc<Engine>,
     caller: &Caller,
@@ -40,7 +36,7 @@ pub(crate) fn run(
     statement: &Insert,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    run_many(engine, caller, work, statement, &[params]).map(QueryResult::affected)
+    run_many(engine, caller, work, statement, &[params])
 }
 
 /// Inserts the rows of each set of parameters in one commit.
@@ -53,22 +49,78 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
     work: &mut Work,
     statement: &Insert,
     sets: &[P],
-) -> Result<u64> {
-    let table = resolve_table(engine, caller, &statement.table, TableAction::Write)?;
-    let names = target_names(&table, statement);
-    let target = InsertTarget::new(engine, caller, &table, names.iter().copied())
+) -> Result<QueryResult> {
+    let alias = statement.alias.as_deref();
+    let target = TargetTable::growing(engine, caller, &statement.table, alias)?;
+    let table = &target.table;
+    let names = target_names(table, statement);
+    let new = InsertTarget::new(engine, caller, table, names.iter().copied())
         .map_err(|e| e.with_position(statement.table.position))?;
-    let user = write_scope(engine, caller, &table)?;
-    work.write(engine, &table, user, |view, writer| {
-        let chunks = rows(&target, &names, statement, sets, view)?;
-        let mut inserted = 0;
-        for (values, rows) in &chunks {
-            let columns = target.complete(values, *rows)?;
-            target.write(writer, &columns, *rows, Taken::Refuse)?;
-            inserted += *rows as u64;
+    let returning = Returning::new(&statement.returning, table, &target.name, false)?;
+    let none = [];
+    let params = if let [set] = sets { set.as_ref() } else { &none };
+    let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
+    let on_conflict = statement.on_conflict.as_ref();
+    let ((changed, returned), seq) =
+        work.write_numbered(engine, table, target.user, |view, writer| {
+            let mut resolution = match on_conflict {
+                Some(clause) => Some(ConflictResolution::new(&target, clause)?),
+                None => None,
+            };
+            let (mut changed, mut affected) = (0, Vec::new());
+            for (values, rows) in rows(&new, &evaluator, &names, statement, sets, view)? {
+                let columns = new.complete(&values, rows)?;
+                let Some(resolution) = &mut resolution else {
+                    new.write(writer, &columns, rows, Taken::Refuse)?;
+                    changed += rows as u64;
+                    if returning.is_some() {
+                        affected.push(AffectedRows::written(columns, rows));
+                    }
+                    continue;
+                };
+                let (count, rows) =
+                    resolution.write(&evaluator, view, writer, (&new, &columns, rows))?;
+                changed += count;
+                affected.extend(rows);
+            }
+            if let Some(resolution) = resolution {
+                resolution.finish(writer)?;
+            }
+            let returned =
+                returning.as_ref().map(|list| list.rows(&evaluator, view, &affected, &Vec::new()));
+            Ok((changed, returned.transpose()?))
+        })?;
+    result(changed, returned, seq)
+}
+
+/// Whether inserting the rows of all sets at once does what one set after another does,
+/// but for keys that occur twice: no expression but those of VALUES reads a parameter,
+/// and none reads a table.
+pub(crate) fn is_batch(statement: &Insert) -> bool {
+    let Some(clause) = &statement.on_conflict else { return true };
+    let Some(update) = &clause.update else { return true };
+    let InsertSource::Values(rows) = &statement.source else { return false };
+    let has_parameter =
+        |expr: &Expr| has_value(expr, |value| matches!(value, Value::Placeholder(_)));
+    let rows = rows.iter().flatten().filter_map(InsertValue::expression);
+    let values = update.assignments.iter().filter_map(|(_, _, value)| value.expression());
+    let of_update: Vec<&Expr> = values.chain(&update.selection).collect();
+    statement.ctes.is_none()
+        && !rows.chain(of_update.iter().copied()).any(has_query)
+        && !of_update.into_iter().any(has_parameter)
+}
+
+/// Whether a value somewhere in an expression is such a one.
+fn has_value(expr: &Expr, is_one: fn(&Value) -> bool) -> bool {
+    struct Find(fn(&Value) -> bool);
+    impl Visitor for Find {
+        type Break = ();
+
+        fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
+            if (self.0)(&value.value) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
-        Ok(inserted)
-    })
+    }
+    expr.visit(&mut Find(is_one)).is_break()
 }
 
 /// The columns that take the values: those named, or the first ones of the table.
@@ -87,6 +139,7 @@ fn target_names<'a>(table: &'a Table, statement: &'a Insert) -> Vec<&'a str> {
 
 fn rows<P: AsRef<[ScalarValue]>>(
     target: &InsertTarget<'_>,
+    evaluator: &Evaluator<'_>,
     names: &[&str],
     statement: &Insert,
     sets: &[P],
@@ -105,19 +158,15 @@ fn rows<P: AsRef<[ScalarValue]>>(
             if bound.is_empty() {
                 return Ok(Vec::new());
             }
-            values(target, &bound, view).map(|chunk| vec![chunk])
+            values(target, evaluator, &bound, view).map(|chunk| vec![chunk])
         }
         InsertSource::Query(query) => {
+            let query = with_ctes(&statement.ctes, query.as_ref().clone());
             let mut batches = Vec::new();
             for params in sets {
                 let (engine, caller) = (target.engine, target.caller);
-                batches.extend(select::collect(
-                    engine,
-                    caller,
-                    query,
-                    params.as_ref(),
-                    view.clone(),
-                )?);
+                let params = params.as_ref();
+                batches.extend(select::collect(engine, caller, &query, params, view.clone())?);
             }
             let Some(first) = batches.first() else { return Ok(Vec::new()) };
             if statement.columns.is_empty() && first.num_columns() < names.len() {
@@ -136,151 +185,4 @@ fn check_width(expected: usize, found: usize, statement: &Insert) -> Result<()> 
 fn width_error(expected: usize, found: usize, statement: &Insert) -> Error {
     Error::new(SqlState::SYNTAX_ERROR, format!("INSERT has {found} values for {expected} columns"))
         .with_position(statement.table.position)
-}
-
-/// `VALUES`: literals and parameters are taken as they are; anything else makes all
-/// of its column's expressions a query.
-fn values(target: &InsertTarget<'_>, rows: &[BoundRow<'_>], view: &Arc<View>) -> Result<Chunk> {
-    let width = rows.first().map_or(0, |(row, _)| row.len());
-    let mut columns = Vec::with_capacity(width);
-    for source in 0..width {
-        let column = target.column_of(source);
-        let mut pieces: Vec<ArrayRef> = Vec::new();
-        let mut run: Vec<ScalarValue> = Vec::new();
-        for (row, params) in rows {
-            let literal = match &row[source] {
-                InsertValue::Default => None,
-                InsertValue::Expr(expr) => literal(expr, params, column)?,
-            };
-            match literal {
-                Some(value) => {
-                    let same = run.first().is_none_or(|v| v.data_type() == value.data_type());
-                    if !same {
-                        pieces.push(fit(column, std::mem::take(&mut run))?);
-                    }
-                    run.push(value);
-                }
-                None => {
-                    if !run.is_empty() {
-                        pieces.push(fit(column, std::mem::take(&mut run))?);
-                    }
-                    pieces.push(match &row[source] {
-                        InsertValue::Default => target.default_of(source, 1)?,
-                        InsertValue::Expr(expr) => assign(
-                            column,
-                            &evaluate(target.engine, target.caller, expr, params, view)?,
-                        )?,
-                    });
-                }
-            }
-        }
-        if !run.is_empty() {
-            pieces.push(fit(column, run)?);
-        }
-        columns.push(join(&pieces)?);
-    }
-    Ok((columns, rows.len()))
-}
-
-fn fit(column: &ColumnDefinition, values: Vec<ScalarValue>) -> Result<ArrayRef> {
-    let array =
-        ScalarValue::iter_to_array(values).map_err(crate::executor::plan_error::from_datafusion)?;
-    assign(column, &array)
-}
-
-fn join(pieces: &[ArrayRef]) -> Result<ArrayRef> {
-    if let [one] = pieces {
-        return Ok(one.clone());
-    }
-    let arrays: Vec<&dyn arrow::array::Array> = pieces.iter().map(AsRef::as_ref).collect();
-    concat(&arrays).map_err(|e| {
-        Error::new(SqlState::INTERNAL_ERROR, "values of one column do not fit together")
-            .with_source(e)
-    })
-}
-
-/// The value of a literal or a parameter, `None` for any other expression.
-fn literal(
-    expr: &Expr,
-    params: &[ScalarValue],
-    column: &ColumnDefinition,
-) -> Result<Option<ScalarValue>> {
-    let value = match expr {
-        Expr::Value(value) => &value.value,
-        Expr::Nested(inner) => return literal(inner, params, column),
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match &**expr {
-            Expr::Value(value) => {
-                let Value::Number(text, _) = &value.value else { return Ok(None) };
-                return Ok(Some(number(&format!("-{text}"), column)));
-            }
-            _ => return Ok(None),
-        },
-        _ => return Ok(None),
-    };
-    Ok(match value {
-        Value::Number(text, _) => Some(number(text, column)),
-        Value::SingleQuotedString(text)
-        | Value::EscapedStringLiteral(text)
-        | Value::DollarQuotedString(datafusion::sql::sqlparser::ast::DollarQuotedString {
-            value: text,
-            ..
-        }) => Some(ScalarValue::Utf8(Some(text.clone()))),
-        Value::Boolean(value) => Some(ScalarValue::Boolean(Some(*value))),
-        Value::Null => Some(ScalarValue::Null),
-        Value::Placeholder(name) => {
-            let index = name.strip_prefix('$').and_then(|n| n.parse::<usize>().ok());
-            let value = index.and_then(|i| params.get(i.checked_sub(1)?)).ok_or_else(|| {
-                Error::new(SqlState::UNDEFINED_PARAMETER, format!("parameter {name} has no value"))
-            })?;
-            Some(value.clone())
-        }
-        _ => None,
-    })
-}
-
-/// A number as exactly as its column can take it: only FLOAT and DOUBLE get a
-/// float, everything else keeps every digit.
-fn number(text: &str, column: &ColumnDefinition) -> ScalarValue {
-    if let Ok(value) = text.parse::<i64>() {
-        return ScalarValue::Int64(Some(value));
-    }
-    let float = matches!(column.data_type, KalamDataType::Float | KalamDataType::Double);
-    let exact = if float { None } else { decimal(text) };
-    match (exact, text.parse::<f64>()) {
-        (Some(value), _) => value,
-        (None, Ok(value)) => ScalarValue::Float64(Some(value)),
-        (None, Err(_)) => ScalarValue::Utf8(Some(text.to_owned())),
-    }
-}
-
-/// Digits with a point as a decimal number, if 38 of them are enough.
-fn decimal(text: &str) -> Option<ScalarValue> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = format!("{whole}{fraction}");
-    let count = digits.trim_start_matches('-').trim_start_matches('0').len();
-    let precision = u8::try_from(count.max(fraction.len()).max(1)).ok().filter(|p| *p <= 38)?;
-    let scale = i8::try_from(fraction.len()).ok()?;
-    Some(ScalarValue::Decimal128(Some(digits.parse().ok()?), precision, scale))
-}
-
-/// One expression without columns, as a query of one row.
-fn evaluate(
-    engine: &Arc<Engine>,
-    caller: &Caller,
-    expr: &Expr,
-    params: &[ScalarValue],
-    view: &Arc<View>,
-) -> Result<ArrayRef> {
-    let values = Values {
-        explicit_row: false,
-        rows: vec![Parens::with_empty_span(vec![expr.clone()])],
-        value_keyword: false,
-    };
-    let query = query_of(SetExpr::Values(values));
-    let batches = select::collect(engine, caller, &query, params, view.clone())?;
-    batches
-        .iter()
-        .find(|b| b.num_rows() == 1)
-        .map(|b| b.column(0).clone())
-        .ok_or_else(|| Error::new(SqlState::INTERNAL_ERROR, "an expression gave no value"))
 }

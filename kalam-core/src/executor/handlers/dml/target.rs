@@ -1,47 +1,165 @@
-//! The rows that an UPDATE or DELETE is about, with their places.
+//! The table that a statement changes, and the rows that it is about, with their places.
 //!
 //! The rows come from an ordinary SELECT over the target, so WHERE means what it
 //! means in a query, subqueries included. DataFusion's own delete and update hooks
 //! are never used: they drop conditions that they cannot push down.
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use datafusion::common::ScalarValue;
-use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr,
-    TableAlias, TableFactor, TableWithJoins, helpers::attached_token::AttachedToken,
-};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array, make_comparator};
+use arrow::compute::{SortOptions, concat_batches, take};
+use arrow::datatypes::FieldRef;
+use datafusion::common::TableReference;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr, TableWithJoins};
 use futures::TryStreamExt;
 
-use crate::catalog::{HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
+use super::assignment::differs;
+use super::evaluator::{Evaluator, with_ctes};
+use crate::catalog::Table;
+use crate::executor::built_query::{all_of, query_of, relation_of, select_of, value_items};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
+use crate::executor::gateway::TableAction;
+use crate::executor::handlers::query::select::prepare;
+use crate::executor::modify_statement::Ctes;
 use crate::executor::plan_error::from_datafusion;
-use crate::executor::planner::{Planner, TARGET_RELATION};
-use crate::executor::row_writer::{RowPlace, row_places};
-use crate::model::UserKey;
-use crate::scan::{ROW_COLUMN, SEGMENT_COLUMN};
+use crate::executor::planner::TARGET_RELATION;
+use crate::executor::resolve::{read_scope, resolve_table, write_scope};
+use crate::executor::row_writer::{RowPlace, changed_twice, row_places};
+use crate::executor::statement::TableRef;
+use crate::model::{TableKind, UserKey};
+use crate::scan::Shape;
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
-/// What selects the rows.
-pub(super) struct Target<'a> {
-    pub(super) table: &'a Arc<Table>,
+/// Columns of the relations beside the target, each with its relation.
+pub(crate) type SourceColumns = Vec<(Option<TableReference>, FieldRef)>;
+
+/// The table that a statement changes, and whose rows of it.
+pub(crate) struct TargetTable {
+    pub(super) table: Arc<Table>,
     pub(super) user: UserKey,
     /// The name by which the statement's expressions call the table.
-    pub(super) name: &'a str,
+    pub(super) name: String,
+}
+
+impl TargetTable {
+    /// The target of a statement that changes rows which are there.
+    ///
+    /// # Errors
+    /// `42P01`, `42501`.
+    pub(super) fn existing(
+        engine: &Engine,
+        caller: &Caller,
+        name: &TableRef,
+        alias: Option<&str>,
+    ) -> Result<TargetTable> {
+        let table = resolve_table(engine, caller, name, TableAction::Write)?;
+        let user = read_scope(engine, caller, &table)?.unwrap_or(UserKey::NOBODY);
+        Ok(TargetTable { table, user, name: alias.unwrap_or(&name.table).to_owned() })
+    }
+
+    /// The target of a statement that adds rows.
+    ///
+    /// # Errors
+    /// `42P01`, `42501`.
+    pub(super) fn growing(
+        engine: &Engine,
+        caller: &Caller,
+        name: &TableRef,
+        alias: Option<&str>,
+    ) -> Result<TargetTable> {
+        let table = resolve_table(engine, caller, name, TableAction::Write)?;
+        let user = write_scope(engine, caller, &table)?;
+        Ok(TargetTable { table, user, name: alias.unwrap_or(&name.table).to_owned() })
+    }
+
+    /// Refuses STREAM tables, whose rows never change.
+    ///
+    /// # Errors
+    /// `0A000`.
+    pub(super) fn check_changeable(&self) -> Result<()> {
+        if self.table.definition.kind != TableKind::Stream {
+            return Ok(());
+        }
+        Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("rows of STREAM table \"{}\" cannot be updated", self.table.definition.name),
+        )
+        .with_hint("insert a new row"))
+    }
+
+    /// How planning calls the columns of the target.
+    pub(super) fn reference(&self) -> TableReference {
+        TableReference::bare(self.name.as_str())
+    }
+}
+
+/// What selects the rows.
+pub(super) struct Target<'a> {
+    pub(super) target: &'a TargetTable,
+    /// FROM, the target included.
+    pub(super) from: Vec<TableWithJoins>,
     pub(super) selection: Option<&'a Expr>,
     /// New values, each under a name of its own.
     pub(super) values: Vec<Expr>,
+    /// Whether the columns of other relations of FROM are wanted.
+    pub(super) shows_sources: bool,
 }
 
-/// Rows of the target: all columns, places, hidden keys, new values.
+/// Rows of the target: all columns, `_seq`, places, hidden keys, what stands beside
+/// them in FROM, and new values.
 pub(super) struct TargetRows {
     pub(super) columns: Vec<ArrayRef>,
+    pub(super) seqs: ArrayRef,
     pub(super) places: Vec<RowPlace>,
     pub(super) hidden: Option<ArrayRef>,
+    pub(super) sources: Vec<ArrayRef>,
     pub(super) values: Vec<ArrayRef>,
+}
+
+/// What the SELECT found.
+pub(super) struct Found {
+    pub(super) rows: Vec<TargetRows>,
+    pub(super) sources: SourceColumns,
+}
+
+/// The target and what stands beside it in FROM.
+pub(crate) fn target_and(name: &str, others: &[TableWithJoins]) -> Vec<TableWithJoins> {
+    let relation = relation_of(TARGET_RELATION, Some(name));
+    let mut from = vec![TableWithJoins { relation, joins: Vec::new() }];
+    from.extend(others.iter().cloned());
+    from
+}
+
+/// `SELECT target.*, values FROM .. WHERE ..`, or `*` for all of FROM.
+pub(crate) fn target_query(
+    ctes: &Ctes,
+    name: &str,
+    from: Vec<TableWithJoins>,
+    selection: Option<&Expr>,
+    (values, shows_sources): (&[Expr], bool),
+) -> Query {
+    let first = match shows_sources {
+        true => SelectItem::Wildcard(Default::default()),
+        false => all_of(name),
+    };
+    let values = value_items(values.iter().cloned());
+    let projection = std::iter::once(first).chain(values).collect();
+    let select = select_of(projection, from, selection.cloned());
+    with_ctes(ctes, query_of(SetExpr::Select(Box::new(select))))
+}
+
+/// The columns of a target query that are of other relations than the target.
+pub(crate) fn source_columns(table: &Table, plan: &LogicalPlan, values: usize) -> SourceColumns {
+    let first = Shape::Target.schema(table).fields().len();
+    let count = plan.schema().fields().len().saturating_sub(first + values);
+    let columns = plan.schema().iter().skip(first).take(count);
+    columns.map(|(relation, field)| (relation.cloned(), field.clone())).collect()
 }
 
 impl Target<'_> {
@@ -49,122 +167,146 @@ impl Target<'_> {
     ///
     /// # Errors
     /// What the expressions get wrong.
-    pub(super) fn rows(
-        &self,
-        engine: &Engine,
-        caller: &Caller,
-        params: &[ScalarValue],
-        view: &Arc<View>,
-    ) -> Result<Vec<TargetRows>> {
-        let planner = Planner::new(engine, caller, view.clone()).with_target(self.table, self.user);
-        let plan = planner.logical(self.query(), params)?;
+    pub(super) fn rows(&self, evaluator: &Evaluator<'_>, view: &Arc<View>) -> Result<Found> {
+        let Evaluator { engine, caller, params, ctes } = *evaluator;
+        let TargetTable { table, user, name } = self.target;
+        let what = (self.values.as_slice(), self.shows_sources);
+        let mut query = target_query(ctes, name, self.from.clone(), self.selection, what);
+        let planner =
+            prepare(engine, caller, &mut query, view.clone())?.with_target(table, *user)?;
+        let plan = planner.logical(query, params)?;
+        let sources = source_columns(table, &plan, self.values.len());
         let stream = planner.stream(&plan)?;
-        let batches: Vec<RecordBatch> =
+        let schema = stream.schema();
+        let mut batches: Vec<RecordBatch> =
             engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
-        batches.iter().filter(|b| b.num_rows() > 0).map(|b| self.split(b)).collect()
+        if (self.from.len() > 1 || !self.from[0].joins.is_empty()) && batches.len() > 1 {
+            // A row of the target may be in several.
+            batches = vec![concat_batches(&schema, &batches).map_err(internal)?];
+        }
+        batches.retain(|batch| batch.num_rows() > 0);
+        let rows = batches.iter().map(|b| self.split(b, sources.len())).collect::<Result<_>>()?;
+        Ok(Found { rows, sources })
     }
 
-    fn split(&self, batch: &RecordBatch) -> Result<TargetRows> {
-        let columns = self.table.definition.columns.len();
-        let hidden = usize::from(self.table.definition.has_hidden_key());
-        let expected = columns + 3 + hidden + self.values.len();
-        if batch.num_columns() != expected {
+    fn split(&self, batch: &RecordBatch, sources: usize) -> Result<TargetRows> {
+        let definition = &self.target.table.definition;
+        let columns = definition.columns.len();
+        // `_seq`, `_deleted`, `_segment`, `_row`.
+        let end = columns + 4 + usize::from(definition.has_hidden_key());
+        if batch.num_columns() != end + sources + self.values.len() {
             return Err(Error::new(SqlState::INTERNAL_ERROR, "a target scan has another shape"));
         }
         let at = |index: usize| batch.column(index).clone();
         Ok(TargetRows {
             columns: batch.columns()[..columns].to_vec(),
-            places: row_places(&at(columns), &at(columns + 1), &at(columns + 2)),
-            hidden: (hidden == 1).then(|| at(columns + 3)),
-            values: batch.columns()[columns + 3 + hidden..].to_vec(),
+            seqs: at(columns),
+            places: row_places(&at(columns), &at(columns + 2), &at(columns + 3)),
+            hidden: definition.has_hidden_key().then(|| at(columns + 4)),
+            sources: batch.columns()[end..end + sources].to_vec(),
+            values: batch.columns()[end + sources..].to_vec(),
+        })
+    }
+}
+
+impl TargetRows {
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The rows at these places.
+    ///
+    /// # Errors
+    /// `XX000`.
+    pub(super) fn take(&self, rows: &[u32]) -> Result<TargetRows> {
+        let indices = UInt32Array::from(rows.to_vec());
+        let one = |array: &ArrayRef| take(array, &indices, None).map_err(internal);
+        let all = |arrays: &[ArrayRef]| arrays.iter().map(one).collect::<Result<Vec<_>>>();
+        Ok(TargetRows {
+            columns: all(&self.columns)?,
+            seqs: one(&self.seqs)?,
+            places: rows.iter().map(|row| self.places[*row as usize]).collect(),
+            hidden: self.hidden.as_ref().map(one).transpose()?,
+            sources: all(&self.sources)?,
+            values: all(&self.values)?,
         })
     }
 
-    fn query(&self) -> Query {
-        let name = Ident::with_quote('"', self.name);
-        let column = |column: &str| {
-            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(vec![
-                name.clone(),
-                Ident::with_quote('"', column),
-            ]))
+    /// The keys of the rows, without scope.
+    ///
+    /// # Errors
+    /// `XX000`.
+    pub(super) fn keys(&self, table: &Table) -> Result<Vec<Vec<u8>>> {
+        let keys = match &self.hidden {
+            Some(hidden) => table.key_codec.encoder(std::slice::from_ref(hidden))?,
+            None => {
+                let keys = table.key_positions.iter().map(|i| self.columns[*i].clone());
+                table.key_codec.encoder(&keys.collect::<Vec<_>>())?
+            }
         };
-        let definition = &self.table.definition;
-        let mut projection: Vec<SelectItem> =
-            definition.columns.iter().map(|c| column(c.name.as_str())).collect();
-        projection.extend([SEQ_COLUMN, SEGMENT_COLUMN, ROW_COLUMN].map(column));
-        if definition.has_hidden_key() {
-            projection.push(column(HIDDEN_KEY_COLUMN));
-        }
-        for (index, value) in self.values.iter().enumerate() {
-            projection.push(SelectItem::ExprWithAlias {
-                expr: value.clone(),
-                alias: Ident::with_quote('"', format!("_value_{index}")),
-            });
-        }
-        let relation = TableFactor::Table {
-            name: ObjectName::from(vec![Ident::with_quote('"', TARGET_RELATION)]),
-            alias: Some(TableAlias { explicit: true, name, columns: Vec::new(), at: None }),
-            args: None,
-            with_hints: Vec::new(),
-            version: None,
-            with_ordinality: false,
-            partitions: Vec::new(),
-            json_path: None,
-            sample: None,
-            index_hints: Vec::new(),
+        let key = |row| {
+            let mut key = Vec::new();
+            keys.encode(row, &mut key);
+            key
         };
-        let from = vec![TableWithJoins { relation, joins: Vec::new() }];
-        let select = select_of(projection, from, self.selection.cloned());
-        query_of(SetExpr::Select(Box::new(select)))
+        Ok((0..self.len()).map(key).collect())
+    }
+
+    /// Each row of the target once. Of several that FROM puts beside it, the one with
+    /// the smallest columns is kept, so that RETURNING depends on no order.
+    ///
+    /// # Errors
+    /// `21000` if they would give the row different values.
+    pub(super) fn distinct(self, table: &Table) -> Result<TargetRows> {
+        let mut first: HashMap<Vec<u8>, usize> = HashMap::with_capacity(self.len());
+        let mut kept: Vec<u32> = Vec::with_capacity(self.len());
+        let (mut again, mut pairs) = (Vec::new(), Vec::new());
+        for (number, key) in (0u32..).zip(self.keys(table)?) {
+            match first.entry(key) {
+                Entry::Vacant(free) => {
+                    free.insert(kept.len());
+                    kept.push(number);
+                }
+                Entry::Occupied(known) => {
+                    again.push(number);
+                    pairs.push(*known.get());
+                }
+            }
+        }
+        if again.is_empty() {
+            return Ok(self);
+        }
+        for (other, index) in again.into_iter().zip(pairs) {
+            if self.has_other_values(kept[index], other)? {
+                return Err(changed_twice(table));
+            }
+            if self.compare_sources(other, kept[index]) == Ordering::Less {
+                kept[index] = other;
+            }
+        }
+        self.take(&kept)
+    }
+
+    fn has_other_values(&self, one: u32, other: u32) -> Result<bool> {
+        for value in &self.values {
+            let differs = differs(&value.slice(one as usize, 1), &value.slice(other as usize, 1))?;
+            if differs.true_count() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn compare_sources(&self, one: u32, other: u32) -> Ordering {
+        let orders = self.sources.iter().map(|column| {
+            make_comparator(column, column, SortOptions::default())
+                .map_or(Ordering::Equal, |compare| compare(one as usize, other as usize))
+        });
+        orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 }
 
-/// A SELECT of these columns.
-pub(crate) fn select_of(
-    projection: Vec<SelectItem>,
-    from: Vec<TableWithJoins>,
-    selection: Option<Expr>,
-) -> Select {
-    Select {
-        select_token: AttachedToken::empty(),
-        optimizer_hints: Vec::new(),
-        distinct: None,
-        select_modifiers: None,
-        top: None,
-        top_before_distinct: false,
-        projection,
-        exclude: None,
-        into: None,
-        from,
-        lateral_views: Vec::new(),
-        prewhere: None,
-        selection,
-        connect_by: Vec::new(),
-        group_by: GroupByExpr::Expressions(Vec::new(), Vec::new()),
-        cluster_by: Vec::new(),
-        distribute_by: Vec::new(),
-        sort_by: Vec::new(),
-        having: None,
-        named_window: Vec::new(),
-        qualify: None,
-        window_before_qualify: false,
-        value_table_mode: None,
-        flavor: SelectFlavor::Standard,
-    }
-}
-
-/// A query that is nothing but its body.
-pub(crate) fn query_of(body: SetExpr) -> Query {
-    Query {
-        with: None,
-        body: Box::new(body),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::new(),
-    }
+fn internal(error: arrow::error::ArrowError) -> Error {
+    Error::new(SqlState::INTERNAL_ERROR, "rows of the target do not fit together")
+        .with_source(error)
 }

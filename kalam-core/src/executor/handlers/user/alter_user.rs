@@ -8,7 +8,7 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::row_writer::retrying;
-use crate::executor::statement::AlterUser;
+use crate::executor::user_statement::AlterUser;
 use crate::security::{Account, Logins, PasswordHash};
 use crate::store::WriteSet;
 

@@ -6,7 +6,7 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::row_writer::retrying;
-use crate::executor::statement::CreateUser;
+use crate::executor::user_statement::CreateUser;
 use crate::security::{Account, Logins, PasswordHash};
 use crate::store::WriteSet;
 use crate::{Error, Result, SqlState};
