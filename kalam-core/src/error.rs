@@ -81,6 +81,10 @@ sqlstates! {
     INVALID_COLUMN_REFERENCE = "42P10" => InvalidStatement;
     /// Column that must be grouped or aggregated.
     GROUPING_ERROR = "42803" => InvalidStatement;
+    /// Table where a view is asked for, or the reverse.
+    WRONG_OBJECT_TYPE = "42809" => InvalidStatement;
+    /// Definition that cannot be: a view of itself, a CHECK whose answer may change.
+    INVALID_OBJECT_DEFINITION = "42P17" => InvalidStatement;
     /// Table definition that contradicts itself.
     INVALID_TABLE_DEFINITION = "42P16" => InvalidStatement;
     /// Name that breaks the naming rules, or is reserved.
@@ -267,6 +271,12 @@ impl Error {
     #[must_use]
     pub(crate) fn object(&self) -> Option<&str> {
         self.0.object.as_deref()
+    }
+
+    /// Takes away the place, which is one of another text.
+    pub(crate) fn without_position(mut self) -> Self {
+        self.0.position = None;
+        self
     }
 
     /// Adds the error below this one.

@@ -90,6 +90,8 @@ enum Need {
     Operate,
     /// To define it: the role dba, and a table that can be changed.
     Define,
+    /// To define something by what it reads.
+    DefineOf,
     /// The rows of all users.
     Everybody,
 }
@@ -214,6 +216,9 @@ const FORMS: &[Form] = &[
     form_but(Need::Operate, "STORAGE FLUSH TABLE {t}", NO_SEGMENTS),
     form_but(Need::Operate, "SHOW MANIFEST FOR {t}", NO_DEFINITION),
     form_but(Need::Operate, "SHOW STATS FOR TABLE {t}", NO_DEFINITION),
+    form(Need::Write, "TRUNCATE {t}"),
+    form(Need::DefineOf, "CREATE VIEW view_{n} AS SELECT * FROM {t}"),
+    form(Need::DefineOf, "CREATE TABLE copy_{n} AS SELECT COUNT(*) AS n FROM {t}"),
     form(Need::Define, "DROP TABLE {t}"),
     form_but(Need::Everybody, "SELECT * FROM all_users('{t}')", NOT_OF_USERS),
     form_but(
@@ -235,6 +240,7 @@ fn expected(form: &Form, kind: Kind, role: Role) -> Outcome {
         Need::Write => writes.map_or(Refused, by_role),
         Need::Operate => by_role(reads.max(Role::Service)),
         Need::Define if writes.is_none() => Refused,
+        Need::DefineOf => by_role(reads.max(Role::Dba)),
         Need::Define | Need::Everybody => by_role(Role::Dba),
     };
     if allowed == Refused {
@@ -340,7 +346,9 @@ fn every_role_may_do_with_each_kind_of_table_what_the_table_says() {
                 if let Some(create) = kind.create(&name) {
                     run(&root, &create);
                 }
-                let sql = form.sql.replace("{t}", &name).replace("{me}", role.as_str());
+                let fresh = format!("{number}_{role}");
+                let sql = form.sql.replace("{t}", &name).replace("{n}", &fresh);
+                let sql = sql.replace("{me}", role.as_str());
                 let got = outcome(try_run(&session(&database, role), &sql));
                 let expected = expected(form, kind, role);
                 wrong.extend(differs(&format!("{kind:?}: {sql}"), role, expected, &got));
@@ -350,6 +358,49 @@ fn every_role_may_do_with_each_kind_of_table_what_the_table_says() {
     }
     assert!(wrong.is_empty(), "{} of {cells} cells:\n{}", wrong.len(), wrong.join("\n"));
     assert!(cells >= 1_000, "{cells} cells");
+}
+
+#[test]
+fn a_view_shows_whoever_reads_it_what_they_may_read() {
+    let database = database();
+    let root = fixture::root(&database);
+    let mut wrong = Vec::new();
+    let mut views = vec![
+        ("system_view", "SELECT * FROM system.tables", Role::Dba),
+        ("everybody", "SELECT * FROM all_users('default.base_user')", Role::Dba),
+        ("schema", "SELECT * FROM information_schema.tables", Role::Anonymous),
+    ];
+    let bases = [
+        (Kind::User, "base_user", "SELECT * FROM base_user", "of_user"),
+        (Kind::Public, "base_public", "SELECT * FROM base_public", "of_public"),
+        (Kind::Private, "base_private", "SELECT * FROM base_private", "of_private"),
+    ];
+    for (kind, base, query, view) in bases {
+        run(&root, &kind.create(base).expect("it is a table"));
+        views.push((view, query, kind.rights().0));
+    }
+    for (view, query, least) in views {
+        run(&root, &format!("CREATE VIEW {view} AS {query}"));
+        run(&root, &format!("CREATE VIEW above_{view} AS SELECT 1 AS n FROM {view}"));
+        for role in ROLES {
+            for sql in [
+                "SELECT * FROM {v}",
+                "SELECT 1 FROM open o JOIN {v} v ON true",
+                "SELECT 1 FROM above_{v}",
+                "WITH x AS (SELECT * FROM {v}) SELECT 1 FROM x",
+                "SELECT 1 FROM open WHERE EXISTS (SELECT 1 FROM {v})",
+                "EXPLAIN SELECT * FROM {v}",
+                "PREPARE p AS SELECT * FROM {v}",
+                "EXECUTE AS USER '{me}' (SELECT * FROM {v})",
+            ] {
+                let sql = sql.replace("{v}", view).replace("{me}", role.as_str());
+                let got = outcome(try_run(&session(&database, role), &sql));
+                let expected = if role >= least { Runs } else { Refused };
+                wrong.extend(differs(&sql, role, expected, &got));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -30,3 +30,5 @@ mod returning;
 mod slt;
 mod tidy;
 mod transaction;
+mod unique;
+mod view;

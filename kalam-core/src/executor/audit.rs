@@ -78,7 +78,11 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
             namespace.clone()
         }
         Statement::CreateTable(create) => table(&create.table),
-        Statement::DropTable { names, .. } => names.first().and_then(table),
+        Statement::CreateTableAs(create) => table(&create.create.table),
+        Statement::CreateView(create) => table(&create.view),
+        Statement::DropTable { names, .. }
+        | Statement::DropView { names, .. }
+        | Statement::Truncate { tables: names } => names.first().and_then(table),
         Statement::Insert(insert) => table(&insert.table),
         Statement::Update(update) => table(&update.table),
         Statement::Delete(delete) => table(&delete.table),
@@ -87,7 +91,8 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         | Statement::FlushTable { table: name }
         | Statement::ShowManifest { table: name }
         | Statement::ShowStats { table: name }
-        | Statement::ShowCreateTable { table: name } => table(name),
+        | Statement::ShowCreateTable { table: name }
+        | Statement::ShowCreateView { view: name } => table(name),
         Statement::Prepare(prepare) => object(caller, &prepare.statement.statement),
         Statement::ExecuteAs(execute) => object(caller, &execute.statement),
         Statement::CreateUser(create) => create.user.user(&[]).ok().map(|user| user.to_string()),

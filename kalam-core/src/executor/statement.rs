@@ -32,7 +32,11 @@ pub(crate) enum Statement {
     ShowTables { namespace: Option<String> },
     Describe { table: TableRef },
     CreateTable(CreateTable),
-    DropTable { if_exists: bool, names: Vec<TableRef> },
+    CreateTableAs(CreateTableAs),
+    DropTable { if_exists: bool, names: Vec<TableRef>, cascade: bool },
+    Truncate { tables: Vec<TableRef> },
+    CreateView(CreateView),
+    DropView { if_exists: bool, names: Vec<TableRef>, cascade: bool },
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
@@ -51,6 +55,7 @@ pub(crate) enum Statement {
     AlterUser(AlterUser),
     DropUser { if_exists: bool, user: Given<String> },
     ExecuteAs(ExecuteAs),
+    ShowCreateView { view: TableRef },
     Set(SetSetting),
     ShowSetting(ShowSetting),
     Transaction(TransactionStatement),
@@ -67,7 +72,11 @@ impl Statement {
             Statement::ShowTables { .. } => "SHOW TABLES",
             Statement::Describe { .. } => "DESCRIBE",
             Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::CreateTableAs(_) => "CREATE TABLE AS",
             Statement::DropTable { .. } => "DROP TABLE",
+            Statement::Truncate { .. } => "TRUNCATE",
+            Statement::CreateView(_) => "CREATE VIEW",
+            Statement::DropView { .. } => "DROP VIEW",
             Statement::Insert(_) => "INSERT",
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
@@ -86,6 +95,7 @@ impl Statement {
             Statement::AlterUser(_) => "ALTER USER",
             Statement::DropUser { .. } => "DROP USER",
             Statement::ExecuteAs(_) => "EXECUTE AS USER",
+            Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
             Statement::Set(set) if set.value.is_none() => "RESET",
             Statement::Set(_) => "SET",
             Statement::ShowSetting(_) => "SHOW",
@@ -129,6 +139,7 @@ impl Statement {
             | Statement::ShowManifest { .. }
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
+            | Statement::ShowCreateView { .. }
             | Statement::Set(_)
             | Statement::ShowSetting(_)
             | Statement::Prepare(_)
@@ -143,7 +154,11 @@ impl Statement {
             Statement::CreateNamespace { .. }
             | Statement::DropNamespace { .. }
             | Statement::CreateTable(_)
+            | Statement::CreateTableAs(_)
             | Statement::DropTable { .. }
+            | Statement::Truncate { .. }
+            | Statement::CreateView(_)
+            | Statement::DropView { .. }
             | Statement::FlushTable { .. }
             | Statement::FlushAll { .. }
             | Statement::CreateUser(_)
@@ -234,10 +249,42 @@ pub(crate) struct CreateTable {
     pub columns: Vec<ColumnSpec>,
     /// Each `PRIMARY KEY (..)` clause.
     pub primary_keys: Vec<PrimaryKeyClause>,
+    /// Each `CHECK (..)` that stands by itself.
+    pub checks: Vec<CheckClause>,
+    /// Each `UNIQUE (..)`.
+    pub uniques: Vec<UniqueClause>,
     /// `WITH (..)`.
     pub options: Vec<TableOption>,
     /// `COMMENT '..'` after the columns.
     pub comment: Option<String>,
+}
+
+/// `CREATE [USER|SHARED|STREAM] TABLE .. AS`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateTableAs {
+    /// The table, without columns.
+    pub create: CreateTable,
+    /// The names of the first columns, if they are given.
+    pub names: Vec<(String, Position)>,
+    /// Where the columns and the rows come from.
+    pub query: Box<Query>,
+    /// Whether the rows are wanted too.
+    pub with_data: bool,
+}
+
+/// `CREATE VIEW`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateView {
+    /// Whether an existing view is replaced.
+    pub or_replace: bool,
+    /// Whether an existing view is no error.
+    pub if_not_exists: bool,
+    /// The view.
+    pub view: TableRef,
+    /// The names of the first columns, if they are given.
+    pub names: Vec<(String, Position)>,
+    /// What it shows.
+    pub query: Box<Query>,
 }
 
 /// One column of CREATE TABLE.
@@ -257,6 +304,10 @@ pub(crate) struct ColumnSpec {
     pub default: Option<(Expr, Position)>,
     /// PRIMARY KEY beside the column.
     pub primary_key: bool,
+    /// Each CHECK beside the column.
+    pub checks: Vec<CheckClause>,
+    /// Each UNIQUE beside the column.
+    pub uniques: Vec<UniqueClause>,
     /// AUTO_INCREMENT or GENERATED AS IDENTITY.
     pub identity: bool,
     /// COMMENT.
@@ -267,6 +318,28 @@ pub(crate) struct ColumnSpec {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PrimaryKeyClause {
     /// The columns, in key order.
+    pub columns: Vec<(String, Position)>,
+    /// Where the clause starts.
+    pub position: Position,
+}
+
+/// `[CONSTRAINT name] CHECK (condition)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CheckClause {
+    /// The name, folded, and where it stands.
+    pub name: Option<(String, Position)>,
+    /// The condition.
+    pub expr: Expr,
+    /// Where the condition starts.
+    pub position: Position,
+}
+
+/// `[CONSTRAINT name] UNIQUE (a, b)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct UniqueClause {
+    /// The name, folded, and where it stands.
+    pub name: Option<(String, Position)>,
+    /// The columns.
     pub columns: Vec<(String, Position)>,
     /// Where the clause starts.
     pub position: Position,

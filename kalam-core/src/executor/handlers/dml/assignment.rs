@@ -28,7 +28,8 @@ pub(super) struct RowChange {
     pub(super) all: Vec<ArrayRef>,
     /// Their `_seq`; NULL for those that change.
     pub(super) seqs: ArrayRef,
-    /// Those that change, before and after.
+    /// Those that change, before and after. What they were is needed only for keys and
+    /// UNIQUE constraints.
     old: Vec<ArrayRef>,
     new: Vec<ArrayRef>,
     hidden: Option<ArrayRef>,
@@ -119,7 +120,11 @@ impl<'a> Assignments<'a> {
             None => None,
         };
         Ok(RowChange {
-            old: if self.moves_keys { keep(&rows.columns)? } else { Vec::new() },
+            old: if self.moves_keys || !table.uniques.is_empty() {
+                keep(&rows.columns)?
+            } else {
+                Vec::new()
+            },
             new: keep(&all)?,
             hidden,
             places: places.filter(|(_, changed)| *changed).map(|(place, _)| *place).collect(),
@@ -148,7 +153,7 @@ impl RowChange {
         if self.places.is_empty() {
             return Ok(());
         }
-        writer.replace(&self.new, self.hidden.as_ref(), &self.places)
+        writer.replace(&self.old, &self.new, self.hidden.as_ref(), &self.places)
     }
 
     /// Takes rows away from their keys, before any row gets a new one.

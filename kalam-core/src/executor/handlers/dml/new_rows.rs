@@ -14,7 +14,7 @@ use crate::{Error, Result, SqlState};
 
 /// Which columns of a table the values of an INSERT go to, and what the others
 /// become.
-pub(super) struct InsertTarget<'a> {
+pub(crate) struct InsertTarget<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) caller: &'a Caller,
     table: &'a Table,
@@ -28,7 +28,7 @@ impl<'a> InsertTarget<'a> {
     ///
     /// # Errors
     /// `42703` for an unknown column, `42701` for one named twice.
-    pub(super) fn new<'n>(
+    pub(crate) fn new<'n>(
         engine: &'a Arc<Engine>,
         caller: &'a Caller,
         table: &'a Table,
@@ -85,7 +85,7 @@ impl<'a> InsertTarget<'a> {
     ///
     /// # Errors
     /// What [`assign`] raises, `23502`.
-    pub(super) fn complete(&self, values: &[ArrayRef], rows: usize) -> Result<Vec<ArrayRef>> {
+    pub(crate) fn complete(&self, values: &[ArrayRef], rows: usize) -> Result<Vec<ArrayRef>> {
         let definition = &self.table.definition;
         let name = definition.name.to_string();
         let mut columns = Vec::with_capacity(definition.columns.len());
@@ -104,7 +104,7 @@ impl<'a> InsertTarget<'a> {
     ///
     /// # Errors
     /// `23505`.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         writer: &mut RowWriter<'_>,
         columns: &[ArrayRef],
