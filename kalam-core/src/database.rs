@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
 
-use crate::catalog::{DEFAULT_NAMESPACE, undefined_namespace};
+use crate::catalog::{DEFAULT_NAMESPACE, SchemaRegistry, undefined_namespace};
 use crate::env::{Clock, SystemClock};
 use crate::executor::{Counters, Engine};
 use crate::model::{Role, Secret, UserId};
@@ -105,6 +105,13 @@ impl Database {
         let (user, account) = self.engine.logins.login(user, &Secret::new(password))?;
         let standing = Standing::LoggedIn { born: account.born };
         Ok(Session::new(self.engine.clone(), user, standing, DEFAULT_NAMESPACE.to_owned()))
+    }
+
+    /// What exists: namespaces, storages and the definitions of tables, mostly from
+    /// memory. It knows no rights: who holds the database may see all of it.
+    #[must_use]
+    pub fn catalog(&self) -> &SchemaRegistry {
+        &self.engine.registry
     }
 
     /// How often statements were parsed and planned since the database was opened.

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::PhysicalExpr;
 
 use super::{ColumnDefinition, StorageDefinition, TableDefinition, TablePath, UniqueConstraint};
-use crate::model::{ConstraintId, KalamDataType, Name, SchemaVersion, UserKey};
+use crate::model::{ConstraintId, KalamDataType, Name, SchemaVersion, UserId, UserKey};
 use crate::store::{KeyCodec, RowLayout, scope_prefix};
 use crate::{Error, Result, SqlState};
 
@@ -34,7 +34,7 @@ pub struct Table {
     pub(crate) uniques: Vec<UniqueIndex>,
     /// The conditions of the CHECK constraints, in their order, once rows were written.
     pub(crate) compiled_checks: OnceLock<Vec<Arc<dyn PhysicalExpr>>>,
-    pub(crate) path: TablePath,
+    path: TablePath,
 }
 
 /// How the entries of a UNIQUE constraint are made from rows.
@@ -127,6 +127,13 @@ impl Table {
             path,
             definition,
         })
+    }
+
+    /// The folder of a scope's segments, relative to the storage: of a user for tables
+    /// that have rows of users, else of nobody.
+    #[must_use]
+    pub fn segment_folder(&self, user: Option<&UserId>) -> String {
+        self.path.resolve(user)
     }
 
     /// The layout of new rows.
