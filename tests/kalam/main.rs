@@ -4,7 +4,10 @@
 //! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
 
 mod append;
+mod audit;
+mod authorization;
 mod cancel;
+mod canary;
 mod concurrency;
 mod counters;
 mod coverage;
@@ -17,6 +20,7 @@ mod fixture;
 mod heap;
 mod hostile;
 mod limits;
+mod login;
 mod model;
 mod nearest;
 mod oracle;

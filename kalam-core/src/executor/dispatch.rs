@@ -7,8 +7,8 @@ use datafusion::common::ScalarValue;
 
 use super::caller::Caller;
 use super::engine::Engine;
-use super::gateway::{TableAction, authorize};
-use super::handlers::{ddl, dml, flush, query, setting};
+use super::gateway::{TableAction, authorize, authorize_namespace};
+use super::handlers::{ddl, dml, flush, query, setting, user};
 use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
@@ -46,13 +46,19 @@ fn run_once(
 ) -> Result<QueryResult> {
     match statement {
         Statement::CreateNamespace { if_not_exists, name, description } => {
-            ddl::create_namespace::run(engine, name, *if_not_exists, description.as_deref())
+            ddl::create_namespace::run(
+                engine,
+                caller,
+                name,
+                *if_not_exists,
+                description.as_deref(),
+            )
         }
         Statement::AlterNamespace { name, description } => {
-            ddl::alter_namespace::run(engine, name, description.as_deref())
+            ddl::alter_namespace::run(engine, caller, name, description.as_deref())
         }
         Statement::DropNamespace { if_exists, name, cascade } => {
-            ddl::drop_namespace::run(engine, name, *if_exists, *cascade)
+            ddl::drop_namespace::run(engine, caller, name, *if_exists, *cascade)
         }
         Statement::UseNamespace(_)
         | Statement::Transaction(_)
@@ -102,6 +108,14 @@ fn run_once(
         Statement::ShowCreateTable { table } => {
             query::describe::create_table(engine, caller, table)
         }
+        Statement::CreateUser(create) => user::create_user::run(engine, caller, create, params),
+        Statement::AlterUser(alter) => user::alter_user::run(engine, caller, alter, params),
+        Statement::DropUser { if_exists, user } => {
+            user::drop_user::run(engine, caller, user, *if_exists, params)
+        }
+        Statement::ExecuteAs(execute) => {
+            user::execute_as::run(engine, caller, work, execute, params)
+        }
         Statement::ShowCreateView { view } => query::describe::create_view(engine, caller, view),
     }
 }
@@ -146,6 +160,9 @@ fn run_many_once(
         }),
         Statement::Merge(merge) => {
             each(engine, work, sets, |work, set| dml::merge::run(engine, caller, work, merge, set))
+        }
+        Statement::ExecuteAs(execute) => {
+            user::execute_as::run_many(engine, caller, work, execute, sets)
         }
         other => Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
@@ -232,8 +249,9 @@ fn read_all(data: Box<dyn RecordBatchReader + Send>) -> Result<Vec<RecordBatch>>
 /// The namespace that USE names.
 ///
 /// # Errors
-/// `3F000`.
-pub(crate) fn use_namespace(engine: &Engine, name: &str) -> Result<String> {
+/// `3F000`, `42501`.
+pub(crate) fn use_namespace(engine: &Engine, caller: &Caller, name: &str) -> Result<String> {
+    authorize_namespace(name, caller.role)?;
     if engine.registry.has_namespace(name) {
         Ok(name.to_owned())
     } else {

@@ -2,6 +2,7 @@
 
 mod all_rows;
 mod alter_table;
+mod audit;
 mod batch_stream;
 mod bounded_result;
 mod built_query;
@@ -23,6 +24,7 @@ mod explain;
 mod expression_rewrite;
 mod functions;
 mod gateway;
+mod given;
 mod given_rows;
 mod handlers;
 mod information_schema;
@@ -64,16 +66,19 @@ mod table_options;
 mod text_table;
 mod transaction;
 mod type_name;
+mod user_statement;
 mod view;
 mod work;
 
+pub(crate) use audit::{note_refusal, note_refused_call};
 pub(crate) use caller::Caller;
 pub use counters::Counters;
 pub(crate) use dispatch::{append, run, run_many, use_namespace};
 pub(crate) use engine::Engine;
-pub(crate) use gateway::authorize;
+pub(crate) use gateway::{authorize, authorize_acting};
 pub(crate) use handlers::setting::set::run as set_setting;
 pub(crate) use handlers::transaction::run as control_transaction;
+pub(crate) use handlers::user::execute_as::authorize_written;
 pub use params::Params;
 pub(crate) use parse::with_caret;
 pub(crate) use prepared_names::PreparedNames;

@@ -7,6 +7,7 @@ mod data_type;
 mod id;
 mod name;
 mod role;
+mod secret;
 mod table_kind;
 mod widening;
 
@@ -19,6 +20,7 @@ pub(crate) use id::ScopeId;
 pub use id::{ColumnId, ConstraintId, SchemaVersion, SegmentId, Seq, TableId, UserId, UserKey};
 pub use name::{Name, TableName};
 pub use role::Role;
+pub(crate) use secret::Secret;
 pub use table_kind::{AccessLevel, TableKind};
 
 #[cfg(test)]

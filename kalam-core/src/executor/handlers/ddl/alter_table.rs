@@ -74,6 +74,8 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
     }
     let mut set = engine.registry.alter_table(&table, altered.definition, promises, &views)?;
     set.rows = entries;
+    let name = table.definition.name.to_string();
+    engine.audit.add(&mut set, caller.did("ALTER TABLE", Some(name)));
     if !dropped.is_empty() {
         for user in scopes(engine, &table, &view)? {
             let prefixes =

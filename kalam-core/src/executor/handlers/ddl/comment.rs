@@ -18,7 +18,7 @@ use crate::executor::statement::{ColumnName, Comment, CommentObject, TableRef};
 pub(crate) fn run(engine: &Engine, caller: &Caller, statement: &Comment) -> Result<QueryResult> {
     let text = statement.comment.as_deref();
     match &statement.object {
-        CommentObject::Namespace(name) => alter_namespace::run(engine, name, text),
+        CommentObject::Namespace(name) => alter_namespace::run(engine, caller, name, text),
         CommentObject::Table(table) => on_table(engine, caller, table, None, text),
         CommentObject::Column(table, column) => on_table(engine, caller, table, Some(column), text),
     }
@@ -45,7 +45,10 @@ fn on_table(
         }
         definition.note_version(String::new(), engine.clock.now_ms());
         if definition != *table.definition {
-            engine.store.commit(engine.registry.alter_table(&table, definition, false, &[])?)?;
+            let mut set = engine.registry.alter_table(&table, definition, false, &[])?;
+            let name = table.definition.name.to_string();
+            engine.audit.add(&mut set, caller.did("COMMENT", Some(name)));
+            engine.store.commit(set)?;
         }
         Ok(())
     })?;

@@ -3,6 +3,7 @@
 use super::drop_table::stage_drop;
 use crate::catalog::{DEFAULT_NAMESPACE, RESERVED_NAMESPACES, undefined_namespace};
 use crate::executor::QueryResult;
+use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::row_writer::retrying;
 use crate::model::Name;
@@ -16,6 +17,7 @@ use crate::{Error, Result, SqlState};
 /// reserved namespaces.
 pub(crate) fn run(
     engine: &Engine,
+    caller: &Caller,
     name: &str,
     if_exists: bool,
     cascade: bool,
@@ -38,8 +40,9 @@ pub(crate) fn run(
             views = engine.registry.views();
             views.retain(|view| view.name.namespace == namespace);
         }
-        let (mut set, dropped) = stage_drop(engine, cascade, (tables, views))?;
+        let (mut set, dropped) = stage_drop(engine, caller, cascade, (tables, views))?;
         engine.registry.remove_namespace(&mut set, &namespace, dropped);
+        engine.audit.add(&mut set, caller.did("DROP NAMESPACE", Some(namespace.to_string())));
         engine.store.commit(set)?;
         Ok(())
     })?;

@@ -28,7 +28,7 @@ pub(crate) fn run(
     if_exists: bool,
     cascade: bool,
 ) -> Result<QueryResult> {
-    drop_relations(engine, cascade, || {
+    drop_relations(engine, caller, cascade, || {
         let mut tables: Vec<Arc<Table>> = Vec::new();
         for name in names {
             let found = find(caller, name, if_exists, |namespace| {
@@ -76,11 +76,12 @@ pub(super) type Dropped = (Vec<Arc<Table>>, Vec<Arc<ViewDefinition>>);
 /// As [`stage_drop`], and what `look_up` raises.
 pub(super) fn drop_relations(
     engine: &Engine,
+    caller: &Caller,
     cascade: bool,
     look_up: impl Fn() -> Result<Dropped>,
 ) -> Result<()> {
     retrying(|| {
-        let (set, dropped) = stage_drop(engine, cascade, look_up()?)?;
+        let (set, dropped) = stage_drop(engine, caller, cascade, look_up()?)?;
         if !dropped.is_empty() {
             engine.store.commit(set)?;
         }
@@ -96,6 +97,7 @@ pub(super) fn drop_relations(
 /// `XX001`; the commit raises `2BP01` if a view uses what is dropped.
 pub(super) fn stage_drop(
     engine: &Engine,
+    caller: &Caller,
     cascade: bool,
     (mut tables, mut views): Dropped,
 ) -> Result<(WriteSet, BTreeSet<TableId>)> {
@@ -113,6 +115,11 @@ pub(super) fn stage_drop(
     engine.registry.remove_relations(&mut set, &tables, &views, cascade);
     for table in &tables {
         remove_rows(engine, table, &mut set)?;
+        let name = table.definition.name.to_string();
+        engine.audit.add(&mut set, caller.did("DROP TABLE", Some(name)));
+    }
+    for view in &views {
+        engine.audit.add(&mut set, caller.did("DROP VIEW", Some(view.name.to_string())));
     }
     Ok((set, ids))
 }
