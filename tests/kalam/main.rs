@@ -6,8 +6,8 @@
 mod append;
 mod audit;
 mod authorization;
-mod cancel;
 mod canary;
+mod cancel;
 mod concurrency;
 mod counters;
 mod coverage;

@@ -46,13 +46,7 @@ fn run_once(
 ) -> Result<QueryResult> {
     match statement {
         Statement::CreateNamespace { if_not_exists, name, description } => {
-            ddl::create_namespace::run(
-                engine,
-                caller,
-                name,
-                *if_not_exists,
-                description.as_deref(),
-            )
+            ddl::create_namespace::run(engine, caller, name, *if_not_exists, description.as_deref())
         }
         Statement::AlterNamespace { name, description } => {
             ddl::alter_namespace::run(engine, caller, name, description.as_deref())
