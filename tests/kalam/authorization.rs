@@ -367,7 +367,7 @@ fn a_view_shows_whoever_reads_it_what_they_may_read() {
     let mut wrong = Vec::new();
     let mut views = vec![
         ("system_view", "SELECT * FROM system.tables", Role::Dba),
-        ("everybody", "SELECT * FROM all_users('default.base_user')", Role::Dba),
+        ("everybody", "SELECT _user AS owner, id FROM all_users('default.base_user')", Role::Dba),
         ("schema", "SELECT * FROM information_schema.tables", Role::Anonymous),
     ];
     let bases = [
