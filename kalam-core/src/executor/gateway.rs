@@ -64,13 +64,13 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::Delete(_)
         | Statement::Merge(_)
         | Statement::Query(_)
-        | Statement::Explain(_)
         | Statement::Transaction(_)
         | Statement::Deallocate { .. }
         // What it runs is authorized when it is found.
         | Statement::Execute(_)
         // Everybody may be themselves; for whom else is authorize_acting's to say.
         | Statement::ExecuteAs(_) => Role::Anonymous,
+        Statement::Explain(explain) => least_role(&explain.statement),
         Statement::Prepare(prepare) => least_role(&prepare.statement.statement),
     }
 }

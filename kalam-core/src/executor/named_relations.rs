@@ -94,7 +94,9 @@ impl Named<'_> {
             Ok(Relation::Table(table)) => {
                 authorize_table(TableAction::Read, &table.definition, self.caller.role)
             }
-            _ => Ok(()),
+            Ok(Relation::View(_)) => Ok(()),
+            Err(_) if namespace == "information_schema" => Ok(()),
+            Err(e) => Err(e),
         }
     }
 

@@ -17,7 +17,7 @@ use super::gateway::authorize_all_users;
 use super::plan_error::from_datafusion;
 use super::resolve::read_scope;
 use crate::model::UserKey;
-use crate::scan::{AllUsersScan, Shape, TableScan, UnboundTable, Whose};
+use crate::scan::{AllUsersScan, ScanReports, Shape, TableScan, UnboundTable, Whose};
 use crate::store::View;
 use crate::{Error, Result};
 
@@ -28,6 +28,8 @@ pub(crate) struct ScanScope<'a> {
     pub(crate) view: &'a Arc<View>,
     /// The scope of the table that an UPDATE or DELETE changes.
     pub(crate) target: Option<UserKey>,
+    /// Where scans tell what they will read.
+    pub(crate) reports: Option<&'a ScanReports>,
 }
 
 impl ScanScope<'_> {
@@ -79,6 +81,7 @@ impl ScanScope<'_> {
             tier: self.engine.tier.clone(),
             shape: unbound.shape,
             now_ms: self.engine.clock.now_ms(),
+            reports: self.reports.cloned(),
         };
         Ok(match unbound.whose {
             Whose::Caller => Arc::new(scan),

@@ -199,7 +199,7 @@ fn statements_of_other_systems_are_named_and_refused() {
         ("ALTER TABLE t ADD COLUMN a INT", "ALTER TABLE"),
         ("CREATE TEMP TABLE t (a INT)", "CREATE TEMP TABLE"),
         ("PREPARE TRANSACTION 'p'", "PREPARE TRANSACTION"),
-        ("EXPLAIN DELETE FROM t", "EXPLAIN DELETE"),
+        ("EXPLAIN CREATE TABLE t (a INT)", "EXPLAIN CREATE"),
         ("EXPLAIN COPY t TO 'x'", "EXPLAIN COPY"),
         ("SHOW JOBS", "SHOW JOBS"),
         ("STORAGE COMPACT TABLE t", "STORAGE COMPACT"),
