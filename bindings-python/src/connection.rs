@@ -28,8 +28,9 @@ const OPENER: &str = "root";
 /// acts for that user with role 'user', unless `role` says otherwise; the program
 /// vouches for the identity. With `user` and `password` the user logs in and has
 /// the role of their account (CREATE USER). Unqualified names resolve in
-/// `namespace` ('default'). `config` keys are durability, threads, memory_limit, cache_bytes,
-/// storage_path, temp_directory, statement_timeout and max_result_bytes.
+/// `namespace` ('default'). `config` keys are durability, threads, memory_limit,
+/// cache_bytes, storage_path, temp_directory, statement_timeout and
+/// max_result_bytes.
 #[pyfunction]
 #[pyo3(
     signature = (

@@ -31,6 +31,7 @@ mod information_schema;
 mod limits;
 mod literal_type;
 mod modify_statement;
+mod named_relations;
 mod operator_function;
 mod output_name;
 mod params;
