@@ -3,6 +3,7 @@
 //! One binary, one file for each kind of promise. `cargo test -p kalam-tests slt`
 //! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
 
+mod alter;
 mod append;
 mod concurrency;
 mod coverage;
@@ -10,6 +11,7 @@ mod crash;
 mod damage;
 mod definition;
 mod disk_full;
+mod evolution;
 mod fixture;
 mod heap;
 mod hostile;
