@@ -5,13 +5,16 @@
 
 mod alter;
 mod append;
+mod cancel;
 mod concurrency;
+mod counters;
 mod coverage;
 mod crash;
 mod damage;
 mod definition;
 mod disk_full;
 mod evolution;
+mod explain;
 mod fixture;
 mod heap;
 mod hostile;

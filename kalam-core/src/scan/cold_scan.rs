@@ -20,6 +20,7 @@ use super::file_mapping::{FileMapping, read_schema};
 use super::key_order::{Grouped, grouped};
 use super::segment_reader::{FileSegment, SegmentReaderFactory};
 use super::shape::{key_ordering, row_field, segment_field};
+use crate::activity::check_stop;
 use crate::catalog::{ColumnDefinition, DELETED_COLUMN, Table, initial_value};
 use crate::flush::{
     ColdTier, FileColumn, OpenSegment, SegmentMeta, SegmentState, StoredStatistics, segment_schema,
@@ -81,6 +82,8 @@ pub(super) fn cold_scan(
     };
     let mut files = Vec::with_capacity(segments.len());
     for segment in segments {
+        // The first use of a segment reads all of it.
+        check_stop()?;
         let open = tier.open(&segment.state.meta)?;
         let of_file = file_statistics(table, &open, segment);
         let schema = read_schema(table, &open);

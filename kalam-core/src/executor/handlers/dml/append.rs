@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 
 use super::new_rows::InsertTarget;
 use crate::Result;
+use crate::activity::check_stop;
 use crate::catalog::Table;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -31,6 +32,7 @@ pub(crate) fn run(
     let target = InsertTarget::new(engine, caller, table, names)?;
     let mut complete = Vec::with_capacity(batches.len());
     for batch in batches {
+        check_stop()?;
         complete.push((target.complete(batch.columns(), batch.num_rows())?, batch.num_rows()));
     }
     let user = write_scope(engine, caller, table)?;

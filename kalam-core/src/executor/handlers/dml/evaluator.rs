@@ -7,7 +7,6 @@ use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr, TableWithJoins};
-use futures::TryStreamExt;
 
 use crate::executor::built_query::{query_of, relation_of, select_of};
 use crate::executor::caller::Caller;
@@ -15,7 +14,6 @@ use crate::executor::engine::Engine;
 use crate::executor::given_rows::{GIVEN_RELATION, GivenRows, INDEX_COLUMN};
 use crate::executor::handlers::query::select::prepare;
 use crate::executor::modify_statement::Ctes;
-use crate::executor::plan_error::from_datafusion;
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
@@ -65,8 +63,7 @@ impl<'a> Evaluator<'a> {
         let plan = planner.logical(query, self.params)?;
         let stream = planner.stream(&plan)?;
         let schema = stream.schema();
-        let batches: Vec<RecordBatch> =
-            self.engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
+        let batches = self.engine.collect(stream)?;
         in_order(&schema, &batches).map_err(|e| {
             Error::new(SqlState::INTERNAL_ERROR, "values of expressions do not fit together")
                 .with_source(e)
