@@ -8,12 +8,10 @@ use arrow::array::{ArrayRef, RecordBatch};
 use datafusion::sql::sqlparser::ast::{
     Expr, LimitClause, SelectItem, SetExpr, TableWithJoins, Value,
 };
-use futures::TryStreamExt;
 
 use super::built_query::{query_of, quoted, relation_of, select_of};
 use super::caller::Caller;
 use super::engine::Engine;
-use super::plan_error::from_datafusion;
 use super::planner::{Planner, TARGET_RELATION};
 use crate::Result;
 use crate::catalog::{HIDDEN_KEY_COLUMN, Table};
@@ -44,9 +42,7 @@ pub(crate) fn any_row(
         query.limit_clause =
             Some(LimitClause::LimitOffset { limit: Some(one), offset: None, limit_by: Vec::new() });
         let stream = planner.stream(&planner.logical(query, &[])?)?;
-        let batches: Vec<RecordBatch> =
-            engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
-        if batches.iter().any(|batch| batch.num_rows() > 0) {
+        if engine.count_rows(stream)? > 0 {
             return Ok(true);
         }
     }

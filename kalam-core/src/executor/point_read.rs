@@ -105,7 +105,7 @@ impl Point {
     /// The caller's row with the key, and where it was.
     ///
     /// # Errors
-    /// `40001` if the view is older than the table, `XX001`.
+    /// `XX001`, `40001` if the view is older than what the table promises.
     pub(crate) fn read(
         &self,
         engine: &Engine,
