@@ -76,8 +76,7 @@ pub(crate) fn rows_of(
     let from = vec![TableWithJoins { relation, joins: Vec::new() }];
     let query = query_of(SetExpr::Select(Box::new(select_of(columns, from, None))));
     let stream = planner.stream(&planner.logical(query, &[])?)?;
-    let batches: Vec<RecordBatch> =
-        engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
+    let batches = engine.collect(stream)?;
     let split = |batch: &RecordBatch| {
         (batch.columns()[..width].to_vec(), batch.columns().get(width).cloned())
     };
