@@ -382,7 +382,7 @@ impl World {
         let schema = result.expect("it can be read").schema();
         assert!(schema.fields().iter().map(|f| f.name()).eq(names.iter().copied()));
         let create = fixture::rows(root, "SHOW CREATE TABLE t")[0][1].clone();
-        let copy = create.replacen("\"default\".t", "copy.t", 1);
+        let copy = create.replacen("default.t", "copy.t", 1);
         assert!(copy.starts_with(&format!("CREATE {} TABLE copy.t", self.kind)), "{create}");
         fixture::run(root, &copy);
         let without_place = |rows: Rows| -> Rows { rows.iter().map(|r| r[1..].to_vec()).collect() };
