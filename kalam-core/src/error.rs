@@ -220,6 +220,7 @@ struct Inner {
     detail: Option<String>,
     hint: Option<Cow<'static, str>>,
     position: Option<Position>,
+    object: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -233,6 +234,7 @@ impl Error {
             detail: None,
             hint: None,
             position: None,
+            object: None,
             source: None,
         }))
     }
@@ -256,6 +258,19 @@ impl Error {
     pub fn with_position(mut self, position: Position) -> Self {
         self.0.position = Some(position);
         self
+    }
+
+    /// Adds the name of what was refused, for the audit log.
+    #[must_use]
+    pub(crate) fn about(mut self, object: impl fmt::Display) -> Self {
+        self.0.object = Some(object.to_string());
+        self
+    }
+
+    /// The name of what was refused.
+    #[must_use]
+    pub(crate) fn object(&self) -> Option<&str> {
+        self.0.object.as_deref()
     }
 
     /// Takes away the place, which is one of another text.
@@ -318,6 +333,7 @@ impl Error {
             detail: self.0.detail.clone(),
             hint: self.0.hint.clone(),
             position: self.0.position,
+            object: self.0.object.clone(),
             source: None,
         }))
     }
@@ -329,13 +345,18 @@ impl Error {
     }
 }
 
-/// An input or output error, with `53100` where the device is full.
-pub(crate) fn io_error(what: &str, path: &std::path::Path, error: std::io::Error) -> Error {
+/// The code of an input or output error.
+pub(crate) fn io_state(error: &std::io::Error) -> SqlState {
     use std::io::ErrorKind as Io;
-    let state = match error.kind() {
+    match error.kind() {
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => SqlState::DISK_FULL,
         _ => SqlState::IO_ERROR,
-    };
+    }
+}
+
+/// An input or output error, with `53100` where the device is full.
+pub(crate) fn io_error(what: &str, path: &std::path::Path, error: std::io::Error) -> Error {
+    let state = io_state(&error);
     Error::new(state, format!("cannot {what} \"{}\": {error}", path.display())).with_source(error)
 }
 

@@ -3,7 +3,11 @@
 //! One binary, one file for each kind of promise. `cargo test -p kalam-tests slt`
 //! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
 
+mod alter;
 mod append;
+mod audit;
+mod authorization;
+mod canary;
 mod cancel;
 mod concurrency;
 mod counters;
@@ -13,11 +17,13 @@ mod damage;
 mod datafusion_files;
 mod definition;
 mod disk_full;
+mod evolution;
 mod explain;
 mod fixture;
 mod heap;
 mod hostile;
 mod limits;
+mod login;
 mod model;
 mod nearest;
 mod oracle;

@@ -30,6 +30,7 @@ use crate::store::{RowHeader, View, prefix_end};
 
 /// The rows of one scope of a table at one view. The scope is part of the provider,
 /// so no predicate, view or function can widen it.
+#[derive(Clone)]
 pub(crate) struct TableScan {
     pub(crate) table: Arc<Table>,
     /// `None`: a user who owns no rows.
@@ -87,7 +88,17 @@ impl TableProvider for TableScan {
 }
 
 impl TableScan {
-    fn plan(
+    /// The same table and moment for another user.
+    pub(super) fn of_user(&self, user: UserKey) -> TableScan {
+        TableScan { user: Some(user), ..self.clone() }
+    }
+
+    /// Tells a SERIALIZABLE transaction that it reads the rows of everybody.
+    pub(super) fn note_read_of_all(&self) {
+        note_read_without_scope(&self.table, &self.view);
+    }
+
+    pub(super) fn plan(
         &self,
         schema: &SchemaRef,
         filters: &[Expr],
@@ -226,7 +237,8 @@ impl TableScan {
         if deletions {
             columns.push(MARK_SEQ_COLUMN);
         }
-        let scan = cold_scan(&self.tier, &self.table, &segments, &columns, partitions)?;
+        let shown = (columns.as_slice(), &*self.schema());
+        let scan = cold_scan(&self.tier, &self.table, &segments, shown, partitions)?;
         if !deletions {
             return Ok(Some(scan));
         }

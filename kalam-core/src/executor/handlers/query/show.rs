@@ -6,6 +6,7 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::describe::{show_namespaces, show_tables};
 use crate::executor::engine::Engine;
+use crate::executor::gateway::authorize_namespace;
 use crate::executor::resolve::{visible_tables, visible_views};
 
 /// The tables and views that the caller may read, of one namespace or of all.
@@ -17,6 +18,9 @@ pub(crate) fn tables(
     caller: &Caller,
     namespace: Option<&str>,
 ) -> Result<QueryResult> {
+    if let Some(namespace) = namespace {
+        authorize_namespace(namespace, caller.role)?;
+    }
     if let Some(namespace) = namespace
         && !engine.registry.has_namespace(namespace)
     {
@@ -37,8 +41,8 @@ pub(crate) fn tables(
 /// # Errors
 /// `XX001` if a definition does not decode.
 pub(crate) fn namespaces(engine: &Engine, caller: &Caller) -> Result<QueryResult> {
-    let names: Vec<_> = engine.registry.namespaces().iter().map(|n| n.name.clone()).collect();
+    let namespaces = engine.registry.namespaces();
     let tables: Vec<_> =
         visible_tables(engine, caller)?.iter().map(|t| t.definition.clone()).collect();
-    Ok(QueryResult::ready(show_namespaces(&names, &tables)))
+    Ok(QueryResult::ready(show_namespaces(&namespaces, &tables)))
 }
