@@ -271,6 +271,9 @@ const STATEMENTS: &[(&str, Role)] = &[
     ("EXECUTE AS USER '{me}' (SELECT 1)", Role::Anonymous),
     ("EXECUTE AS USER 'nobody' (SELECT 1)", Role::Service),
     ("STORAGE FLUSH ALL", Role::Service),
+    ("SET statement_timeout = '1min'", Role::Anonymous),
+    ("SHOW statement_timeout", Role::Anonymous),
+    ("DROP VIEW IF EXISTS made", Role::Dba),
     ("CREATE NAMESPACE made", Role::Dba),
     ("DROP NAMESPACE IF EXISTS made", Role::Dba),
     ("CREATE TABLE made (id INT PRIMARY KEY)", Role::Dba),
@@ -394,6 +397,7 @@ fn a_view_shows_whoever_reads_it_what_they_may_read() {
                 "WITH x AS (SELECT * FROM {v}) SELECT 1 FROM x",
                 "SELECT 1 FROM open WHERE EXISTS (SELECT 1 FROM {v})",
                 "EXPLAIN SELECT * FROM {v}",
+                "SHOW CREATE VIEW {v}",
                 "PREPARE p AS SELECT * FROM {v}",
                 "EXECUTE AS USER '{me}' (SELECT * FROM {v})",
             ] {
