@@ -289,6 +289,11 @@ mod tests {
         match statement {
             Statement::CreateNamespace { .. } => "CREATE NAMESPACE",
             Statement::DropNamespace { .. } => "DROP NAMESPACE",
+            Statement::AlterNamespace { .. } => "ALTER NAMESPACE",
+            Statement::AlterTable(_) => "ALTER TABLE",
+            Statement::Comment(_) => "COMMENT ON",
+            Statement::DescribeHistory { .. } => "DESCRIBE {t} HISTORY",
+            Statement::DescribeVersion { .. } => "DESCRIBE {t} AS OF",
             Statement::UseNamespace(_) => "USE ",
             Statement::ShowNamespaces => "SHOW NAMESPACES",
             Statement::ShowTables { .. } => "SHOW TABLES",
@@ -331,6 +336,11 @@ mod tests {
         for sql in [
             "CREATE NAMESPACE n",
             "DROP NAMESPACE n",
+            "ALTER NAMESPACE n SET DESCRIPTION 'x'",
+            "ALTER TABLE t ADD COLUMN a INT",
+            "COMMENT ON TABLE t IS 'x'",
+            "DESCRIBE t HISTORY",
+            "DESCRIBE t AS OF SCHEMA VERSION 1",
             "USE n",
             "SHOW NAMESPACES",
             "SHOW TABLES",
