@@ -105,6 +105,16 @@ impl<'a> RowWriter<'a> {
             .collect()
     }
 
+    /// The live row of a key, which is without scope.
+    ///
+    /// # Errors
+    /// `XX001`.
+    pub(crate) fn find(&self, key: &[u8]) -> Result<Option<StoredRow>> {
+        let key = [self.prefix.as_slice(), key].concat();
+        let place = self.stored_rows().find(&key)?;
+        Ok(place.map(|place| StoredRow { key, place }))
+    }
+
     /// The columns of live rows, then their `_seq`.
     ///
     /// # Errors

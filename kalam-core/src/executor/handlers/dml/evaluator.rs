@@ -6,8 +6,9 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr, TableWithJoins};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use crate::executor::built_query::{query_of, relation_of, select_of};
 use crate::executor::caller::Caller;
@@ -48,6 +49,17 @@ impl<'a> Evaluator<'a> {
         Evaluator { engine, caller, params, ctes }
     }
 
+    /// Starts a query of the statement.
+    ///
+    /// # Errors
+    /// What the query gets wrong.
+    pub(super) fn batches(&self, query: &Query, view: &Arc<View>) -> Result<Batches<'a>> {
+        let mut query = with_ctes(self.ctes, query.clone());
+        let planner = prepare(self.engine, self.caller, &mut query, view.clone())?;
+        let plan = planner.logical(query, self.params)?;
+        Ok(Batches { engine: self.engine, stream: planner.stream(&plan)? })
+    }
+
     /// Evaluates items of a select list over those of the rows that `selection` keeps.
     ///
     /// # Errors
@@ -71,6 +83,28 @@ impl<'a> Evaluator<'a> {
             Error::new(SqlState::INTERNAL_ERROR, "values of expressions do not fit together")
                 .with_source(e)
         })
+    }
+}
+
+/// The batches of a query, as they come.
+pub(super) struct Batches<'a> {
+    engine: &'a Engine,
+    stream: SendableRecordBatchStream,
+}
+
+impl Batches<'_> {
+    /// How many columns they have.
+    pub(super) fn columns(&self) -> usize {
+        self.stream.schema().fields().len()
+    }
+
+    /// The next one.
+    ///
+    /// # Errors
+    /// What the query raises while it runs.
+    pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let next = self.engine.runtime().block_on(self.stream.next());
+        next.transpose().map_err(from_datafusion)
     }
 }
 

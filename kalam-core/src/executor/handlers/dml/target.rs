@@ -17,8 +17,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr, TableWithJoins};
 use futures::TryStreamExt;
 
-use super::assignment::differs;
+use super::assignment::{Assignments, differs};
 use super::evaluator::{Evaluator, with_ctes};
+use super::plain_value::PlainRows;
 use crate::catalog::Table;
 use crate::executor::built_query::{all_of, query_of, relation_of, select_of, value_items};
 use crate::executor::caller::Caller;
@@ -28,8 +29,9 @@ use crate::executor::handlers::query::select::prepare;
 use crate::executor::modify_statement::Ctes;
 use crate::executor::plan_error::from_datafusion;
 use crate::executor::planner::TARGET_RELATION;
+use crate::executor::point_read::whole_key;
 use crate::executor::resolve::{read_scope, resolve_table, write_scope};
-use crate::executor::row_writer::{RowPlace, changed_twice, row_places};
+use crate::executor::row_writer::{RowPlace, RowWriter, changed_twice, row_places};
 use crate::executor::statement::TableRef;
 use crate::model::{TableKind, UserKey};
 use crate::scan::Shape;
@@ -187,6 +189,49 @@ impl Target<'_> {
         batches.retain(|batch| batch.num_rows() > 0);
         let rows = batches.iter().map(|b| self.split(b, sources.len())).collect::<Result<_>>()?;
         Ok(Found { rows, sources })
+    }
+
+    /// The row of a WHERE that names the whole primary key, without a planner; `None` if
+    /// WHERE is another, or a value needs one. `assignments` are what the values are of.
+    ///
+    /// # Errors
+    /// `XX001`, and what the values raise.
+    pub(super) fn point_row(
+        &self,
+        evaluator: &Evaluator<'_>,
+        writer: &RowWriter<'_>,
+        assignments: Option<&Assignments<'_>>,
+    ) -> Result<Option<Found>> {
+        let TargetTable { table, name, .. } = self.target;
+        let is_plain = self.from.len() == 1 && self.from[0].joins.is_empty();
+        let is_stream = table.definition.kind == TableKind::Stream;
+        let Some(selection) = self.selection.filter(|_| is_plain && !is_stream) else {
+            return Ok(None);
+        };
+        let Some(key) = whole_key(table, name, selection, evaluator.params)? else {
+            return Ok(None);
+        };
+        let Some(stored) = writer.find(&key)? else {
+            return Ok(Some(Found { rows: Vec::new(), sources: Vec::new() }));
+        };
+        let place = stored.place;
+        let mut columns = writer.read(&[stored])?;
+        let seqs = columns.pop().expect("it comes after the columns");
+        let values = match assignments {
+            None => Vec::new(),
+            Some(assignments) => {
+                let relations = vec![(name.as_str(), columns.as_slice())];
+                let params = evaluator.params;
+                let row = PlainRows { table, relations, params, rows: 1 };
+                match row.values(assignments)? {
+                    Some(values) => values,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let (places, hidden, sources) = (vec![place], None, Vec::new());
+        let row = TargetRows { columns, seqs, places, hidden, sources, values };
+        Ok(Some(Found { rows: vec![row], sources: Vec::new() }))
     }
 
     fn split(&self, batch: &RecordBatch, sources: usize) -> Result<TargetRows> {
