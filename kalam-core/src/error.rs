@@ -81,6 +81,10 @@ sqlstates! {
     INVALID_COLUMN_REFERENCE = "42P10" => InvalidStatement;
     /// Column that must be grouped or aggregated.
     GROUPING_ERROR = "42803" => InvalidStatement;
+    /// Table where a view is asked for, or the reverse.
+    WRONG_OBJECT_TYPE = "42809" => InvalidStatement;
+    /// Definition that cannot be: a view of itself, a CHECK whose answer may change.
+    INVALID_OBJECT_DEFINITION = "42P17" => InvalidStatement;
     /// Table definition that contradicts itself.
     INVALID_TABLE_DEFINITION = "42P16" => InvalidStatement;
     /// Name that breaks the naming rules, or is reserved.
@@ -251,6 +255,12 @@ impl Error {
     #[must_use]
     pub fn with_position(mut self, position: Position) -> Self {
         self.0.position = Some(position);
+        self
+    }
+
+    /// Takes away the place, which is one of another text.
+    pub(crate) fn without_position(mut self) -> Self {
+        self.0.position = None;
         self
     }
 

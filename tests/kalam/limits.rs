@@ -47,3 +47,21 @@ fn a_statement_at_a_limit_runs() {
     let result = fixture.root().execute(&sql, &Params::Positional(values)).expect("it runs");
     assert_eq!(result.collect().expect("it runs")[0].num_rows(), 1);
 }
+
+#[test]
+fn a_statement_that_changes_more_rows_than_memory_holds_is_refused_and_changes_none() {
+    let dir = tempfile::TempDir::new().expect("a temporary folder can be made");
+    let options = kalam_core::Options { memory_limit_bytes: 16 << 20, ..fixture::options() };
+    let database = kalam_core::Database::open(dir.path(), options).expect("it opens");
+    let root = fixture::root(&database);
+    fixture::run(&root, "CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT)");
+    let insert = |rows: u32| {
+        format!(
+            "INSERT INTO t SELECT value, REPEAT('x', 100) FROM generate_series(1, {rows}) AS g (value)"
+        )
+    };
+    assert_eq!(fixture::refused(&root, &insert(500_000)).0, "53200");
+    assert_eq!(fixture::rows(&root, "SELECT COUNT(*) FROM t"), [["0"]]);
+    assert_eq!(fixture::run(&root, &insert(1_000)), 1_000);
+    assert_eq!(fixture::run(&root, "UPDATE t SET v = v || '!'"), 1_000);
+}

@@ -26,3 +26,5 @@ mod returning;
 mod slt;
 mod tidy;
 mod transaction;
+mod unique;
+mod view;

@@ -503,7 +503,8 @@ impl World {
         let others = self.expected(source, step.user).clone();
         let mut ambiguous = false;
         let outcome = updated(before, step.table, |row| {
-            let matching = others.values().filter(|other| other.a == row.a && other.v >= Some(limit));
+            let matching =
+                others.values().filter(|other| other.a == row.a && other.v >= Some(limit));
             let values: BTreeSet<Option<i32>> = matching.map(|other| other.v).collect();
             ambiguous |= values.len() > 1;
             values.first().map(|v| Row { v: *v, ..row.clone() })
@@ -664,7 +665,11 @@ fn without(mut rows: Rows, gone: impl Fn(&Row) -> bool) -> Option<(Rows, u64)> {
 }
 
 /// Keys are unique at the end of the statement; unchanged rows do not count.
-fn updated(rows: Rows, table: usize, mut change: impl FnMut(&Row) -> Option<Row>) -> Option<(Rows, u64)> {
+fn updated(
+    rows: Rows,
+    table: usize,
+    mut change: impl FnMut(&Row) -> Option<Row>,
+) -> Option<(Rows, u64)> {
     let mut after = Rows::new();
     let mut count = 0;
     for row in rows.into_values() {

@@ -1,11 +1,13 @@
 //! The only place where a name becomes a table.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use super::{Namespace, StorageDefinition, Table, TableDefinition};
+use super::relation::{is_a_view, undefined_table};
+use super::{Namespace, StorageDefinition, Table, TableDefinition, ViewDefinition, ViewUse};
 use crate::model::{Name, Seq, TableId, TableName};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Store, WriteSet};
 use crate::{Error, Result, SqlState};
@@ -36,6 +38,8 @@ impl EntityKey for TableName {
 
 const DEFINITIONS: EntityStore<TableId, TableDefinition> =
     EntityStore::new(Family::Catalog, b't', "a table definition");
+const VIEWS: EntityStore<TableId, ViewDefinition> =
+    EntityStore::new(Family::Catalog, b'v', "a view definition");
 const NAMES: EntityStore<TableName, TableId> =
     EntityStore::new(Family::Catalog, b'n', "a table name");
 const NAMESPACES: EntityStore<String, Namespace> =
@@ -49,7 +53,10 @@ const LAST_TABLE: EntityStore<String, TableId> =
 /// change durable, so it never disagrees with the disk.
 pub struct SchemaRegistry {
     store: Arc<Store>,
+    /// Of tables and views.
     names: DashMap<TableName, TableId>,
+    /// All of them: what depends on what must be known before anything changes.
+    views: DashMap<TableId, Arc<ViewDefinition>>,
     tables: DashMap<TableId, Arc<Table>>,
     namespaces: DashMap<Name, Arc<Namespace>>,
     storages: DashMap<Name, Arc<StorageDefinition>>,
@@ -67,6 +74,11 @@ impl SchemaRegistry {
         let snapshot = &view.snapshot;
         let registry = SchemaRegistry {
             names: NAMES.scan(snapshot, &[])?.into_iter().collect(),
+            views: VIEWS
+                .scan(snapshot, &[])?
+                .into_iter()
+                .map(|(id, view)| (id, Arc::new(view)))
+                .collect(),
             tables: DashMap::new(),
             namespaces: NAMESPACES
                 .scan(snapshot, &[])?
@@ -94,19 +106,24 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// `42P01` if there is none; the hint says so if the namespace is what is missing.
+    /// `42809` if it is a view.
     pub fn table(&self, namespace: &str, table: &str) -> Result<Arc<Table>> {
-        let missing = || {
-            Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("table \"{namespace}.{table}\" does not exist"),
-            )
-        };
+        let id = self.named(namespace, table)?;
+        match self.view(id) {
+            Some(view) => Err(is_a_view(&view.name)),
+            None => self.table_by_id(id)?.ok_or_else(|| undefined_table(namespace, table)),
+        }
+    }
+
+    /// The table or view that has this name.
+    pub(super) fn named(&self, namespace: &str, table: &str) -> Result<TableId> {
+        let missing = || undefined_table(namespace, table);
         let name = Name::new("namespace", namespace)
             .and_then(|namespace| Ok(TableName { namespace, table: Name::new("table", table)? }))
             .map_err(|_| missing())?;
         let id = self.names.get(&name).map(|id| *id);
         match id {
-            Some(id) => self.table_by_id(id)?.ok_or_else(missing),
+            Some(id) => Ok(id),
             None if self.namespaces.contains_key(&name.namespace) => Err(missing()),
             None => Err(missing().with_hint(format!("namespace \"{namespace}\" does not exist"))),
         }
@@ -134,7 +151,24 @@ impl SchemaRegistry {
         Ok(Some(table))
     }
 
-    fn derive(&self, definition: Arc<TableDefinition>) -> Result<Table> {
+    /// The view with this id.
+    pub(crate) fn view(&self, id: TableId) -> Option<Arc<ViewDefinition>> {
+        self.views.get(&id).map(|view| view.clone())
+    }
+
+    /// All views, by name.
+    #[must_use]
+    pub fn views(&self) -> Vec<Arc<ViewDefinition>> {
+        let mut all: Vec<_> = self.views.iter().map(|view| view.value().clone()).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// What a definition says, before it is committed.
+    ///
+    /// # Errors
+    /// `42704` for an unknown storage.
+    pub(crate) fn derive(&self, definition: Arc<TableDefinition>) -> Result<Table> {
         let storage = self.storage(&definition.options.storage)?;
         Table::new(definition, &storage)
     }
@@ -225,21 +259,54 @@ impl SchemaRegistry {
     }
 
     /// The commit that adds a table.
-    pub(crate) fn add_table(self: &Arc<Self>, definition: TableDefinition) -> Result<WriteSet> {
+    pub(crate) fn add_table(self: &Arc<Self>, table: &Arc<Table>) -> WriteSet {
+        let definition = &table.definition;
         let mut set = WriteSet::default();
-        DEFINITIONS.put(&mut set, &definition.id, &definition);
+        DEFINITIONS.put(&mut set, &definition.id, definition);
         NAMES.put(&mut set, &definition.name, &definition.id);
-        LAST_TABLE.put(&mut set, &String::new(), &TableId(self.last_table.load(Ordering::Acquire)));
-        let table = Arc::new(self.derive(Arc::new(definition))?);
-        self.push(&mut set, Edit::AddTable(table));
-        Ok(set)
+        self.put_last_table(&mut set);
+        self.push(&mut set, Edit::AddTable(table.clone()));
+        set
     }
 
-    /// The definition's part of the commit that removes a table.
-    pub(crate) fn remove_table(self: &Arc<Self>, set: &mut WriteSet, table: &Arc<Table>) {
-        DEFINITIONS.delete(set, &table.definition.id);
-        NAMES.delete(set, &table.definition.name);
-        self.push(set, Edit::RemoveTable(table.clone()));
+    /// The commit that adds a view, or puts it in the place of an earlier version of it.
+    pub(crate) fn add_view(
+        self: &Arc<Self>,
+        view: &Arc<ViewDefinition>,
+        replaced: Option<Arc<ViewDefinition>>,
+    ) -> WriteSet {
+        let mut set = WriteSet::default();
+        VIEWS.put(&mut set, &view.id, view);
+        NAMES.put(&mut set, &view.name, &view.id);
+        self.put_last_table(&mut set);
+        self.push(&mut set, Edit::AddView { view: view.clone(), replaced });
+        set
+    }
+
+    fn put_last_table(&self, set: &mut WriteSet) {
+        LAST_TABLE.put(set, &String::new(), &TableId(self.last_table.load(Ordering::Acquire)));
+    }
+
+    /// The definitions' part of the commit that removes tables and views. It fails as a
+    /// conflict if by then a view that is not among them reads one, with `cascade`, and
+    /// as `2BP01` without.
+    pub(crate) fn remove_relations(
+        self: &Arc<Self>,
+        set: &mut WriteSet,
+        tables: &[Arc<Table>],
+        views: &[Arc<ViewDefinition>],
+        cascade: bool,
+    ) {
+        for table in tables {
+            DEFINITIONS.delete(set, &table.definition.id);
+            NAMES.delete(set, &table.definition.name);
+        }
+        for view in views {
+            VIEWS.delete(set, &view.id);
+            NAMES.delete(set, &view.name);
+        }
+        let (tables, views) = (tables.to_vec(), views.to_vec());
+        self.push(set, Edit::RemoveRelations { tables, views, cascade });
     }
 
     /// A check that the table is still what the set's rows were made for.
@@ -271,7 +338,8 @@ enum Edit {
     RemoveNamespace(Name),
     AddStorage(Arc<StorageDefinition>),
     AddTable(Arc<Table>),
-    RemoveTable(Arc<Table>),
+    AddView { view: Arc<ViewDefinition>, replaced: Option<Arc<ViewDefinition>> },
+    RemoveRelations { tables: Vec<Arc<Table>>, views: Vec<Arc<ViewDefinition>>, cascade: bool },
     Unchanged(Arc<TableDefinition>),
 }
 
@@ -288,30 +356,30 @@ impl Change for CatalogChange {
                 if tables > 0 {
                     return Err(Error::new(
                         SqlState::DEPENDENT_OBJECTS,
-                        format!("namespace \"{name}\" holds {tables} tables"),
+                        format!("namespace \"{name}\" holds {tables} tables and views"),
                     )
-                    .with_hint("drop the tables first"));
+                    .with_hint("drop them first, or use CASCADE"));
                 }
                 if !registry.namespaces.contains_key(name) {
                     return Err(undefined_namespace(name.as_str()));
                 }
                 Ok(())
             }
-            Edit::AddTable(table) => {
-                let name = &table.definition.name;
-                if !registry.namespaces.contains_key(&name.namespace) {
-                    return Err(undefined_namespace(name.namespace.as_str()));
+            Edit::AddTable(table) => registry.check_free(&table.definition.name),
+            Edit::AddView { view, replaced } => {
+                match replaced {
+                    None => registry.check_free(&view.name)?,
+                    Some(replaced) => registry.check_current_view(replaced)?,
                 }
-                if registry.names.contains_key(name) {
-                    return Err(Error::new(
-                        SqlState::DUPLICATE_TABLE,
-                        format!("table \"{name}\" exists already"),
-                    )
-                    .with_hint("use IF NOT EXISTS, or another name"));
-                }
-                Ok(())
+                registry.check_uses(view)
             }
-            Edit::RemoveTable(table) => registry.check_current(&table.definition),
+            Edit::RemoveRelations { tables, views, cascade } => {
+                tables.iter().try_for_each(|table| registry.check_current(&table.definition))?;
+                views.iter().try_for_each(|view| registry.check_current_view(view))?;
+                let tables = tables.iter().map(|table| table.definition.id);
+                let removed = tables.chain(views.iter().map(|view| view.id)).collect();
+                registry.check_unused(&removed, *cascade)
+            }
             Edit::Unchanged(definition) => registry.check_current(definition),
             Edit::AddNamespace(_) | Edit::AddStorage(_) => Ok(()),
         }
@@ -336,9 +404,19 @@ impl Change for CatalogChange {
                 registry.tables.insert(definition.id, table.clone());
                 registry.names.insert(definition.name.clone(), definition.id);
             }
-            Edit::RemoveTable(table) => {
-                registry.names.remove(&table.definition.name);
-                registry.tables.remove(&table.definition.id);
+            Edit::AddView { view, .. } => {
+                registry.views.insert(view.id, view.clone());
+                registry.names.insert(view.name.clone(), view.id);
+            }
+            Edit::RemoveRelations { tables, views, .. } => {
+                for table in tables {
+                    registry.names.remove(&table.definition.name);
+                    registry.tables.remove(&table.definition.id);
+                }
+                for view in views {
+                    registry.names.remove(&view.name);
+                    registry.views.remove(&view.id);
+                }
             }
             Edit::Unchanged(_) => return,
         }
@@ -356,6 +434,73 @@ impl Change for CatalogChange {
 }
 
 impl SchemaRegistry {
+    fn check_free(&self, name: &TableName) -> Result<()> {
+        if !self.namespaces.contains_key(&name.namespace) {
+            return Err(undefined_namespace(name.namespace.as_str()));
+        }
+        let Some(id) = self.names.get(name).map(|id| *id) else { return Ok(()) };
+        let what = if self.views.contains_key(&id) { "view" } else { "table" };
+        Err(Error::new(SqlState::DUPLICATE_TABLE, format!("{what} \"{name}\" exists already"))
+            .with_hint("use IF NOT EXISTS, or another name"))
+    }
+
+    fn check_current_view(&self, view: &ViewDefinition) -> Result<()> {
+        match self.view(view.id) {
+            Some(now) if now.version == view.version => Ok(()),
+            Some(_) => Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                format!("view \"{}\" was replaced by another commit", view.name),
+            )
+            .with_hint("retry the statement")),
+            None => Err(Error::new(
+                SqlState::UNDEFINED_TABLE,
+                format!("view \"{}\" does not exist", view.name),
+            )),
+        }
+    }
+
+    /// Whether what a view reads is there, and is not the view.
+    fn check_uses(&self, view: &ViewDefinition) -> Result<()> {
+        let is_there = |used: &ViewUse| {
+            self.views.contains_key(&used.id)
+                || self.names.get(&used.name).is_some_and(|id| *id == used.id)
+        };
+        if let Some(gone) = view.uses.iter().find(|used| !is_there(used)) {
+            return Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                format!("\"{}\" was changed by another commit", gone.name),
+            )
+            .with_hint("retry the statement"));
+        }
+        if self.read_by(view).contains(&view.id) {
+            return Err(Error::new(
+                SqlState::INVALID_OBJECT_DEFINITION,
+                format!("view \"{}\" would read itself", view.name),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether nothing but what is removed with them uses these.
+    fn check_unused(&self, removed: &BTreeSet<TableId>, cascade: bool) -> Result<()> {
+        let dependents = self.dependents(removed);
+        let Some(view) = dependents.iter().min_by(|a, b| a.name.cmp(&b.name)) else {
+            return Ok(());
+        };
+        if cascade {
+            return Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                format!("view \"{}\" was made by another commit", view.name),
+            )
+            .with_hint("retry the statement"));
+        }
+        Err(Error::new(
+            SqlState::DEPENDENT_OBJECTS,
+            format!("view \"{}\" uses what is dropped", view.name),
+        )
+        .with_hint("drop the view first, or use CASCADE to drop it too"))
+    }
+
     fn check_current(&self, definition: &TableDefinition) -> Result<()> {
         let name = &definition.name;
         let current = self.names.get(name).map(|id| *id);

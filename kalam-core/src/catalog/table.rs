@@ -1,11 +1,14 @@
 //! A table with everything that is derived from its definition, made once.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::physical_plan::PhysicalExpr;
 
-use super::{ColumnDefinition, StorageDefinition, TableDefinition, TablePath};
-use crate::model::{KalamDataType, SchemaVersion, UserKey};
+use super::{
+    ColumnDefinition, DefaultValue, StorageDefinition, TableDefinition, TablePath, UniqueConstraint,
+};
+use crate::model::{ConstraintId, KalamDataType, Name, SchemaVersion, UserKey};
 use crate::store::{KeyCodec, RowLayout, scope_prefix};
 use crate::{Error, Result, SqlState};
 
@@ -29,7 +32,45 @@ pub struct Table {
     pub(crate) layouts: Vec<Arc<RowLayout>>,
     /// Positions of the key columns in `schema`; empty for the hidden key.
     pub(crate) key_positions: Vec<usize>,
+    /// The entries of each UNIQUE constraint.
+    pub(crate) uniques: Vec<UniqueIndex>,
+    /// The conditions of the CHECK constraints, in their order, once rows were written.
+    pub(crate) compiled_checks: OnceLock<Vec<Arc<dyn PhysicalExpr>>>,
+    /// The defaults of the columns, in their order, once rows were written.
+    pub(crate) parsed_defaults: OnceLock<Vec<Option<DefaultValue>>>,
     pub(crate) path: TablePath,
+}
+
+/// How the entries of a UNIQUE constraint are made from rows.
+pub(crate) struct UniqueIndex {
+    pub(crate) id: ConstraintId,
+    pub(crate) name: Name,
+    /// Positions of the columns in the table's schema, in the order of the entries' keys.
+    pub(crate) positions: Vec<usize>,
+    pub(crate) codec: KeyCodec,
+}
+
+impl UniqueIndex {
+    fn all(definition: &TableDefinition) -> Result<Vec<UniqueIndex>> {
+        let one = |unique: &UniqueConstraint| {
+            let position = |id| definition.columns.iter().position(|column| column.id == id);
+            let positions: Option<Vec<usize>> =
+                unique.columns.iter().map(|id| position(*id)).collect();
+            let positions = positions.ok_or_else(|| {
+                Error::new(
+                    SqlState::DATA_CORRUPTED,
+                    format!(
+                        "constraint \"{}\" of \"{}\" names no column",
+                        unique.name, definition.name
+                    ),
+                )
+            })?;
+            let types = positions.iter().map(|i| definition.columns[*i].data_type.clone());
+            let codec = KeyCodec::new(types.collect())?;
+            Ok(UniqueIndex { id: unique.id, name: unique.name.clone(), positions, codec })
+        };
+        definition.uniques.iter().map(one).collect()
+    }
 }
 
 impl Table {
@@ -85,6 +126,9 @@ impl Table {
             key_codec: KeyCodec::new(key_types)?,
             layouts,
             key_positions,
+            uniques: UniqueIndex::all(&definition)?,
+            compiled_checks: OnceLock::new(),
+            parsed_defaults: OnceLock::new(),
             path,
             definition,
         })

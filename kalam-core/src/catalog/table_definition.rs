@@ -5,8 +5,10 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use super::ColumnDefinition;
-use crate::model::{AccessLevel, ColumnId, Name, SchemaVersion, TableId, TableKind, TableName};
+use super::{CheckConstraint, ColumnDefinition, UniqueConstraint};
+use crate::model::{
+    AccessLevel, ColumnId, ConstraintId, Name, SchemaVersion, TableId, TableKind, TableName,
+};
 
 /// A table: identity, kind, options, columns, and every earlier version of the
 /// columns, so that old rows and files can always be read.
@@ -24,6 +26,15 @@ pub struct TableDefinition {
     pub columns: Vec<ColumnDefinition>,
     /// Columns of the primary key, in key order. Empty: the hidden key.
     pub primary_key: Vec<ColumnId>,
+    /// CHECK constraints, by name.
+    #[serde(default)]
+    pub checks: Vec<CheckConstraint>,
+    /// UNIQUE constraints, in the order in which they were added.
+    #[serde(default)]
+    pub uniques: Vec<UniqueConstraint>,
+    /// The last id of a UNIQUE constraint; ids are never reused.
+    #[serde(default)]
+    pub last_constraint_id: ConstraintId,
     /// The next column id; ids are never reused.
     pub next_column_id: ColumnId,
     /// Options of `WITH (..)`.

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::functions::DefaultValue;
+use super::constraint::{Constraints, define_constraints};
 use super::statement::{ColumnSpec, CreateTable};
 use super::table_options::table_options;
 use super::type_name::{is_serial, kalam_type};
-use crate::catalog::{ColumnDefault, ColumnDefinition, SchemaVersionEntry, TableDefinition};
+use crate::catalog::{
+    ColumnDefault, ColumnDefinition, DefaultValue, SchemaVersionEntry, TableDefinition,
+};
 use crate::model::{ColumnId, KalamDataType, Name, SchemaVersion, TableId, TableName};
 use crate::{Error, Position, Result, SqlState};
 
@@ -19,7 +21,7 @@ pub(crate) const SYSTEM_COLUMNS: [&str; 2] = ["_seq", "_deleted"];
 /// `42602` for column names, `42701` for duplicate columns, `42P16` for tables
 /// without columns and for keys that cannot be, `42703` for unknown key columns,
 /// `42704` for types, `22023` for options, `42883`, `42804` and the codes of values
-/// for defaults.
+/// for defaults, and what constraints get wrong.
 pub(crate) fn define_table(
     spec: &CreateTable,
     name: TableName,
@@ -40,6 +42,13 @@ pub(crate) fn define_table(
         columns.push(define_column(column, ordinal)?);
     }
     let primary_key = primary_key(spec, &mut columns)?;
+    let of_columns = || spec.columns.iter();
+    let checks: Vec<_> =
+        of_columns().flat_map(|column| &column.checks).chain(&spec.checks).cloned().collect();
+    let uniques: Vec<_> =
+        of_columns().flat_map(|column| &column.uniques).chain(&spec.uniques).cloned().collect();
+    let none = Constraints::default();
+    let constraints = define_constraints((&name, kind), &columns, &checks, &uniques, none)?;
     let created = SchemaVersionEntry {
         version: SchemaVersion(1),
         columns: columns.clone(),
@@ -54,6 +63,9 @@ pub(crate) fn define_table(
         version: SchemaVersion(1),
         columns,
         primary_key,
+        checks: constraints.checks,
+        uniques: constraints.uniques,
+        last_constraint_id: constraints.last_id,
         next_column_id: ColumnId(next),
         options,
         history: vec![created],
@@ -210,7 +222,8 @@ fn primary_key(spec: &CreateTable, columns: &mut [ColumnDefinition]) -> Result<V
     Ok(key)
 }
 
-fn can_be_key(data_type: &KalamDataType) -> bool {
+/// Whether values of a type can be in keys.
+pub(crate) fn can_be_key(data_type: &KalamDataType) -> bool {
     !matches!(
         data_type,
         KalamDataType::Embedding(_)

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema};
 
 use super::text_table::{TextColumn, TextTable};
-use crate::catalog::{ColumnDefinition, TableDefinition};
+use crate::catalog::{ColumnDefinition, TableDefinition, ViewDefinition};
 use crate::model::{KalamDataType, Name};
 
 /// DESCRIBE: one row for each column, by ordinal position.
@@ -53,20 +53,48 @@ pub(crate) fn describe_columns(schema: &Schema) -> RecordBatch {
         .finish()
 }
 
-/// SHOW TABLES: one row for each table, by namespace and name.
+/// DESCRIBE of a view: as that of a table, without keys, defaults and comments.
+pub(crate) fn describe_view(view: &ViewDefinition) -> RecordBatch {
+    let columns = &view.columns;
+    let nothing = || TextColumn::TextOrNull(columns.iter().map(|_| None).collect());
+    TextTable::default()
+        .numbers("ordinal", (1..).take(columns.len()))
+        .texts("column", columns.iter().map(|c| &c.name))
+        .texts("type", columns.iter().map(|c| &c.data_type))
+        .with("nullable", TextColumn::Flag(columns.iter().map(|_| true).collect()))
+        .with("key", TextColumn::NumberOrNull(columns.iter().map(|_| None).collect()))
+        .with("default", nothing())
+        .with("comment", nothing())
+        .finish()
+}
+
+/// SHOW TABLES: one row for each table and view, by namespace and name. The kind of a view
+/// is VIEW.
 ///
 /// Shape: namespace TEXT, table TEXT, kind TEXT, columns BIGINT, version BIGINT,
 /// comment TEXT or NULL.
-pub(crate) fn show_tables(tables: &[Arc<TableDefinition>]) -> RecordBatch {
-    let mut tables: Vec<&TableDefinition> = tables.iter().map(Arc::as_ref).collect();
-    tables.sort_by(|a, b| a.name.cmp(&b.name));
+pub(crate) fn show_tables(
+    tables: &[Arc<TableDefinition>],
+    views: &[Arc<ViewDefinition>],
+) -> RecordBatch {
+    let tables = tables.iter().map(|t| {
+        let version = i64::from(t.version.get());
+        (&t.name, t.kind.as_str(), t.columns.len(), version, t.comment.clone())
+    });
+    let views =
+        views.iter().map(|v| (&v.name, "VIEW", v.columns.len(), i64::from(v.version), None));
+    let mut rows: Vec<_> = tables.chain(views).collect();
+    rows.sort_by(|a, b| a.0.cmp(b.0));
     TextTable::default()
-        .texts("namespace", tables.iter().map(|t| &t.name.namespace))
-        .texts("table", tables.iter().map(|t| &t.name.table))
-        .texts("kind", tables.iter().map(|t| t.kind))
-        .numbers("columns", tables.iter().map(|t| count(t.columns.len())))
-        .numbers("version", tables.iter().map(|t| i64::from(t.version.get())))
-        .with("comment", TextColumn::TextOrNull(tables.iter().map(|t| t.comment.clone()).collect()))
+        .texts("namespace", rows.iter().map(|(name, ..)| &name.namespace))
+        .texts("table", rows.iter().map(|(name, ..)| &name.table))
+        .texts("kind", rows.iter().map(|(_, kind, ..)| kind))
+        .numbers("columns", rows.iter().map(|(_, _, columns, ..)| count(*columns)))
+        .numbers("version", rows.iter().map(|(.., version, _)| *version))
+        .with(
+            "comment",
+            TextColumn::TextOrNull(rows.iter().map(|(.., comment)| comment.clone()).collect()),
+        )
         .finish()
 }
 
@@ -134,7 +162,7 @@ mod tests {
             .map(|sql| Arc::new(define(sql).expect("valid")))
             .collect();
         assert_eq!(
-            lines(show_tables(&tables))[1..],
+            lines(show_tables(&tables, &[]))[1..],
             [
                 "| app       | t     | USER   | 2       | 1       |         |",
                 "| app       | u     | SHARED | 1       | 1       |         |",
@@ -145,6 +173,6 @@ mod tests {
             lines(show_namespaces(&names, &tables))[1..],
             ["| app       | 2      |", "| default   | 0      |",]
         );
-        assert_eq!(show_tables(&[]).num_rows(), 0);
+        assert_eq!(show_tables(&[], &[]).num_rows(), 0);
     }
 }

@@ -46,11 +46,16 @@ pub(crate) fn describe_statement(
         Statement::Update(update) => lookup.update(update)?,
         Statement::Delete(delete) => lookup.delete(delete)?,
         Statement::Merge(merge) => lookup.merge(merge)?,
+        Statement::CreateTableAs(create) => {
+            lookup.query(&create.query)?;
+            no_columns()
+        }
         // They read the catalog and change nothing.
         Statement::ShowNamespaces
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
         | Statement::ShowCreateTable { .. }
+        | Statement::ShowCreateView { .. }
         | Statement::ShowSetting(_)
         | Statement::ShowManifest { .. }
         | Statement::ShowStats { .. } => {

@@ -55,8 +55,16 @@ pub(crate) fn run(
         }
         Statement::Describe { table } => query::describe::run(engine, caller, table),
         Statement::CreateTable(create) => ddl::create_table::run(engine, caller, create),
-        Statement::DropTable { if_exists, names } => {
-            ddl::drop_table::run(engine, caller, names, *if_exists)
+        Statement::CreateTableAs(create) => {
+            ddl::create_table_as::run(engine, caller, create, params)
+        }
+        Statement::DropTable { if_exists, names, cascade } => {
+            ddl::drop_table::run(engine, caller, names, *if_exists, *cascade)
+        }
+        Statement::Truncate { tables } => ddl::truncate::run(engine, caller, tables),
+        Statement::CreateView(create) => ddl::create_view::run(engine, caller, create),
+        Statement::DropView { if_exists, names, cascade } => {
+            ddl::drop_view::run(engine, caller, names, *if_exists, *cascade)
         }
         Statement::Insert(insert) => dml::insert::run(engine, caller, work, insert, params),
         Statement::Update(update) => dml::update::run(engine, caller, work, update, params),
@@ -74,6 +82,7 @@ pub(crate) fn run(
         Statement::ShowCreateTable { table } => {
             query::describe::create_table(engine, caller, table)
         }
+        Statement::ShowCreateView { view } => query::describe::create_view(engine, caller, view),
     }
 }
 

@@ -38,7 +38,10 @@ fn least_role(statement: &Statement) -> Role {
         Statement::CreateNamespace { .. }
         | Statement::DropNamespace { .. }
         | Statement::CreateTable(_)
-        | Statement::DropTable { .. } => Role::Dba,
+        | Statement::CreateTableAs(_)
+        | Statement::DropTable { .. }
+        | Statement::CreateView(_)
+        | Statement::DropView { .. } => Role::Dba,
         // Both tell of all users' rows together.
         Statement::ShowManifest { .. } | Statement::ShowStats { .. } => Role::Service,
         Statement::FlushTable { .. } | Statement::FlushAll { .. } => Role::Service,
@@ -47,6 +50,8 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
         | Statement::ShowCreateTable { .. }
+        | Statement::ShowCreateView { .. }
+        | Statement::Truncate { .. }
         | Statement::Set(_)
         // Which settings it shows is decided for each.
         | Statement::ShowSetting(_)
@@ -200,6 +205,10 @@ mod tests {
             ("DROP TABLE t", Role::Dba),
             ("CREATE NAMESPACE n", Role::Dba),
             ("DROP NAMESPACE n", Role::Dba),
+            ("CREATE USER TABLE t AS SELECT 1 AS a", Role::Dba),
+            ("CREATE VIEW v AS SELECT 1 AS a", Role::Dba),
+            ("DROP VIEW v", Role::Dba),
+            ("TRUNCATE t", Role::Anonymous),
         ] {
             for role in ROLES {
                 let outcome = authorize(&statement(sql), role);

@@ -7,45 +7,81 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::describe::{key_place, written_type};
+use super::constraint::{check_constraints_table, key_column_usage_table, table_constraints_table};
+use super::describe::written_type;
 use super::text_table::{TextColumn, TextTable};
-use crate::catalog::{ColumnDefinition, TableDefinition};
-use crate::model::{KalamDataType, Name};
+use crate::catalog::{ColumnDefinition, TableDefinition, ViewDefinition};
+use crate::model::{ColumnId, KalamDataType, Name, TableName};
 
 /// The catalog of every object.
 const CATALOG: &str = "kalam";
 
-/// A table of information_schema over the namespaces and tables that the session
+/// A table of information_schema over the namespaces, tables and views that the session
 /// may see; `None` for a name that it does not have.
 pub(crate) fn information_schema_table(
     name: &str,
     namespaces: &[Name],
     tables: &[Arc<TableDefinition>],
+    views: &[Arc<ViewDefinition>],
 ) -> Option<RecordBatch> {
     let mut tables: Vec<&TableDefinition> = tables.iter().map(Arc::as_ref).collect();
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     match name {
-        "tables" => Some(tables_table(&tables)),
-        "columns" => Some(columns_table(&tables)),
+        "tables" => Some(tables_table(&tables, views)),
+        "views" => Some(views_table(views)),
+        "columns" => Some(columns_table(&tables, views)),
         "schemata" => Some(schemata_table(namespaces)),
         "key_column_usage" => Some(key_column_usage_table(&tables)),
+        "table_constraints" => Some(table_constraints_table(&tables)),
+        "check_constraints" => Some(check_constraints_table(&tables)),
         _ => None,
     }
 }
 
-fn tables_table(tables: &[&TableDefinition]) -> RecordBatch {
+fn tables_table(tables: &[&TableDefinition], views: &[Arc<ViewDefinition>]) -> RecordBatch {
+    let tables =
+        tables.iter().map(|t| (&t.name, "BASE TABLE", "YES", t.kind.as_str(), t.comment.clone()));
+    let views = views.iter().map(|v| (&v.name, "VIEW", "NO", "VIEW", None));
+    let mut rows: Vec<_> = tables.chain(views).collect();
+    rows.sort_by(|a, b| a.0.cmp(b.0));
     TextTable::default()
-        .texts("table_catalog", tables.iter().map(|_| CATALOG))
-        .texts("table_schema", tables.iter().map(|t| &t.name.namespace))
-        .texts("table_name", tables.iter().map(|t| &t.name.table))
-        .texts("table_type", tables.iter().map(|_| "BASE TABLE"))
-        .texts("is_insertable_into", tables.iter().map(|_| "YES"))
-        .texts("kalam_kind", tables.iter().map(|t| t.kind))
+        .texts("table_catalog", rows.iter().map(|_| CATALOG))
+        .texts("table_schema", rows.iter().map(|(name, ..)| &name.namespace))
+        .texts("table_name", rows.iter().map(|(name, ..)| &name.table))
+        .texts("table_type", rows.iter().map(|(_, table_type, ..)| table_type))
+        .texts("is_insertable_into", rows.iter().map(|(_, _, insertable, ..)| insertable))
+        .texts("kalam_kind", rows.iter().map(|(.., kind, _)| kind))
         .with(
             "table_comment",
-            TextColumn::TextOrNull(tables.iter().map(|t| t.comment.clone()).collect()),
+            TextColumn::TextOrNull(rows.iter().map(|(.., comment)| comment.clone()).collect()),
         )
         .finish()
+}
+
+fn views_table(views: &[Arc<ViewDefinition>]) -> RecordBatch {
+    TextTable::default()
+        .texts("table_catalog", views.iter().map(|_| CATALOG))
+        .texts("table_schema", views.iter().map(|v| &v.name.namespace))
+        .texts("table_name", views.iter().map(|v| &v.name.table))
+        .texts("view_definition", views.iter().map(|v| &v.query))
+        .texts("check_option", views.iter().map(|_| "NONE"))
+        .texts("is_updatable", views.iter().map(|_| "NO"))
+        .texts("is_insertable_into", views.iter().map(|_| "NO"))
+        .finish()
+}
+
+/// The columns of a view as those of a table without keys and defaults.
+fn view_columns(view: &ViewDefinition) -> impl Iterator<Item = ColumnDefinition> {
+    (1..).zip(&view.columns).map(|(place, column)| ColumnDefinition {
+        id: ColumnId(place),
+        ordinal: place,
+        name: column.name.clone(),
+        data_type: column.data_type.clone(),
+        chars_max: None,
+        nullable: true,
+        default: None,
+        comment: None,
+    })
 }
 
 fn schemata_table(namespaces: &[Name]) -> RecordBatch {
@@ -57,10 +93,12 @@ fn schemata_table(namespaces: &[Name]) -> RecordBatch {
         .finish()
 }
 
-fn columns_table(tables: &[&TableDefinition]) -> RecordBatch {
-    let rows: Vec<(&TableDefinition, &ColumnDefinition)> =
-        tables.iter().flat_map(|t| t.columns.iter().map(move |c| (*t, c))).collect();
-    let columns = || rows.iter().map(|(_, column)| *column);
+fn columns_table(tables: &[&TableDefinition], views: &[Arc<ViewDefinition>]) -> RecordBatch {
+    let of_tables = tables.iter().flat_map(|t| t.columns.iter().map(|c| (&t.name, c.clone())));
+    let of_views = views.iter().flat_map(|v| view_columns(v).map(|c| (&v.name, c)));
+    let mut rows: Vec<(&TableName, ColumnDefinition)> = of_tables.chain(of_views).collect();
+    rows.sort_by(|a, b| a.0.cmp(b.0));
+    let columns = || rows.iter().map(|(_, column)| column);
     let numbers = |number: &dyn Fn(&ColumnDefinition) -> Option<i64>| {
         TextColumn::NumberOrNull(columns().map(number).collect())
     };
@@ -69,8 +107,8 @@ fn columns_table(tables: &[&TableDefinition]) -> RecordBatch {
     };
     TextTable::default()
         .texts("table_catalog", rows.iter().map(|_| CATALOG))
-        .texts("table_schema", rows.iter().map(|(t, _)| &t.name.namespace))
-        .texts("table_name", rows.iter().map(|(t, _)| &t.name.table))
+        .texts("table_schema", rows.iter().map(|(name, _)| &name.namespace))
+        .texts("table_name", rows.iter().map(|(name, _)| &name.table))
         .texts("column_name", columns().map(|c| &c.name))
         .numbers("ordinal_position", columns().map(|c| i64::from(c.ordinal)))
         .with("column_default", texts(&|c| c.default.as_ref().map(|d| d.expression.clone())))
@@ -84,24 +122,6 @@ fn columns_table(tables: &[&TableDefinition]) -> RecordBatch {
         .texts("udt_name", columns().map(|c| udt_name(&c.data_type, c.chars_max)))
         .texts("kalam_type", columns().map(written_type))
         .with("column_comment", texts(&|c| c.comment.clone()))
-        .finish()
-}
-
-fn key_column_usage_table(tables: &[&TableDefinition]) -> RecordBatch {
-    let mut rows: Vec<(&TableDefinition, &ColumnDefinition, i64)> = tables
-        .iter()
-        .flat_map(|t| t.columns.iter().filter_map(move |c| Some((*t, c, key_place(t, c)?))))
-        .collect();
-    rows.sort_by(|a, b| (&a.0.name, a.2).cmp(&(&b.0.name, b.2)));
-    TextTable::default()
-        .texts("constraint_catalog", rows.iter().map(|_| CATALOG))
-        .texts("constraint_schema", rows.iter().map(|(t, ..)| &t.name.namespace))
-        .texts("constraint_name", rows.iter().map(|(t, ..)| format!("{}_pkey", t.name.table)))
-        .texts("table_catalog", rows.iter().map(|_| CATALOG))
-        .texts("table_schema", rows.iter().map(|(t, ..)| &t.name.namespace))
-        .texts("table_name", rows.iter().map(|(t, ..)| &t.name.table))
-        .texts("column_name", rows.iter().map(|(_, c, _)| &c.name))
-        .numbers("ordinal_position", rows.iter().map(|(.., place)| *place))
         .finish()
 }
 
@@ -201,7 +221,7 @@ mod tests {
             d TEXT[], e EMBEDDING(3), f TIMESTAMPTZ, PRIMARY KEY (b, a))";
         let tables = [Arc::new(define(sql).expect("valid"))];
         let namespaces = [Name::new("namespace", "app").expect("valid")];
-        let read = |name| information_schema_table(name, &namespaces, &tables);
+        let read = |name| information_schema_table(name, &namespaces, &tables, &[]);
         let columns = read("columns").expect("known");
         assert_eq!(
             column(&columns, "data_type"),
@@ -229,6 +249,7 @@ mod tests {
         assert_eq!(column(&listed, "table_type"), ["BASE TABLE"]);
         assert_eq!(listed.column(0).as_string::<i32>().value(0), "kalam");
         assert_eq!(column(&read("schemata").expect("known"), "schema_name"), ["app"]);
-        assert!(read("views").is_none());
+        assert_eq!(read("views").expect("known").num_rows(), 0);
+        assert!(read("nothing").is_none());
     }
 }

@@ -1,5 +1,8 @@
 //! Limits on statements, checked on tokens, before anything recurses over them.
 
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Query, Statement, Visit, Visitor};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
@@ -65,6 +68,34 @@ pub(crate) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<()> {
             .map_err(|what| exceeded(what).with_position(position(token.span.start)))?;
     }
     Ok(())
+}
+
+/// How deep a statement nests queries, from 1.
+pub(crate) fn query_levels(statement: &Statement) -> usize {
+    let mut levels = QueryLevels::default();
+    let _ = statement.visit(&mut levels);
+    levels.deepest
+}
+
+#[derive(Default)]
+struct QueryLevels {
+    now: usize,
+    deepest: usize,
+}
+
+impl Visitor for QueryLevels {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+        self.now += 1;
+        self.deepest = self.deepest.max(self.now);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+        self.now -= 1;
+        ControlFlow::Continue(())
+    }
 }
 
 /// A `54000` error.

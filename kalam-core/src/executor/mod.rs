@@ -3,6 +3,8 @@
 mod built_query;
 mod caller;
 mod checked_arithmetic;
+mod column_names;
+mod constraint;
 mod cte_scope;
 mod define_table;
 mod describe;
@@ -36,6 +38,7 @@ mod query_result;
 mod query_shape;
 mod rebase;
 mod resolve;
+mod result_columns;
 mod rounding_cast;
 mod row_writer;
 mod same_value;
@@ -50,6 +53,7 @@ mod table_options;
 mod text_table;
 mod transaction;
 mod type_name;
+mod view;
 mod work;
 
 pub(crate) use caller::Caller;

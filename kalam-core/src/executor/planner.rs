@@ -1,13 +1,15 @@
 //! Queries to plans to streams.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableFunctionArgs;
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{
-    DFSchema, DataFusionError, Result as DataFusionResult, ScalarValue, TableReference,
+    Column, DFSchema, DFSchemaRef, DataFusionError, Result as DataFusionResult, ScalarValue,
+    TableReference,
 };
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::SendableRecordBatchStream;
@@ -21,7 +23,7 @@ use datafusion::logical_expr::{
     WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr, execute_stream};
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use parking_lot::Mutex;
@@ -31,12 +33,16 @@ use super::engine::{Engine, Running};
 use super::functions::session_functions;
 use super::gateway::{TableAction, authorize_table, check_plan};
 use super::given_rows::{GIVEN_RELATION, GivenRows, NamedRelation};
+use super::limits::{QUERY_NESTING_MAX, RELATIONS_MAX, exceeded, query_levels};
 use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
 use super::plan_binding::{ScanScope, fill_parameters, parameter_number};
 use super::plan_error::{from_datafusion, place, plan_state};
+use super::query_shape::deep_stack;
 use super::resolve::computed_table;
-use crate::catalog::Table;
+use super::system_columns::{hide_in_wildcards, mentions_system_columns};
+use super::view::{Body, Inlined, parse_text, restricted};
+use crate::catalog::{Relation, Table, ViewDefinition};
 use crate::model::UserKey;
 use crate::scan::{Shape, UnboundTable};
 use crate::store::View;
@@ -62,6 +68,21 @@ pub(crate) struct Planner<'a> {
     session_functions: Vec<Arc<ScalarUDF>>,
     /// The last name that is no function: planning reports it only in words.
     missing_function: Mutex<Option<String>>,
+    /// Of the query of a view: how it finds what it reads.
+    body: Option<Body>,
+    expansion: Expansion,
+}
+
+/// How far views are expanded in the place of their names: queries within queries, and
+/// relations in all. Planning takes time that doubles with each level of either.
+#[derive(Default)]
+struct Expansion {
+    /// Levels of queries around this one.
+    above: usize,
+    /// Levels of this query itself.
+    own: AtomicUsize,
+    /// Relations of the whole statement.
+    relations: Arc<AtomicUsize>,
 }
 
 impl<'a> Planner<'a> {
@@ -78,7 +99,48 @@ impl<'a> Planner<'a> {
             target: None,
             session_functions: session_functions(caller.user.as_str(), caller.role.as_str()),
             missing_function: Mutex::new(None),
+            body: None,
+            expansion: Expansion::default(),
         }
+    }
+
+    /// Counts levels of queries around those that are planned.
+    pub(crate) fn below(mut self, levels: usize) -> Planner<'a> {
+        self.expansion.above = levels;
+        self
+    }
+
+    /// A planner for the query of a view, which runs for the same caller.
+    pub(crate) fn within_view(&self, body: Body) -> Planner<'a> {
+        let expansion = Expansion {
+            above: self.expansion.above + self.expansion.own.load(Ordering::Relaxed),
+            own: AtomicUsize::new(0),
+            relations: self.expansion.relations.clone(),
+        };
+        let planner = Planner::new(self.engine, self.caller, self.view.clone());
+        Planner { body: Some(body), expansion, ..planner }
+    }
+
+    /// What the query of a view reads.
+    pub(crate) fn body(&self) -> Option<&Body> {
+        self.body.as_ref()
+    }
+
+    /// The plan of a view's query, whose relations have their namespaces.
+    ///
+    /// # Errors
+    /// As [`Planner::logical`]; `54000` if views nest too deep or read too much.
+    pub(crate) fn view_plan(mut self, mut query: Query) -> Result<(Planner<'a>, LogicalPlan)> {
+        if mentions_system_columns(&query) {
+            hide_in_wildcards(&mut query, &|namespace, table| {
+                let name = TableReference::partial(namespace.unwrap_or_default(), table);
+                let found = self.body.as_ref().map(|b| b.find(&self.engine.registry, &name));
+                matches!(found, Some(Ok((Relation::Table(_), _))))
+            })?;
+            self.shape = Shape::System;
+        }
+        let plan = self.parsed_plan(SqlStatement::Query(Box::new(query)))?;
+        Ok((self, plan))
     }
 
     /// Scans show `_seq` and `_deleted` too.
@@ -138,6 +200,7 @@ impl<'a> Planner<'a> {
     }
 
     fn parsed_plan(&self, statement: SqlStatement) -> Result<LogicalPlan> {
+        self.check_nesting(&statement)?;
         let settings = &self.state.config_options().sql_parser;
         let options = ParserOptions::from(settings);
         let written = statement.clone();
@@ -188,6 +251,35 @@ impl<'a> Planner<'a> {
     /// `42804` and others of types.
     pub(crate) fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
         self.state.optimize(plan).map_err(from_datafusion)
+    }
+
+    /// A plan of a query with the types of its expressions settled, and nothing else.
+    ///
+    /// # Errors
+    /// As [`Planner::logical`].
+    pub(crate) fn analyzed(&self, query: Query) -> Result<LogicalPlan> {
+        let plan = self.logical(query, &[])?;
+        let options = self.state.config_options();
+        self.state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(from_datafusion)
+    }
+
+    /// An expression of an analyzed plan as it is evaluated over batches of `schema`.
+    ///
+    /// # Errors
+    /// `0A000` for expressions that are only planned within queries.
+    pub(crate) fn physical_expr(
+        &self,
+        expr: Expr,
+        schema: &DFSchemaRef,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        let context = SimplifyContext::builder()
+            .with_config_options(self.state.config_options().clone())
+            .with_schema(schema.clone())
+            .build();
+        ExprSimplifier::new(context)
+            .simplify(expr)
+            .and_then(|expr| self.state.create_physical_expr(expr, schema))
+            .map_err(from_datafusion)
     }
 
     /// The engine's function of this name, which holds nothing of a session.
@@ -288,9 +380,74 @@ impl<'a> Planner<'a> {
             let rows = MemTable::try_new(batch.schema(), vec![vec![batch]]);
             return Ok(provider_as_source(Arc::new(rows.map_err(from_datafusion)?)));
         }
-        let table = self.engine.registry.table(namespace, name.table())?;
-        authorize_table(TableAction::Read, &table.definition, self.caller.role)?;
-        Ok(Arc::new(UnboundTable { table, shape: self.shape }))
+        self.check_relations()?;
+        let registry = &self.engine.registry;
+        let (relation, columns) = match &self.body {
+            Some(body) => body.find(registry, name)?,
+            None => (registry.relation(namespace, name.table())?, None),
+        };
+        let source: Arc<dyn TableSource> = match &relation {
+            Relation::Table(table) => {
+                authorize_table(TableAction::Read, &table.definition, self.caller.role)?;
+                Arc::new(UnboundTable { table: table.clone(), shape: self.shape })
+            }
+            Relation::View(view) => Arc::new(self.expand(view)?),
+        };
+        match columns {
+            None => Ok(source),
+            Some(columns) => {
+                let with_system_columns = self.shape == Shape::System;
+                Ok(Arc::new(restricted(&relation, source, columns, with_system_columns)?))
+            }
+        }
+    }
+
+    /// The plan of a view's query, with the view's columns, for this caller.
+    fn expand(&self, view: &Arc<ViewDefinition>) -> Result<Inlined> {
+        let plan = deep_stack(|| {
+            let query = parse_text(self.engine, &view.query)?;
+            let (_, plan) = self.within_view(Body::Stored(view.clone())).view_plan(query)?;
+            if plan.schema().fields().len() < view.columns.len() {
+                return Err(Error::new(
+                    SqlState::UNDEFINED_COLUMN,
+                    format!("view \"{}\" has more columns than its query", view.name),
+                ));
+            }
+            let shown = view.columns.iter().enumerate().map(|(index, column)| {
+                let field = Column::from(plan.schema().qualified_field(index));
+                Expr::Column(field).alias(column.name.as_str())
+            });
+            let shown: Vec<Expr> = shown.collect();
+            LogicalPlanBuilder::from(plan)
+                .project(shown)
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(from_datafusion)
+        });
+        // Places in the view's text say nothing about the statement's.
+        plan.map(Inlined).map_err(Error::without_position)
+    }
+
+    /// Notes how deep a statement nests queries, and refuses what is too deep with the
+    /// views around it. A statement without views was measured when it was parsed.
+    fn check_nesting(&self, statement: &SqlStatement) -> Result<()> {
+        let own = query_levels(statement);
+        self.expansion.own.store(own, Ordering::Relaxed);
+        if self.body.is_some() && self.expansion.above + own > QUERY_NESTING_MAX + 1 {
+            return Err(exceeded(format!(
+                "views and queries nest more than {QUERY_NESTING_MAX} levels deep"
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_relations(&self) -> Result<()> {
+        let before = self.expansion.relations.fetch_add(1, Ordering::Relaxed);
+        if self.body.is_some() && before >= RELATIONS_MAX {
+            return Err(exceeded(format!(
+                "statement reads more than {RELATIONS_MAX} tables, those of views included"
+            )));
+        }
+        Ok(())
     }
 }
 

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::engine::Engine;
-use super::row_writer::key_detail;
+use super::row_writer::written_key_detail;
 use crate::catalog::Table;
 use crate::flush::{ColdPosition, ColdSeqs, KeyLookup, ScopeManifest};
 use crate::model::{ScopeId, TableId};
 use crate::store::{
     Effect, Expect, MarkSet, RowHeader, RowWriteRef, Run, SCOPE_PREFIX_LEN, View, scope_of,
+    unique_key,
 };
 use crate::{Error, Result, SqlState};
 
@@ -76,6 +77,9 @@ impl<'a> Scope<'a> {
         marks: &mut MarkSet,
     ) -> Result<Expect> {
         let was_live = matches!(write.expect, Expect::Seq(_) | Expect::Nothing);
+        if unique_key(write.key).is_some() {
+            return self.find_entry(view, write, was_live);
+        }
         if let Some(stored) = view.hot(write.key, RowHeader::read)? {
             let same = stored.seq <= write.as_of && write.effect != Effect::Hide;
             return match (was_live, stored.is_deleted()) {
@@ -104,6 +108,15 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// What the write of an entry of a UNIQUE constraint expects: they never move.
+    fn find_entry(&self, view: &View, write: &RowWriteRef<'_>, was_live: bool) -> Result<Expect> {
+        match view.hot(write.key, RowHeader::read)? {
+            None if !was_live => Ok(Expect::Absent),
+            Some(stored) if was_live && stored.seq <= write.as_of => Ok(Expect::Seq(stored.seq)),
+            _ => Err(self.conflict(write.key)),
+        }
+    }
+
     fn is_unchanged(&mut self, found: &ColdPosition, write: &RowWriteRef<'_>) -> Result<bool> {
         let Some(segment) = self.manifest.segment(found.segment) else { return Ok(false) };
         Ok(segment.meta.max_seq <= write.as_of
@@ -119,7 +132,7 @@ impl<'a> Scope<'a> {
             ),
         )
         .with_hint("retry the transaction");
-        match key_detail(self.table, &key[SCOPE_PREFIX_LEN..]) {
+        match written_key_detail(self.table, key) {
             Some(key) => error.with_detail(format!("the row with key {key}")),
             None => error,
         }

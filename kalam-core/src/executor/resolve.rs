@@ -10,8 +10,9 @@ use super::gateway::{TableAction, authorize_system_table, authorize_table, may};
 use super::information_schema::information_schema_table;
 use super::statement::TableRef;
 use super::system_table::{Moment, SYSTEM_NAMESPACE, system_table};
+use super::view::is_visible;
 use crate::Result;
-use crate::catalog::{RESERVED_NAMESPACES, Table};
+use crate::catalog::{RESERVED_NAMESPACES, Relation, Table, ViewDefinition};
 use crate::model::UserKey;
 use crate::store::View;
 use crate::{Error, SqlState};
@@ -46,6 +47,40 @@ pub(crate) fn resolve_table(
     Ok(table)
 }
 
+/// The table or view that a statement describes.
+///
+/// # Errors
+/// `42P01` with the name's position, `42501` if the caller may not read it, or what the
+/// view reads.
+pub(crate) fn resolve_relation(
+    engine: &Engine,
+    caller: &Caller,
+    name: &TableRef,
+) -> Result<Relation> {
+    let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    if namespace == SYSTEM_NAMESPACE {
+        authorize_system_table(&name.table, caller.role)
+            .map_err(|e| e.with_position(name.position))?;
+    }
+    let relation = engine
+        .registry
+        .relation(namespace, &name.table)
+        .map_err(|e| e.with_position(name.position))?;
+    match &relation {
+        Relation::Table(table) => {
+            authorize_table(TableAction::Read, &table.definition, caller.role)?;
+        }
+        Relation::View(view) if is_visible(&engine.registry, view, caller.role) => {}
+        Relation::View(view) => {
+            return Err(Error::new(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("role {} may not read view \"{}\"", caller.role, view.name),
+            ));
+        }
+    }
+    Ok(relation)
+}
+
 /// The rows of a table that no one stores, of `system` or information_schema, as far as
 /// the caller may see them; `None` for other namespaces.
 ///
@@ -68,7 +103,9 @@ pub(crate) fn computed_table(
                 engine.registry.namespaces().iter().map(|n| n.name.clone()).collect();
             let tables: Vec<_> =
                 visible_tables(engine, caller)?.iter().map(|t| t.definition.clone()).collect();
-            let found = information_schema_table(table, &namespaces, &tables).ok_or_else(|| {
+            let views = visible_views(engine, caller);
+            let found = information_schema_table(table, &namespaces, &tables, &views);
+            let found = found.ok_or_else(|| {
                 Error::new(
                     SqlState::UNDEFINED_TABLE,
                     format!("table \"information_schema.{table}\" does not exist"),
@@ -85,6 +122,13 @@ pub(crate) fn visible_tables(engine: &Engine, caller: &Caller) -> Result<Vec<Arc
     let mut tables = engine.registry.tables()?;
     tables.retain(|t| may(TableAction::Read, &t.definition, caller.role));
     Ok(tables)
+}
+
+/// The views of which the caller may read all that they read.
+pub(crate) fn visible_views(engine: &Engine, caller: &Caller) -> Vec<Arc<ViewDefinition>> {
+    let mut views = engine.registry.views();
+    views.retain(|view| is_visible(&engine.registry, view, caller.role));
+    views
 }
 
 /// The scope that the caller reads: `None` if they own no rows yet.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
+use super::constraint::{UniqueWrites, check_rows, duplicate_entry, each_owner, unique_detail};
 use super::engine::Engine;
 use super::stored_rows::{StoredRow, StoredRows};
-use crate::catalog::Table;
+use crate::catalog::{Table, UniqueIndex};
 use crate::flush::{ColdPosition, KeyLookup, ScopeEdit, ScopeManifest};
-use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserKey};
+use crate::model::{ConstraintId, ScopeId, SegmentId, Seq, TableKind, UserKey};
 use crate::store::{
     CommitError, Expect, FLAG_DELETED, KeyEncoder, MarkSet, RowEncoder, RowHeader, RowWrites, Run,
     SCOPE_PREFIX_LEN, View, WriteSet, damaged, set_flags,
@@ -35,6 +37,28 @@ pub(crate) enum Taken {
     Replace,
 }
 
+/// The unique keys of a table that ON CONFLICT looks at.
+#[derive(Debug)]
+pub(crate) struct Arbiters {
+    pub(crate) primary_key: bool,
+    pub(crate) uniques: Vec<ConstraintId>,
+}
+
+impl Arbiters {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.primary_key && self.uniques.is_empty()
+    }
+}
+
+/// A new row, and the row that is in its way.
+#[derive(Default)]
+pub(crate) struct Conflicting {
+    /// The new row's keys, and those of its entries, that ON CONFLICT looks at.
+    pub(crate) keys: Vec<Vec<u8>>,
+    /// The live row that has one of them.
+    pub(crate) row: Option<StoredRow>,
+}
+
 /// Collects the writes of one statement in one scope, for a commit or for a transaction.
 pub(crate) struct RowWriter<'a> {
     engine: &'a Engine,
@@ -50,8 +74,10 @@ pub(crate) struct RowWriter<'a> {
     vacated: HashMap<Vec<u8>, RowPlace>,
     /// Hot keys of rows that were changed or deleted.
     touched: HashSet<Vec<u8>>,
+    uniques: UniqueWrites,
     /// Whether the statement can deal with a key that another commit takes meanwhile.
     resolves_conflicts: bool,
+    memory: MemoryReservation,
 }
 
 impl<'a> RowWriter<'a> {
@@ -78,12 +104,30 @@ impl<'a> RowWriter<'a> {
             marks: MarkSet::default(),
             vacated: HashMap::new(),
             touched: HashSet::new(),
+            uniques: UniqueWrites::default(),
             resolves_conflicts: false,
+            memory: MemoryConsumer::new("writes").register(engine.running.context.memory_pool()),
         })
     }
 
-    /// The live rows whose keys new rows would take, and the new rows' keys. From now on
-    /// a key that another commit takes meanwhile makes the statement run again.
+    /// Takes memory for the writes so far from what all statements share.
+    fn account(&mut self) -> Result<()> {
+        self.memory.try_resize(self.rows.bytes()).map_err(|e| {
+            Error::new(
+                SqlState::OUT_OF_MEMORY,
+                format!(
+                    "the changes of table \"{}\" pass the memory limit",
+                    self.table.definition.name
+                ),
+            )
+            .with_hint("change fewer rows at once, or raise memory_limit")
+            .with_source(e)
+        })
+    }
+
+    /// The live rows that have a key, or the values of a UNIQUE constraint, which new rows
+    /// would take. From now on a key that another commit takes meanwhile makes the statement
+    /// run again.
     ///
     /// # Errors
     /// `XX001`.
@@ -91,18 +135,46 @@ impl<'a> RowWriter<'a> {
         &mut self,
         columns: &[ArrayRef],
         rows: usize,
-    ) -> Result<Vec<(Vec<u8>, Option<RowPlace>)>> {
+        arbiters: &Arbiters,
+    ) -> Result<Vec<Conflicting>> {
         self.resolves_conflicts = true;
-        let keys = self.key_encoder(columns, None)?;
         let stored = self.stored_rows();
-        (0..rows)
-            .map(|row| {
+        let mut found: Vec<Conflicting> = (0..rows).map(|_| Conflicting::default()).collect();
+        if arbiters.primary_key {
+            let keys = self.key_encoder(columns, None)?;
+            for (row, conflict) in found.iter_mut().enumerate() {
                 let mut key = self.prefix.to_vec();
                 keys.encode(row, &mut key);
                 let place = stored.find(&key)?;
-                Ok((key, place))
-            })
-            .collect()
+                conflict.row = place.map(|place| StoredRow { key: key.clone(), place });
+                conflict.keys.push(key);
+            }
+        }
+        let is_arbiter = |unique: &&UniqueIndex| arbiters.uniques.contains(&unique.id);
+        for unique in self.table.uniques.iter().filter(is_arbiter) {
+            each_owner(
+                self.table,
+                self.scope.user,
+                unique,
+                columns,
+                &self.view,
+                |row, key, owner| {
+                    let conflict = &mut found[row];
+                    conflict.keys.push(key);
+                    if conflict.row.is_none()
+                        && let Some(owner) = owner
+                    {
+                        let key = [self.prefix.as_slice(), &owner].concat();
+                        let place = stored.find(&key)?;
+                        let place =
+                            place.ok_or_else(|| damaged("the index of a UNIQUE constraint"))?;
+                        conflict.row = Some(StoredRow { key, place });
+                    }
+                    Ok(())
+                },
+            )?;
+        }
+        Ok(found)
     }
 
     /// The live row of a key, which is without scope.
@@ -145,11 +217,23 @@ impl<'a> RowWriter<'a> {
         }
     }
 
+    /// What every new row has to pass, whichever statement writes it.
+    fn admit(&mut self, columns: &[ArrayRef], rows: usize, keys: &KeyEncoder) -> Result<()> {
+        check_rows(self.engine, self.table, columns, rows)?;
+        let user = self.scope.user;
+        self.uniques.take(self.table, user, columns, |row, out| keys.encode(row, out))
+    }
+
+    /// The rows of a statement that had these values have them no more.
+    fn leave_uniques(&mut self, old: &[ArrayRef]) -> Result<()> {
+        self.uniques.leave(self.table, self.scope.user, old)
+    }
+
     /// Adds new rows.
     ///
     /// # Errors
-    /// `23505` if a key is taken. Outside of a transaction the hot tier is checked when
-    /// the statement commits.
+    /// `53200`; `23514`; `23505` if a key is taken. Outside of a transaction the hot tier is checked
+    /// when the statement commits.
     pub(crate) fn insert(
         &mut self,
         columns: &[ArrayRef],
@@ -159,6 +243,12 @@ impl<'a> RowWriter<'a> {
         let keys = self.key_encoder(columns, hidden)?;
         let records = RowEncoder::new(self.table.layout(), columns)?;
         let rows = columns.first().or(hidden).map_or(0, |c| c.len());
+        self.admit(columns, rows, &keys)?;
+        // Whoever replaces a row must know which entries it leaves, and whoever resolves
+        // conflicts of one key must learn of those of the others.
+        let reads = self.view.is_of_transaction()
+            || self.resolves_conflicts
+            || (taken == Taken::Replace && !self.table.uniques.is_empty());
         let lookup = !self.manifest.segments.is_empty();
         let expect = match taken {
             Taken::Refuse => Expect::Absent,
@@ -175,18 +265,27 @@ impl<'a> RowWriter<'a> {
                 },
                 |out| records.encode(row, out),
             );
-            if self.view.is_of_transaction() {
+            if reads {
                 self.clear(self.rows.len() - 1, taken)?;
             } else if lookup {
                 self.clear_cold(self.rows.len() - 1, taken)?;
             }
         }
-        Ok(())
+        self.account()
     }
 
     /// Makes sure that nothing shows the key of a write any more, and says in the write
     /// what was there.
     fn clear(&mut self, write: usize, taken: Taken) -> Result<()> {
+        if taken == Taken::Replace && !self.table.uniques.is_empty() {
+            let key = self.rows.key(write).to_vec();
+            let stored = self.stored_rows();
+            if let Some(place) = stored.find(&key)? {
+                let mut old = stored.read(&[StoredRow { key, place }])?;
+                old.pop();
+                self.leave_uniques(&old)?;
+            }
+        }
         let key = self.rows.key(write);
         let expect = match self.view.hot(key, RowHeader::read)? {
             Some(stored) if stored.is_deleted() => Expect::Absent,
@@ -218,18 +317,21 @@ impl<'a> RowWriter<'a> {
         KeyLookup { tier: &self.engine.tier, table: self.table, manifest: &self.manifest }.find(key)
     }
 
-    /// Replaces rows that keep their key.
+    /// Replaces rows that keep their key: `old` by `columns`.
     ///
     /// # Errors
-    /// `XX000` if the columns do not fit the table.
+    /// `23514`; `XX000` if the columns do not fit the table.
     pub(crate) fn replace(
         &mut self,
+        old: &[ArrayRef],
         columns: &[ArrayRef],
         hidden: Option<&ArrayRef>,
         places: &[RowPlace],
     ) -> Result<()> {
         let keys = self.key_encoder(columns, hidden)?;
         let records = RowEncoder::new(self.table.layout(), columns)?;
+        self.admit(columns, places.len(), &keys)?;
+        self.leave_uniques(old)?;
         let prefix = self.prefix;
         for (row, place) in places.iter().enumerate() {
             let mut key = prefix.to_vec();
@@ -242,7 +344,7 @@ impl<'a> RowWriter<'a> {
             );
             self.touch(key)?;
         }
-        Ok(())
+        self.account()
     }
 
     /// A row can be changed once: a second change would start from the same
@@ -272,6 +374,7 @@ impl<'a> RowWriter<'a> {
     /// `XX000` if the columns do not fit the table.
     pub(crate) fn vacate(&mut self, old: &[ArrayRef], places: &[RowPlace]) -> Result<()> {
         let keys = self.key_encoder(old, None)?;
+        self.leave_uniques(old)?;
         for (row, place) in places.iter().enumerate() {
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
@@ -284,10 +387,11 @@ impl<'a> RowWriter<'a> {
     /// Puts moved rows under their new keys.
     ///
     /// # Errors
-    /// `23505` if a key is taken by a row that does not move away.
+    /// `23514`; `23505` if a key is taken by a row that does not move away.
     pub(crate) fn occupy(&mut self, columns: &[ArrayRef]) -> Result<()> {
         let keys = self.key_encoder(columns, None)?;
         let records = RowEncoder::new(self.table.layout(), columns)?;
+        self.admit(columns, columns[0].len(), &keys)?;
         for row in 0..columns[0].len() {
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
@@ -311,7 +415,7 @@ impl<'a> RowWriter<'a> {
                 }
             }
         }
-        Ok(())
+        self.account()
     }
 
     /// Deletes the old keys that no row of the statement took.
@@ -336,6 +440,7 @@ impl<'a> RowWriter<'a> {
         places: &[RowPlace],
     ) -> Result<u64> {
         let keys = self.key_encoder(columns, hidden)?;
+        self.leave_uniques(columns)?;
         let mut deleted = 0;
         for (row, place) in places.iter().enumerate() {
             let mut key = self.prefix.to_vec();
@@ -346,6 +451,7 @@ impl<'a> RowWriter<'a> {
                 deleted += 1;
             }
         }
+        self.account()?;
         Ok(deleted)
     }
 
@@ -394,11 +500,21 @@ impl<'a> RowWriter<'a> {
         if self.rows.is_empty() {
             return Ok(None);
         }
+        let mut set = WriteSet::default();
+        set.changes.push(self.engine.registry.unchanged(self.table));
+        self.commit_with(set)
+    }
+
+    /// Commits everything together with what `set` holds, which has no rows.
+    ///
+    /// # Errors
+    /// As [`RowWriter::commit`], and what the changes of `set` raise.
+    pub(crate) fn commit_with(mut self, mut set: WriteSet) -> Result<Option<Seq>> {
+        self.sort()?;
         let mut edit = ScopeEdit::new(&self.engine.tier.manifest, self.scope);
         edit.expect_version(self.manifest.version);
-        edit.mark(self.marks);
-        let mut set = WriteSet { rows: self.rows, ..WriteSet::default() };
-        set.changes.push(self.engine.registry.unchanged(self.table));
+        edit.mark(std::mem::take(&mut self.marks));
+        set.rows = std::mem::take(&mut self.rows);
         set.changes.push(Box::new(edit));
         match self.engine.store.commit(set) {
             Ok(seq) => Ok(Some(seq)),
@@ -407,9 +523,7 @@ impl<'a> RowWriter<'a> {
                 "other commits took a key of the statement at every try",
             )
             .with_hint("run it again")),
-            Err(CommitError::KeyTaken(key)) => {
-                Err(duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..]))
-            }
+            Err(CommitError::KeyTaken(key)) => Err(self.duplicate(&key)),
             Err(CommitError::Other(e)) => Err(e),
         }
     }
@@ -427,8 +541,14 @@ impl<'a> RowWriter<'a> {
         Ok(Some(Run::of_statement(self.rows, self.scope, self.marks, as_of)))
     }
 
-    /// A key may occur once in a statement.
+    /// A key may occur once in a statement. Now that all its rows are known, their
+    /// entries are too.
     fn sort(&mut self) -> Result<()> {
+        // A statement that has an answer to a key that is taken must learn of one that it
+        // has none to.
+        let reads = self.view.is_of_transaction() || self.resolves_conflicts;
+        let uniques = std::mem::take(&mut self.uniques);
+        uniques.finish(self.table, (&self.view, reads), &mut self.rows)?;
         match self.rows.sort() {
             Some(key) => Err(duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..])),
             None => Ok(()),
@@ -436,7 +556,8 @@ impl<'a> RowWriter<'a> {
     }
 
     fn duplicate(&self, key: &[u8]) -> Error {
-        duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..])
+        duplicate_entry(self.table, key)
+            .unwrap_or_else(|| duplicate_key(self.table, &key[SCOPE_PREFIX_LEN..]))
     }
 }
 
@@ -460,8 +581,17 @@ fn duplicate_key(table: &Table, key: &[u8]) -> Error {
     }
 }
 
+/// The whole key of a write as [`key_detail`] and the entries of UNIQUE constraints show
+/// theirs.
+pub(super) fn written_key_detail(table: &Table, key: &[u8]) -> Option<String> {
+    match unique_detail(table, key) {
+        Some((_, detail)) => Some(detail),
+        None => key_detail(table, &key[SCOPE_PREFIX_LEN..]),
+    }
+}
+
 /// A key, which is without the scope prefix, as `(columns) = (values)`.
-pub(super) fn key_detail(table: &Table, key: &[u8]) -> Option<String> {
+fn key_detail(table: &Table, key: &[u8]) -> Option<String> {
     let values = table.key_codec.decode(key).ok()?;
     let values: Vec<String> = values.iter().map(ToString::to_string).collect();
     Some(format!("({}) = ({})", table.key_names().join(", "), values.join(", ")))

@@ -1,4 +1,4 @@
-//! SHOW CREATE TABLE: text that defines the same table.
+//! SHOW CREATE TABLE and SHOW CREATE VIEW: text that defines the same.
 
 use arrow::array::RecordBatch;
 use datafusion::sql::sqlparser::keywords::{
@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::keywords::{
 use super::describe::written_type;
 use super::table_options::written_options;
 use super::text_table::TextTable;
-use crate::catalog::{ColumnDefinition, TableDefinition};
+use crate::catalog::{ColumnDefinition, TableDefinition, ViewDefinition};
 
 /// SHOW CREATE TABLE: one row.
 ///
@@ -19,6 +19,27 @@ pub(crate) fn show_create_table(table: &TableDefinition) -> RecordBatch {
         .texts("table", [&table.name])
         .texts("statement", [create_table_sql(table)])
         .finish()
+}
+
+/// SHOW CREATE VIEW: one row, as [`show_create_table`].
+pub(crate) fn show_create_view(view: &ViewDefinition) -> RecordBatch {
+    TextTable::default()
+        .texts("table", [&view.name])
+        .texts("statement", [create_view_sql(view)])
+        .finish()
+}
+
+/// CREATE VIEW for a view like this one.
+fn create_view_sql(view: &ViewDefinition) -> String {
+    let columns: Vec<String> =
+        view.columns.iter().map(|column| quoted_name(column.name.as_str())).collect();
+    format!(
+        "CREATE VIEW {}.{} ({}) AS {}",
+        quoted_name(view.name.namespace.as_str()),
+        quoted_name(view.name.table.as_str()),
+        columns.join(", "),
+        view.query,
+    )
 }
 
 /// CREATE TABLE for a table like this one, one line for each column. Its kind and
@@ -33,6 +54,16 @@ pub(crate) fn create_table_sql(table: &TableDefinition) -> String {
             .map(|column| quoted_name(column.name.as_str()))
             .collect();
         lines.push(format!("PRIMARY KEY ({})", key.join(", ")));
+    }
+    for unique in &table.uniques {
+        let columns = unique.columns.iter().filter_map(|id| table.column_by_id(*id));
+        let columns: Vec<String> = columns.map(|c| quoted_name(c.name.as_str())).collect();
+        let name = quoted_name(unique.name.as_str());
+        lines.push(format!("CONSTRAINT {name} UNIQUE ({})", columns.join(", ")));
+    }
+    for check in &table.checks {
+        let name = quoted_name(check.name.as_str());
+        lines.push(format!("CONSTRAINT {name} CHECK ({})", check.expression));
     }
     let mut sql = format!(
         "CREATE {} TABLE {}.{} (\n    {}\n)",
@@ -115,6 +146,8 @@ mod tests {
             "CREATE TABLE t (\"Select\" INT, \"from\" TEXT, \"primary\" INT, \"check\" INT, b INT,
                 PRIMARY KEY (b, \"Select\")) WITH (ACCESS_LEVEL = 'PUBLIC')",
             "CREATE TABLE t (id SERIAL PRIMARY KEY, x BIGINT GENERATED ALWAYS AS IDENTITY)",
+            "CREATE TABLE t (a INT UNIQUE CHECK (a > 0 OR a IS NULL), b TEXT CONSTRAINT \"Bee\" CHECK (b <> ''),
+                UNIQUE (b, a), CONSTRAINT both CHECK (t.a < 5 AND b LIKE 'x%'))",
         ] {
             let table = define(sql).expect(sql);
             let written = create_table_sql(&table);

@@ -30,7 +30,11 @@ pub(crate) enum Statement {
     ShowTables { namespace: Option<String> },
     Describe { table: TableRef },
     CreateTable(CreateTable),
-    DropTable { if_exists: bool, names: Vec<TableRef> },
+    CreateTableAs(CreateTableAs),
+    DropTable { if_exists: bool, names: Vec<TableRef>, cascade: bool },
+    Truncate { tables: Vec<TableRef> },
+    CreateView(CreateView),
+    DropView { if_exists: bool, names: Vec<TableRef>, cascade: bool },
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
@@ -45,6 +49,7 @@ pub(crate) enum Statement {
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
+    ShowCreateView { view: TableRef },
     Set(SetSetting),
     ShowSetting(ShowSetting),
     Transaction(TransactionStatement),
@@ -61,7 +66,11 @@ impl Statement {
             Statement::ShowTables { .. } => "SHOW TABLES",
             Statement::Describe { .. } => "DESCRIBE",
             Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::CreateTableAs(_) => "CREATE TABLE AS",
             Statement::DropTable { .. } => "DROP TABLE",
+            Statement::Truncate { .. } => "TRUNCATE",
+            Statement::CreateView(_) => "CREATE VIEW",
+            Statement::DropView { .. } => "DROP VIEW",
             Statement::Insert(_) => "INSERT",
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
@@ -76,6 +85,7 @@ impl Statement {
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+            Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
             Statement::Set(set) if set.value.is_none() => "RESET",
             Statement::Set(_) => "SET",
             Statement::ShowSetting(_) => "SHOW",
@@ -106,6 +116,7 @@ impl Statement {
             | Statement::ShowManifest { .. }
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
+            | Statement::ShowCreateView { .. }
             | Statement::Set(_)
             | Statement::ShowSetting(_)
             | Statement::Prepare(_)
@@ -120,7 +131,11 @@ impl Statement {
             Statement::CreateNamespace { .. }
             | Statement::DropNamespace { .. }
             | Statement::CreateTable(_)
+            | Statement::CreateTableAs(_)
             | Statement::DropTable { .. }
+            | Statement::Truncate { .. }
+            | Statement::CreateView(_)
+            | Statement::DropView { .. }
             | Statement::FlushTable { .. }
             | Statement::FlushAll { .. } => WithinTransaction::Refused,
         }
@@ -207,10 +222,42 @@ pub(crate) struct CreateTable {
     pub columns: Vec<ColumnSpec>,
     /// Each `PRIMARY KEY (..)` clause.
     pub primary_keys: Vec<PrimaryKeyClause>,
+    /// Each `CHECK (..)` that stands by itself.
+    pub checks: Vec<CheckClause>,
+    /// Each `UNIQUE (..)`.
+    pub uniques: Vec<UniqueClause>,
     /// `WITH (..)`.
     pub options: Vec<TableOption>,
     /// `COMMENT '..'` after the columns.
     pub comment: Option<String>,
+}
+
+/// `CREATE [USER|SHARED|STREAM] TABLE .. AS`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateTableAs {
+    /// The table, without columns.
+    pub create: CreateTable,
+    /// The names of the first columns, if they are given.
+    pub names: Vec<(String, Position)>,
+    /// Where the columns and the rows come from.
+    pub query: Box<Query>,
+    /// Whether the rows are wanted too.
+    pub with_data: bool,
+}
+
+/// `CREATE VIEW`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CreateView {
+    /// Whether an existing view is replaced.
+    pub or_replace: bool,
+    /// Whether an existing view is no error.
+    pub if_not_exists: bool,
+    /// The view.
+    pub view: TableRef,
+    /// The names of the first columns, if they are given.
+    pub names: Vec<(String, Position)>,
+    /// What it shows.
+    pub query: Box<Query>,
 }
 
 /// One column of CREATE TABLE.
@@ -230,6 +277,10 @@ pub(crate) struct ColumnSpec {
     pub default: Option<(Expr, Position)>,
     /// PRIMARY KEY beside the column.
     pub primary_key: bool,
+    /// Each CHECK beside the column.
+    pub checks: Vec<CheckClause>,
+    /// Each UNIQUE beside the column.
+    pub uniques: Vec<UniqueClause>,
     /// AUTO_INCREMENT or GENERATED AS IDENTITY.
     pub identity: bool,
     /// COMMENT.
@@ -240,6 +291,28 @@ pub(crate) struct ColumnSpec {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PrimaryKeyClause {
     /// The columns, in key order.
+    pub columns: Vec<(String, Position)>,
+    /// Where the clause starts.
+    pub position: Position,
+}
+
+/// `[CONSTRAINT name] CHECK (condition)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CheckClause {
+    /// The name, folded, and where it stands.
+    pub name: Option<(String, Position)>,
+    /// The condition.
+    pub expr: Expr,
+    /// Where the condition starts.
+    pub position: Position,
+}
+
+/// `[CONSTRAINT name] UNIQUE (a, b)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct UniqueClause {
+    /// The name, folded, and where it stands.
+    pub name: Option<(String, Position)>,
+    /// The columns.
     pub columns: Vec<(String, Position)>,
     /// Where the clause starts.
     pub position: Position,

@@ -99,7 +99,10 @@ impl Flusher<'_> {
             if written.is_empty() {
                 return Ok(());
             }
-            self.commit_flush(table, scope, range.clone(), watch.keys(), &written)
+            let mut edit = ScopeEdit::new(&self.tier.manifest, scope);
+            // What took the scope's segments away since took these rows away too.
+            edit.expect_version(self.tier.manifest.scope(scope, &view)?.version);
+            self.commit_flush(table, edit, range.clone(), watch.keys(), &written)
         });
         drop(watch);
         if let Err(e) = committed {
@@ -177,12 +180,11 @@ impl Flusher<'_> {
     fn commit_flush(
         &self,
         table: &Arc<Table>,
-        scope: ScopeId,
+        mut edit: ScopeEdit,
         range: Range<Vec<u8>>,
         watched: crate::store::WatchedKeys,
         written: &[NewSegment],
     ) -> Result<()> {
-        let mut edit = ScopeEdit::new(&self.tier.manifest, scope);
         let mut keys = Vec::with_capacity(written.len());
         for segment in written {
             edit.add(segment.meta.clone(), segment.deleted.clone());

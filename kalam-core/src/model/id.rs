@@ -42,6 +42,11 @@ numeric_id! {
     ColumnId(u32)
 }
 numeric_id! {
+    /// A UNIQUE constraint of one table, for ever: ids are never reused within the table.
+    #[derive(Default)]
+    ConstraintId(u32)
+}
+numeric_id! {
     /// A segment file, for ever.
     SegmentId(u64)
 }

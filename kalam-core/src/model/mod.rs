@@ -15,7 +15,7 @@ pub use assignment::{assign, check_not_null};
 pub use column_definition::{ColumnDefault, ColumnDefinition};
 pub use data_type::KalamDataType;
 pub(crate) use id::ScopeId;
-pub use id::{ColumnId, SchemaVersion, SegmentId, Seq, TableId, UserId, UserKey};
+pub use id::{ColumnId, ConstraintId, SchemaVersion, SegmentId, Seq, TableId, UserId, UserKey};
 pub use name::{Name, TableName};
 pub use role::Role;
 pub use table_kind::{AccessLevel, TableKind};

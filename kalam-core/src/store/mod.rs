@@ -18,6 +18,7 @@ mod rocks;
 mod row;
 mod snapshot;
 mod synced_mark;
+mod unique_entry;
 mod write_set;
 
 pub(crate) use commit::{CommitError, Store, WatchedKeys};
@@ -32,4 +33,8 @@ pub(crate) use row::{
     DecodeTarget, FLAG_DELETED, RowDecoder, RowEncoder, RowHeader, RowLayout, set_flags,
 };
 pub(crate) use snapshot::{HotCursor, Snapshot, View, damaged};
+pub(crate) use unique_entry::{
+    put_unique_entry, unique_key, unique_owner, unique_prefix, unique_scope_prefix,
+    unique_table_prefix,
+};
 pub(crate) use write_set::{Batch, Change, Effect, Expect, RowWriteRef, RowWrites, WriteSet};

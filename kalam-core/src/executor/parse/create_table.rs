@@ -1,20 +1,28 @@
-//! CREATE TABLE.
+//! CREATE TABLE and CREATE TABLE AS.
 
 use datafusion::sql::sqlparser::ast::ColumnOption;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::input::{Input, Parse, unsupported};
+use super::query;
 use crate::executor::limits::{self, COLUMNS_MAX};
-use crate::executor::statement::{ColumnSpec, CreateTable, PrimaryKeyClause, TableOption};
+use crate::executor::statement::{
+    CheckClause, ColumnSpec, CreateTable, CreateTableAs, PrimaryKeyClause, Statement, TableOption,
+    UniqueClause,
+};
 use crate::model::TableKind;
 use crate::{Error, Position, SqlState};
 
 /// Constraints that are refused, because they would have to be enforced.
-const REFUSED_CONSTRAINTS: &[&str] = &["CHECK", "UNIQUE", "FOREIGN", "REFERENCES", "EXCLUDE"];
+const REFUSED_CONSTRAINTS: &[&str] = &["FOREIGN", "REFERENCES", "EXCLUDE"];
+
+/// Clauses after the columns that are other systems' or not there.
+const REFUSED_CLAUSES: &[&str] =
+    &["AS", "PARTITION", "INHERITS", "TABLESPACE", "ON", "USING", "ENGINE", "LIKE"];
 
 /// What follows `CREATE [USER|SHARED|STREAM] TABLE`.
-pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Parse<CreateTable> {
+pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Parse<Statement> {
     let if_not_exists = input.take_if_not_exists();
     let table = input.table()?;
     let mut create = CreateTable {
@@ -23,11 +31,15 @@ pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Pa
         table,
         columns: Vec::new(),
         primary_keys: Vec::new(),
+        checks: Vec::new(),
+        uniques: Vec::new(),
         options: Vec::new(),
         comment: None,
     };
-    if input.is_word(0, "AS") {
-        return Err(unsupported("CREATE TABLE .. AS", input.position()));
+    let names = if names_only(input) { input.names()? } else { Vec::new() };
+    if !names.is_empty() || ["AS", "WITH"].iter().any(|word| input.is_word(0, word)) {
+        while clause(input, &mut create)? {}
+        return create_table_as(input, create, names);
     }
     input.expect(&Token::LParen)?;
     if !input.take(&Token::RParen) {
@@ -35,7 +47,35 @@ pub(super) fn create_table(input: &mut Input<'_>, kind: Option<TableKind>) -> Pa
         input.expect(&Token::RParen)?;
     }
     while clause(input, &mut create)? {}
-    Ok(create)
+    if let Some(word) = REFUSED_CLAUSES.iter().find(|word| input.is_word(0, word)) {
+        return Err(unsupported(format!("CREATE TABLE .. {word}"), input.position()));
+    }
+    Ok(Statement::CreateTable(create))
+}
+
+/// Whether names without types are next: `(a, b)`.
+fn names_only(input: &Input<'_>) -> bool {
+    input.parser.peek_token_ref().token == Token::LParen
+        && matches!(input.parser.peek_nth_token_ref(1).token, Token::Word(_))
+        && matches!(input.parser.peek_nth_token_ref(2).token, Token::Comma | Token::RParen)
+}
+
+/// `AS query [WITH [NO] DATA]`.
+fn create_table_as(
+    input: &mut Input<'_>,
+    create: CreateTable,
+    names: Vec<(String, Position)>,
+) -> Parse<Statement> {
+    input.expect_word("AS")?;
+    if input.is_word(0, "EXECUTE") {
+        return Err(unsupported("CREATE TABLE .. AS EXECUTE", input.position()));
+    }
+    let query = query::query(input)?;
+    let with_data = !input.take_words(&["WITH", "NO", "DATA"]);
+    if with_data {
+        input.take_words(&["WITH", "DATA"]);
+    }
+    Ok(Statement::CreateTableAs(CreateTableAs { create, names, query, with_data }))
 }
 
 fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
@@ -45,11 +85,12 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
     // `CONSTRAINT name` only gives a constraint a name; a column may be called
     // `constraint` or `check`, but then a type follows, not a name or `(`.
     let place = input.position();
+    let mut name = None;
     if input.is_word(0, "CONSTRAINT")
         && ["PRIMARY", "CHECK", "UNIQUE", "FOREIGN", "EXCLUDE"].iter().any(|w| input.is_word(2, w))
     {
         input.parser.advance_token();
-        input.name()?;
+        name = Some(input.name()?);
     }
     if input.take_words(&["PRIMARY", "KEY"]) {
         let columns = input.names()?;
@@ -57,6 +98,19 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
         return Ok(());
     }
     let opens = input.parser.peek_nth_token_ref(1).token == Token::LParen;
+    if name.is_some() || opens || input.is_word(1, "NULLS") {
+        if input.is_word(0, "CHECK") {
+            create.checks.push(check(input, name)?);
+            return Ok(());
+        }
+        if input.take_word("UNIQUE") {
+            nulls_distinct(input)?;
+            let columns = input.names()?;
+            refuse_deferred(input)?;
+            create.uniques.push(UniqueClause { name, columns, position: place });
+            return Ok(());
+        }
+    }
     if let Some(word) = REFUSED_CONSTRAINTS.iter().find(|word| input.is_word(0, word))
         && (opens || input.is_word(1, "KEY"))
     {
@@ -74,9 +128,42 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
 fn refused_constraint(word: &str, place: Position) -> super::Failure {
     let name = if word == "FOREIGN" { "FOREIGN KEY" } else { word };
     Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("constraint {name} is not supported"))
-        .with_hint("PRIMARY KEY and NOT NULL are enforced; check other rules before writing")
+        .with_hint("PRIMARY KEY, UNIQUE, CHECK and NOT NULL are enforced; look for the other row before writing")
         .with_position(place)
         .into()
+}
+
+/// `CHECK (condition)`.
+fn check(input: &mut Input<'_>, name: Option<(String, Position)>) -> Parse<CheckClause> {
+    input.expect_word("CHECK")?;
+    input.expect(&Token::LParen)?;
+    let position = input.position();
+    let expr = query::expr(input)?;
+    input.expect(&Token::RParen)?;
+    if input.is_word(0, "NO") && input.is_word(1, "INHERIT") {
+        return Err(unsupported("CHECK .. NO INHERIT", input.position()));
+    }
+    refuse_deferred(input)?;
+    Ok(CheckClause { name, expr, position })
+}
+
+/// `[NULLS DISTINCT]`, which is how NULLs are.
+fn nulls_distinct(input: &mut Input<'_>) -> Parse<()> {
+    if input.is_word(0, "NULLS") && input.is_word(1, "NOT") {
+        return Err(unsupported("UNIQUE NULLS NOT DISTINCT", input.position()));
+    }
+    input.take_words(&["NULLS", "DISTINCT"]);
+    Ok(())
+}
+
+/// A constraint holds from its statement on, and at the end of every statement.
+fn refuse_deferred(input: &Input<'_>) -> Parse<()> {
+    let not = usize::from(input.is_word(0, "NOT"));
+    let words = ["DEFERRABLE", "VALID", "ENFORCED", "INITIALLY"];
+    match words.iter().find(|word| input.is_word(not, word)) {
+        Some(word) => Err(unsupported(format!("a constraint with {word}"), input.position())),
+        None => Ok(()),
+    }
 }
 
 fn column(input: &mut Input<'_>) -> Parse<ColumnSpec> {
@@ -94,6 +181,8 @@ fn column(input: &mut Input<'_>) -> Parse<ColumnSpec> {
         not_null: None,
         default: None,
         primary_key: false,
+        checks: Vec::new(),
+        uniques: Vec::new(),
         identity: false,
         comment: None,
     };
@@ -107,8 +196,17 @@ fn column_option(input: &mut Input<'_>, column: &mut ColumnSpec) -> Parse<bool> 
         return Ok(false);
     }
     let place = input.position();
-    if input.take_word("CONSTRAINT") {
-        input.name()?;
+    let name = if input.take_word("CONSTRAINT") { Some(input.name()?) } else { None };
+    if input.is_word(0, "CHECK") {
+        column.checks.push(check(input, name)?);
+        return Ok(true);
+    }
+    if input.take_word("UNIQUE") {
+        nulls_distinct(input)?;
+        refuse_deferred(input)?;
+        let columns = vec![(column.name.clone(), place)];
+        column.uniques.push(UniqueClause { name, columns, position: place });
+        return Ok(true);
     }
     if let Some(word) = REFUSED_CONSTRAINTS.iter().find(|word| input.is_word(0, word)) {
         return Err(refused_constraint(word, place));
@@ -201,14 +299,7 @@ fn clause(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<bool> {
         create.comment = Some(input.text()?);
         return Ok(true);
     }
-    if input.is_at_end() {
-        return Ok(false);
-    }
-    let refused = ["AS", "PARTITION", "INHERITS", "TABLESPACE", "ON", "USING", "ENGINE", "LIKE"];
-    match refused.iter().find(|word| input.is_word(0, word)) {
-        Some(word) => Err(unsupported(format!("CREATE TABLE .. {word}"), input.position())),
-        None => input.refuse(),
-    }
+    Ok(false)
 }
 
 /// `name = 'text' | number | word`.

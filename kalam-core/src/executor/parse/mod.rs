@@ -2,6 +2,7 @@
 
 mod assignment;
 mod create_table;
+mod create_view;
 mod input;
 mod insert;
 mod merge;

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
-use super::{create_table, insert, merge, modify, query, setting, with};
+use super::{create_table, create_view, insert, merge, modify, query, setting, with};
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
 use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
@@ -27,6 +27,7 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("MERGE") => merge::merge(input, None)?,
         Some("CREATE") => create(input)?,
         Some("DROP") => drop(input)?,
+        Some("TRUNCATE") => truncate(input)?,
         Some("USE") => use_namespace(input)?,
         Some("SHOW") => show(input)?,
         Some("SET") => Statement::Set(setting::set(input)?),
@@ -60,11 +61,17 @@ fn create(input: &mut Input<'_>) -> Parse<Statement> {
         [("USER", TableKind::User), ("SHARED", TableKind::Shared), ("STREAM", TableKind::Stream)];
     for (word, kind) in kinds {
         if input.take_words(&["CREATE", word, "TABLE"]) {
-            return create_table::create_table(input, Some(kind)).map(Statement::CreateTable);
+            return create_table::create_table(input, Some(kind));
         }
     }
     if input.take_words(&["CREATE", "TABLE"]) {
-        return create_table::create_table(input, None).map(Statement::CreateTable);
+        return create_table::create_table(input, None);
+    }
+    if input.take_words(&["CREATE", "VIEW"]) {
+        return create_view::create_view(input, false);
+    }
+    if input.take_words(&["CREATE", "OR", "REPLACE", "VIEW"]) {
+        return create_view::create_view(input, true);
     }
     Err(refusal(input))
 }
@@ -73,11 +80,14 @@ fn drop(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["DROP", "NAMESPACE"]) || input.take_words(&["DROP", "SCHEMA"]) {
         let if_exists = input.take_if_exists();
         let (name, _) = input.name()?;
-        let cascade = input.take_word("CASCADE");
-        if !cascade {
-            input.take_word("RESTRICT");
-        }
+        let cascade = take_cascade(input);
         return Ok(Statement::DropNamespace { if_exists, name, cascade });
+    }
+    if input.take_words(&["DROP", "VIEW"]) {
+        let if_exists = input.take_if_exists();
+        let names = input.separated(Input::table)?;
+        let cascade = take_cascade(input);
+        return Ok(Statement::DropView { if_exists, names, cascade });
     }
     let is_table =
         ["USER", "SHARED", "STREAM"].iter().any(|kind| input.take_words(&["DROP", kind, "TABLE"]))
@@ -87,9 +97,35 @@ fn drop(input: &mut Input<'_>) -> Parse<Statement> {
     }
     let if_exists = input.take_if_exists();
     let names = input.separated(Input::table)?;
-    // Nothing can depend on a table, so both words say the same.
-    let _ = input.take_word("CASCADE") || input.take_word("RESTRICT");
-    Ok(Statement::DropTable { if_exists, names })
+    let cascade = take_cascade(input);
+    Ok(Statement::DropTable { if_exists, names, cascade })
+}
+
+/// `[CASCADE | RESTRICT]`; RESTRICT is what neither word says too.
+fn take_cascade(input: &mut Input<'_>) -> bool {
+    input.take_word("CASCADE") || {
+        input.take_word("RESTRICT");
+        false
+    }
+}
+
+/// `TRUNCATE [TABLE] [ONLY] t [, ..] [CONTINUE IDENTITY] [CASCADE | RESTRICT]`. No
+/// table refers to another, so CASCADE adds none.
+fn truncate(input: &mut Input<'_>) -> Parse<Statement> {
+    input.expect_word("TRUNCATE")?;
+    let is_name =
+        |input: &Input<'_>| matches!(input.parser.peek_nth_token_ref(1).token, Token::Word(_));
+    let _ = is_name(input) && input.take_word("TABLE");
+    let tables = input.separated(|input| {
+        let _ = is_name(input) && input.take_word("ONLY");
+        input.table()
+    })?;
+    if input.is_word(0, "RESTART") {
+        return Err(unsupported("TRUNCATE .. RESTART IDENTITY", input.position()));
+    }
+    input.take_words(&["CONTINUE", "IDENTITY"]);
+    take_cascade(input);
+    Ok(Statement::Truncate { tables })
 }
 
 fn use_namespace(input: &mut Input<'_>) -> Parse<Statement> {
@@ -111,6 +147,9 @@ fn show(input: &mut Input<'_>) -> Parse<Statement> {
     }
     if input.take_words(&["SHOW", "CREATE", "TABLE"]) {
         return Ok(Statement::ShowCreateTable { table: input.table()? });
+    }
+    if input.take_words(&["SHOW", "CREATE", "VIEW"]) {
+        return Ok(Statement::ShowCreateView { view: input.table()? });
     }
     if input.take_words(&["SHOW", "STATS"]) {
         input.expect_word("FOR")?;
@@ -196,7 +235,7 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
         None => return input.refuse(),
         Some(
             word @ ("CREATE" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN"
-            | "STORAGE" | "PREPARE" | "EXECUTE" | "DEALLOCATE"),
+            | "STORAGE" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "TRUNCATE"),
         ) => return Err(unsupported(format!("PREPARE .. AS {word}"), place)),
         Some(_) => return Err(refusal(input)),
     }

@@ -62,7 +62,7 @@ fn every_statement_form_is_recognized() {
 
 #[test]
 fn names_fold_to_lower_case_unless_quoted() {
-    let Statement::DropTable { names, if_exists } = one("DROP TABLE App.\"T x\", Café") else {
+    let Statement::DropTable { names, if_exists, .. } = one("DROP TABLE App.\"T x\", Café") else {
         panic!("no DROP TABLE");
     };
     assert!(!if_exists);
@@ -192,7 +192,6 @@ fn statements_of_other_systems_are_named_and_refused() {
         ("CREATE INDEX i ON t (a)", "CREATE INDEX"),
         ("CREATE UNIQUE INDEX i ON t (a)", "CREATE UNIQUE INDEX"),
         ("ALTER TABLE t ADD COLUMN a INT", "ALTER TABLE"),
-        ("CREATE OR REPLACE VIEW v AS SELECT 1", "CREATE OR REPLACE VIEW"),
         ("CREATE TEMP TABLE t (a INT)", "CREATE TEMP TABLE"),
         ("CREATE USER 'u' WITH PASSWORD 'x'", "CREATE USER"),
         ("DROP USER u", "DROP USER"),
@@ -202,7 +201,6 @@ fn statements_of_other_systems_are_named_and_refused() {
         ("EXPLAIN COPY t TO 'x'", "EXPLAIN COPY"),
         ("SHOW JOBS", "SHOW JOBS"),
         ("STORAGE COMPACT TABLE t", "STORAGE COMPACT"),
-        ("CREATE TABLE t AS SELECT 1", "CREATE TABLE .. AS"),
         ("CREATE TABLE t (a INT) PARTITION BY (a)", "CREATE TABLE .. PARTITION"),
         ("SELECT 1 INTO t", "SELECT .. INTO"),
         ("SELECT * FROM t FOR UPDATE", "SELECT .. FOR UPDATE or FOR SHARE"),
@@ -219,14 +217,9 @@ fn statements_of_other_systems_are_named_and_refused() {
 #[test]
 fn constraints_that_would_not_be_enforced_are_refused() {
     for (sql, name) in [
-        ("CREATE TABLE t (a INT CHECK (a > 1))", "CHECK"),
-        ("CREATE TABLE t (a INT UNIQUE)", "UNIQUE"),
         ("CREATE TABLE t (a INT REFERENCES u (a))", "REFERENCES"),
-        ("CREATE TABLE t (a INT, CHECK (a > 1))", "CHECK"),
-        ("CREATE TABLE t (a INT, UNIQUE (a))", "UNIQUE"),
         ("CREATE TABLE t (a INT, FOREIGN KEY (a) REFERENCES u (a))", "FOREIGN KEY"),
-        ("CREATE TABLE t (a INT, CONSTRAINT c CHECK (a > 1))", "CHECK"),
-        ("CREATE TABLE t (a INT CONSTRAINT c UNIQUE)", "UNIQUE"),
+        ("CREATE TABLE t (a INT CONSTRAINT c REFERENCES u (a))", "REFERENCES"),
     ] {
         let error = refused(sql);
         assert_eq!(error.sqlstate().as_str(), "0A000", "{sql}");

@@ -45,7 +45,6 @@ const VERBS: &[&str] = &[
     "STORAGE",
     "SUBSCRIBE",
     "TABLE",
-    "TRUNCATE",
     "UNLISTEN",
     "UNLOAD",
     "UNREGISTER",

@@ -68,8 +68,16 @@ impl KeyCodec {
     /// Prepares the key columns of a batch, which have exactly the types' Arrow
     /// types and no NULL.
     pub(crate) fn encoder(&self, arrays: &[ArrayRef]) -> Result<KeyEncoder> {
-        if arrays.len() != self.types.len() || arrays.iter().any(|a| a.null_count() > 0) {
-            return Err(internal("key columns do not match the key, or hold NULL"));
+        if arrays.iter().any(|a| a.null_count() > 0) {
+            return Err(internal("key columns hold NULL"));
+        }
+        self.encoder_of_some(arrays)
+    }
+
+    /// As [`KeyCodec::encoder`], of columns with NULLs: the rows that have one have no key.
+    pub(crate) fn encoder_of_some(&self, arrays: &[ArrayRef]) -> Result<KeyEncoder> {
+        if arrays.len() != self.types.len() {
+            return Err(internal("key columns do not match the key"));
         }
         let columns = self
             .types

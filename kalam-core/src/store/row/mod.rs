@@ -27,7 +27,8 @@ const FORMAT: u8 = 1;
 const VERSION_AT: usize = 1;
 const FLAGS_AT: usize = 3;
 const SEQ_AT: usize = 4;
-const HEADER_LEN: usize = 12;
+/// Bytes of the header.
+pub(super) const HEADER_LEN: usize = 12;
 
 /// What every record starts with, whatever its schema version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,13 @@ impl RowHeader {
     pub(crate) fn is_deleted(&self) -> bool {
         self.flags & FLAG_DELETED != 0
     }
+}
+
+/// The header of a record that has no columns.
+pub(super) fn empty_header() -> [u8; HEADER_LEN] {
+    let mut header = [0; HEADER_LEN];
+    header[0] = FORMAT;
+    header
 }
 
 /// Writes the commit order into a record that [`RowEncoder`] made.

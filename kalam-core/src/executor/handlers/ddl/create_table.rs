@@ -1,11 +1,14 @@
 //! `CREATE TABLE`.
 
+use std::sync::Arc;
+
 use crate::catalog::{RESERVED_NAMESPACES, undefined_namespace};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
+use crate::executor::constraint::compile_checks;
 use crate::executor::define_table::define_table;
 use crate::executor::engine::Engine;
-use crate::executor::statement::CreateTable;
+use crate::executor::statement::{CreateTable, TableRef};
 use crate::model::{Name, TableName};
 use crate::{Error, Result, SqlState};
 
@@ -19,29 +22,17 @@ pub(crate) fn run(
     caller: &Caller,
     statement: &CreateTable,
 ) -> Result<QueryResult> {
-    let namespace = statement.table.namespace.as_deref().unwrap_or(&caller.namespace);
+    let name = new_name(engine, caller, &statement.table)?;
     let at = |e: Error| e.with_position(statement.table.position);
-    if RESERVED_NAMESPACES.contains(&namespace) {
-        return Err(at(Error::new(
-            SqlState::INSUFFICIENT_PRIVILEGE,
-            format!("namespace \"{namespace}\" takes no tables"),
-        )));
-    }
-    if !engine.registry.has_namespace(namespace) {
-        return Err(at(undefined_namespace(namespace)));
-    }
-    let name = TableName {
-        namespace: Name::new("namespace", namespace).map_err(at)?,
-        table: Name::new("table", &statement.table.table).map_err(at)?,
-    };
-    let exists = engine.registry.table(namespace, &statement.table.table).is_ok();
+    let exists = engine.registry.relation(name.namespace.as_str(), name.table.as_str()).is_ok();
     if exists && statement.if_not_exists {
         return Ok(QueryResult::empty());
     }
     let id = engine.registry.next_table_id();
     let definition = define_table(statement, name, id, engine.clock.now_ms())?;
-    engine.registry.storage(&definition.options.storage)?;
-    let set = engine.registry.add_table(definition)?;
+    let table = Arc::new(engine.registry.derive(Arc::new(definition))?);
+    compile_checks(engine, &table)?;
+    let set = engine.registry.add_table(&table);
     match engine.store.commit(set).map_err(Error::from) {
         Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE => {
             if statement.if_not_exists {
@@ -52,4 +43,26 @@ pub(crate) fn run(
         }
         done => done.map(|_| QueryResult::empty()),
     }
+}
+
+/// The name of a new table or view.
+///
+/// # Errors
+/// `42501` for reserved namespaces, `3F000` for unknown ones, `42602`.
+pub(super) fn new_name(engine: &Engine, caller: &Caller, name: &TableRef) -> Result<TableName> {
+    let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    let at = |e: Error| e.with_position(name.position);
+    if RESERVED_NAMESPACES.contains(&namespace) {
+        return Err(at(Error::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("namespace \"{namespace}\" takes no tables"),
+        )));
+    }
+    if !engine.registry.has_namespace(namespace) {
+        return Err(at(undefined_namespace(namespace)));
+    }
+    Ok(TableName {
+        namespace: Name::new("namespace", namespace).map_err(at)?,
+        table: Name::new("table", &name.table).map_err(at)?,
+    })
 }

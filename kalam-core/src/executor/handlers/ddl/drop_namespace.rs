@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::drop_table::drop_table;
+use super::drop_table::drop_relations;
 use crate::Result;
 use crate::catalog::{DEFAULT_NAMESPACE, RESERVED_NAMESPACES, undefined_namespace};
 use crate::executor::QueryResult;
@@ -10,11 +10,11 @@ use crate::executor::engine::Engine;
 use crate::model::Name;
 use crate::{Error, SqlState};
 
-/// Drops a namespace, with `cascade` its tables first. Each table is a commit of
-/// its own, so an interrupted cascade leaves a namespace with fewer tables.
+/// Drops a namespace, with `cascade` its tables and views first, in a commit of their
+/// own, and the views of other namespaces that use them.
 ///
 /// # Errors
-/// `3F000` if it is missing, `2BP01` if it holds tables, `42501` for `default` and
+/// `3F000` if it is missing, `2BP01` if it holds tables or views, `42501` for `default` and
 /// reserved namespaces.
 pub(crate) fn run(
     engine: &Engine,
@@ -32,11 +32,13 @@ pub(crate) fn run(
         return if if_exists { Ok(QueryResult::empty()) } else { Err(undefined_namespace(name)) };
     }
     if cascade {
-        for table in engine.registry.tables()? {
-            if table.definition.name.namespace.as_str() == name {
-                drop_table(engine, &table)?;
-            }
-        }
+        drop_relations(engine, true, || {
+            let mut tables = engine.registry.tables()?;
+            tables.retain(|table| table.definition.name.namespace.as_str() == name);
+            let mut views = engine.registry.views();
+            views.retain(|view| view.name.namespace.as_str() == name);
+            Ok((tables, views))
+        })?;
     }
     let name = Name::new("namespace", name)?;
     engine.store.commit(Arc::clone(&engine.registry).remove_namespace(&name))?;

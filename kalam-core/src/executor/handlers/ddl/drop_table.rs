@@ -3,101 +3,126 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::remove_rows::RemoveRows;
 use crate::Result;
-use crate::catalog::{RESERVED_NAMESPACES, Table};
+use crate::catalog::{RESERVED_NAMESPACES, Table, ViewDefinition};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::flush::{ScopeEdit, ScopeId};
-use crate::model::Seq;
-use crate::store::{Batch, Change, Family, WriteSet, prefix_end};
+use crate::model::TableId;
+use crate::store::{WriteSet, unique_table_prefix};
 use crate::{Error, ErrorKind, SqlState};
 
-/// Drops tables with all rows of all users. The names are looked up before the
-/// first table goes.
+/// Drops tables with all rows of all users, in one commit.
 ///
 /// # Errors
-/// `42P01` if one is missing.
+/// `42P01` if one is missing, `42809` if one is a view, `2BP01` without `cascade` if a
+/// view uses one.
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
     names: &[TableRef],
     if_exists: bool,
+    cascade: bool,
 ) -> Result<QueryResult> {
-    let mut tables = Vec::new();
-    for TableRef { namespace, table, position } in names {
-        let namespace = namespace.as_deref().unwrap_or(&caller.namespace);
-        if RESERVED_NAMESPACES.contains(&namespace) {
-            return Err(Error::new(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("tables of namespace \"{namespace}\" cannot be dropped"),
-            )
-            .with_position(*position));
+    drop_relations(engine, cascade, || {
+        let mut tables: Vec<Arc<Table>> = Vec::new();
+        for name in names {
+            let found = find(caller, name, if_exists, |namespace| {
+                engine.registry.table(namespace, &name.table)
+            })?;
+            tables.extend(found);
         }
-        match engine.registry.table(namespace, table) {
-            Ok(table) => tables.push(table),
-            Err(e) if if_exists && e.kind() == ErrorKind::NotFound => {}
-            Err(e) => return Err(e.with_position(*position)),
-        }
-    }
-    for table in &tables {
-        drop_table(engine, table)?;
-    }
+        Ok((tables, Vec::new()))
+    })?;
     Ok(QueryResult::empty())
 }
 
-/// Drops one table: definition, hot rows and manifest entries in one commit; the
-/// files go when no running query needs them.
-pub(super) fn drop_table(engine: &Engine, table: &Arc<Table>) -> Result<()> {
+/// What a DROP names; nothing if it may be missing and is.
+///
+/// # Errors
+/// `42501` for reserved namespaces, and what `look_up` raises.
+pub(super) fn find<T>(
+    caller: &Caller,
+    name: &TableRef,
+    if_exists: bool,
+    look_up: impl FnOnce(&str) -> Result<T>,
+) -> Result<Option<T>> {
+    let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    if RESERVED_NAMESPACES.contains(&namespace) {
+        return Err(Error::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("tables of namespace \"{namespace}\" cannot be dropped"),
+        )
+        .with_position(name.position));
+    }
+    match look_up(namespace) {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if if_exists && e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e.with_position(name.position)),
+    }
+}
+
+/// Tables and views to drop.
+pub(super) type Dropped = (Vec<Arc<Table>>, Vec<Arc<ViewDefinition>>);
+
+/// Drops what `look_up` finds, with `cascade` the views that use it too: definitions,
+/// hot rows and manifest entries in one commit. The files go when no running query
+/// needs them. `look_up` may run several times.
+///
+/// # Errors
+/// `2BP01` if a view uses what is dropped, and what `look_up` raises.
+pub(super) fn drop_relations(
+    engine: &Engine,
+    cascade: bool,
+    look_up: impl Fn() -> Result<Dropped>,
+) -> Result<()> {
     retrying(|| {
-        let mut set = WriteSet::default();
-        engine.registry.remove_table(&mut set, table);
-        let view = engine.store.view();
-        let id = table.definition.id;
-        let scopes: BTreeSet<ScopeId> = engine
-            .tier
-            .manifest
-            .table_segments(id, &view.snapshot)?
-            .into_iter()
-            .map(|segment| segment.scope)
-            .collect();
-        for scope in scopes {
-            let mut edit = ScopeEdit::new(&engine.tier.manifest, scope);
-            edit.remove_all();
-            set.changes.push(Box::new(edit));
+        let (mut tables, mut views) = look_up()?;
+        let mut ids: BTreeSet<TableId> = BTreeSet::new();
+        tables.retain(|table| ids.insert(table.definition.id));
+        views.retain(|view| ids.insert(view.id));
+        if ids.is_empty() {
+            return Ok(());
         }
-        let mut prefix = vec![table.definition.kind.key_byte()];
-        prefix.extend_from_slice(&id.get().to_be_bytes());
-        set.changes.push(Box::new(RemoveRows { prefix }));
+        if cascade {
+            views.extend(engine.registry.dependents(&ids));
+        }
+        let mut set = WriteSet::default();
+        engine.registry.remove_relations(&mut set, &tables, &views, cascade);
+        for table in &tables {
+            remove_rows(engine, table, &mut set)?;
+        }
         engine.store.commit(set)?;
         Ok(())
     })?;
     engine.tier.collect_garbage(&engine.store)
 }
 
-/// Removes every hot row of a table.
-struct RemoveRows {
-    prefix: Vec<u8>,
-}
-
-impl Change for RemoveRows {
-    fn check(&self) -> Result<()> {
-        Ok(())
+/// Removes the rows of all users.
+fn remove_rows(engine: &Engine, table: &Table, set: &mut WriteSet) -> Result<()> {
+    let view = engine.store.view();
+    let id = table.definition.id;
+    let scopes: BTreeSet<ScopeId> = engine
+        .tier
+        .manifest
+        .table_segments(id, &view.snapshot)?
+        .into_iter()
+        .map(|segment| segment.scope)
+        .collect();
+    for scope in scopes {
+        let mut edit = ScopeEdit::new(&engine.tier.manifest, scope);
+        edit.remove_all();
+        set.changes.push(Box::new(edit));
     }
-
-    fn stage(&mut self, _seq: Seq, batch: &mut Batch<'_>) {
-        batch.delete_range(Family::Hot, &self.prefix, &prefix_end(&self.prefix));
+    let mut prefix = vec![table.definition.kind.key_byte()];
+    prefix.extend_from_slice(&id.get().to_be_bytes());
+    set.changes.push(Box::new(RemoveRows { prefix }));
+    if !table.uniques.is_empty() {
+        set.changes.push(Box::new(RemoveRows { prefix: unique_table_prefix(id) }));
     }
-
-    fn publish(&mut self, _epoch: u64) {}
-
-    fn removed_rows(&self) -> Option<(Vec<u8>, Vec<u8>)> {
-        Some((self.prefix.clone(), prefix_end(&self.prefix)))
-    }
-
-    fn is_exclusive(&self) -> bool {
-        true
-    }
+    Ok(())
 }

@@ -2,5 +2,10 @@
 
 pub(crate) mod create_namespace;
 pub(crate) mod create_table;
+pub(crate) mod create_table_as;
+pub(crate) mod create_view;
 pub(crate) mod drop_namespace;
 pub(crate) mod drop_table;
+pub(crate) mod drop_view;
+mod remove_rows;
+pub(crate) mod truncate;

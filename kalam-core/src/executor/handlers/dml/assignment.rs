@@ -9,7 +9,7 @@ use super::evaluator::Evaluator;
 use super::new_rows::undefined_column;
 use super::target::TargetRows;
 use crate::catalog::Table;
-use crate::executor::functions::{DefaultContext, DefaultValue};
+use crate::executor::functions::{DefaultContext, table_defaults};
 use crate::executor::modify_statement::{Assignment, InsertValue};
 use crate::executor::row_writer::{RowPlace, RowWriter};
 use crate::model::{assign, check_not_null};
@@ -28,7 +28,8 @@ pub(super) struct RowChange {
     pub(super) all: Vec<ArrayRef>,
     /// Their `_seq`; NULL for those that change.
     pub(super) seqs: ArrayRef,
-    /// Those that change, before and after.
+    /// Those that change, before and after. What they were is needed only for keys and
+    /// UNIQUE constraints.
     old: Vec<ArrayRef>,
     new: Vec<ArrayRef>,
     hidden: Option<ArrayRef>,
@@ -82,11 +83,12 @@ impl<'a> Assignments<'a> {
         rows: &TargetRows,
     ) -> Result<RowChange> {
         let name = table.definition.name.to_string();
+        let defaults = table_defaults(table)?;
         let mut all = rows.columns.clone();
         let mut changed = BooleanArray::from(vec![false; rows.len()]);
         for ((position, value), array) in self.values.iter().zip(&rows.values) {
             let column = &table.definition.columns[*position];
-            let array = match (value, &column.default) {
+            let array = match (value, &defaults[*position]) {
                 (InsertValue::Default, Some(default)) => {
                     let context = DefaultContext {
                         now_us: evaluator.engine.clock.now_us(),
@@ -94,7 +96,7 @@ impl<'a> Assignments<'a> {
                         role: evaluator.caller.role.as_str(),
                         ids: &evaluator.engine.ids,
                     };
-                    DefaultValue::parse(&default.expression)?.array(rows.len(), &context)?
+                    default.array(rows.len(), &context)?
                 }
                 _ => array.clone(),
             };
@@ -119,7 +121,11 @@ impl<'a> Assignments<'a> {
             None => None,
         };
         Ok(RowChange {
-            old: if self.moves_keys { keep(&rows.columns)? } else { Vec::new() },
+            old: if self.moves_keys || !table.uniques.is_empty() {
+                keep(&rows.columns)?
+            } else {
+                Vec::new()
+            },
             new: keep(&all)?,
             hidden,
             places: places.filter(|(_, changed)| *changed).map(|(place, _)| *place).collect(),
@@ -148,7 +154,7 @@ impl RowChange {
         if self.places.is_empty() {
             return Ok(());
         }
-        writer.replace(&self.new, self.hidden.as_ref(), &self.places)
+        writer.replace(&self.old, &self.new, self.hidden.as_ref(), &self.places)
     }
 
     /// Takes rows away from their keys, before any row gets a new one.

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, new_null_array};
 
-use crate::catalog::{ColumnDefinition, Table};
+use crate::catalog::{ColumnDefinition, DefaultValue, Table};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::functions::{DefaultContext, DefaultValue};
+use crate::executor::functions::{DefaultContext, table_defaults};
 use crate::executor::row_writer::{RowWriter, Taken};
 use crate::model::{assign, check_not_null};
 use crate::{Error, Result, SqlState};
 
 /// Which columns of a table the values of an INSERT go to, and what the others
 /// become.
-pub(super) struct InsertTarget<'a> {
+pub(crate) struct InsertTarget<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) caller: &'a Caller,
     table: &'a Table,
     /// For each column of the table: the position of its value.
     sources: Vec<Option<usize>>,
-    defaults: Vec<Option<DefaultValue>>,
+    defaults: &'a [Option<DefaultValue>],
 }
 
 impl<'a> InsertTarget<'a> {
@@ -28,7 +28,7 @@ impl<'a> InsertTarget<'a> {
     ///
     /// # Errors
     /// `42703` for an unknown column, `42701` for one named twice.
-    pub(super) fn new<'n>(
+    pub(crate) fn new<'n>(
         engine: &'a Arc<Engine>,
         caller: &'a Caller,
         table: &'a Table,
@@ -48,10 +48,7 @@ impl<'a> InsertTarget<'a> {
                 ));
             }
         }
-        let default = |column: &ColumnDefinition| {
-            column.default.as_ref().map(|d| DefaultValue::parse(&d.expression)).transpose()
-        };
-        let defaults = columns.iter().map(default).collect::<Result<_>>()?;
+        let defaults = table_defaults(table)?;
         Ok(InsertTarget { engine, caller, table, sources, defaults })
     }
 
@@ -85,7 +82,7 @@ impl<'a> InsertTarget<'a> {
     ///
     /// # Errors
     /// What [`assign`] raises, `23502`.
-    pub(super) fn complete(&self, values: &[ArrayRef], rows: usize) -> Result<Vec<ArrayRef>> {
+    pub(crate) fn complete(&self, values: &[ArrayRef], rows: usize) -> Result<Vec<ArrayRef>> {
         let definition = &self.table.definition;
         let name = definition.name.to_string();
         let mut columns = Vec::with_capacity(definition.columns.len());
@@ -104,7 +101,7 @@ impl<'a> InsertTarget<'a> {
     ///
     /// # Errors
     /// `23505`.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         writer: &mut RowWriter<'_>,
         columns: &[ArrayRef],

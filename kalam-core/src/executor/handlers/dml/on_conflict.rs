@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::FieldRef;
-use datafusion::common::TableReference;
+use datafusion::common::{ScalarValue, TableReference};
 use datafusion::sql::sqlparser::ast::Expr;
 
 use super::assignment::{Assignments, RowChange};
@@ -20,9 +20,9 @@ use crate::catalog::{Table, seq_field};
 use crate::executor::built_query::value_items;
 use crate::executor::given_rows::GivenRows;
 use crate::executor::modify_statement::{ConflictTarget, OnConflict};
-use crate::executor::row_writer::{RowWriter, Taken, changed_twice};
+use crate::executor::row_writer::{Arbiters, Conflicting, RowWriter, Taken, changed_twice};
 use crate::executor::stored_rows::StoredRow;
-use crate::store::View;
+use crate::store::{SCOPE_PREFIX_LEN, View, damaged};
 use crate::{Error, Result, SqlState};
 
 /// The name of the new row in DO UPDATE.
@@ -36,7 +36,8 @@ pub(super) struct ConflictResolution<'a> {
     target: &'a TargetTable,
     /// DO UPDATE; `None`: DO NOTHING.
     update: Option<(Assignments<'a>, Option<&'a Expr>)>,
-    /// Keys of rows that the statement inserted.
+    arbiters: Arbiters,
+    /// Keys of rows that the statement inserted, and of their entries.
     inserted: HashSet<Vec<u8>>,
     /// Keys of rows that it updated.
     updated: HashSet<Vec<u8>>,
@@ -51,7 +52,7 @@ impl<'a> ConflictResolution<'a> {
         target: &'a TargetTable,
         clause: &'a OnConflict,
     ) -> Result<ConflictResolution<'a>> {
-        check_conflict_target(&target.table, clause)?;
+        let arbiters = check_conflict_target(&target.table, clause)?;
         let update = match &clause.update {
             None => None,
             Some(update) => {
@@ -70,6 +71,7 @@ impl<'a> ConflictResolution<'a> {
         Ok(ConflictResolution {
             target,
             update,
+            arbiters,
             inserted: HashSet::new(),
             updated: HashSet::new(),
             moved: Vec::new(),
@@ -90,25 +92,26 @@ impl<'a> ConflictResolution<'a> {
         writer: &mut RowWriter<'_>,
         (new, columns, rows): NewRows<'_>,
     ) -> Result<(u64, Vec<AffectedRows>)> {
-        if self.target.table.definition.has_hidden_key() {
+        if self.arbiters.is_empty() {
             new.write(writer, columns, rows, Taken::Refuse)?;
             return Ok((rows as u64, vec![AffectedRows::written(columns.to_vec(), rows)]));
         }
         let (mut fresh, mut taken, mut stored) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, (key, place)) in (0u32..).zip(writer.find_conflicts(columns, rows)?) {
-            match place {
-                _ if self.inserted.contains(&key) => {
+        let found = writer.find_conflicts(columns, rows, &self.arbiters)?;
+        for (row, Conflicting { keys, row: existing }) in (0u32..).zip(found) {
+            match existing {
+                _ if keys.iter().any(|key| self.inserted.contains(key)) => {
                     if self.update.is_some() {
                         return Err(changed_twice(&self.target.table));
                     }
                 }
                 None => {
-                    self.inserted.insert(key);
+                    self.inserted.extend(keys);
                     fresh.push(row);
                 }
-                Some(place) if self.update.is_some() => {
+                Some(existing) if self.update.is_some() => {
                     taken.push(row);
-                    stored.push(StoredRow { key, place });
+                    stored.push(existing);
                 }
                 Some(_) => {}
             }
@@ -164,7 +167,7 @@ impl<'a> ConflictResolution<'a> {
             columns: existing[..existing.len() - 1].to_vec(),
             seqs,
             places: stored.iter().map(|row| row.place).collect(),
-            hidden: None,
+            hidden: hidden_keys(table, &stored)?,
             sources: Vec::new(),
             values: Vec::new(),
         };
@@ -251,18 +254,42 @@ pub(crate) fn conflict_rows(
         .with(Some(&TableReference::bare(EXCLUDED)), table.schema.fields(), excluded)
 }
 
-/// Refuses a conflict target that is no unique key.
+/// The hidden keys of rows where these are their keys.
+fn hidden_keys(table: &Table, rows: &[StoredRow]) -> Result<Option<ArrayRef>> {
+    if !table.definition.has_hidden_key() {
+        return Ok(None);
+    }
+    let mut keys = Vec::with_capacity(rows.len());
+    for row in rows {
+        match table.key_codec.decode(&row.key[SCOPE_PREFIX_LEN..])?.as_slice() {
+            [ScalarValue::Int64(Some(key))] => keys.push(*key),
+            _ => return Err(damaged("the key of a row")),
+        }
+    }
+    Ok(Some(Arc::new(Int64Array::from(keys))))
+}
+
+/// The unique keys that a conflict target is about.
 ///
 /// # Errors
-/// `42P10`, `42704`, `42703`.
-pub(crate) fn check_conflict_target(table: &Table, clause: &OnConflict) -> Result<()> {
+/// `42P10` if it is none, `42704`, `42703`.
+pub(crate) fn check_conflict_target(table: &Table, clause: &OnConflict) -> Result<Arbiters> {
     let name = &table.definition.name;
-    let mut key = table.key_names();
+    let has_key = !table.definition.has_hidden_key();
+    let uniques = table.uniques.iter();
     match &clause.target {
-        ConflictTarget::Any => Ok(()),
+        ConflictTarget::Any => Ok(Arbiters {
+            primary_key: has_key,
+            uniques: uniques.map(|unique| unique.id).collect(),
+        }),
         ConflictTarget::Constraint(constraint) => {
-            if !key.is_empty() && *constraint == format!("{}_pkey", name.table) {
-                return Ok(());
+            let mut named = uniques.filter(|unique| unique.name.as_str() == constraint);
+            let arbiters = Arbiters {
+                primary_key: has_key && *constraint == format!("{}_pkey", name.table),
+                uniques: named.next().map(|unique| unique.id).into_iter().collect(),
+            };
+            if !arbiters.is_empty() {
+                return Ok(arbiters);
             }
             Err(Error::new(
                 SqlState::UNDEFINED_OBJECT,
@@ -279,15 +306,24 @@ pub(crate) fn check_conflict_target(table: &Table, clause: &OnConflict) -> Resul
             let mut given: Vec<&str> = columns.iter().map(|(column, _)| column.as_str()).collect();
             given.sort_unstable();
             given.dedup();
-            key.sort_unstable();
-            if given == key {
-                return Ok(());
+            let is_given = |positions: &[usize]| {
+                let columns = positions.iter().map(|i| table.definition.columns[*i].name.as_str());
+                let mut columns: Vec<&str> = columns.collect();
+                columns.sort_unstable();
+                columns == given
+            };
+            let arbiters = Arbiters {
+                primary_key: has_key && is_given(&table.key_positions),
+                uniques: uniques.filter(|u| is_given(&u.positions)).map(|u| u.id).collect(),
+            };
+            if !arbiters.is_empty() {
+                return Ok(arbiters);
             }
             Err(Error::new(
                 SqlState::INVALID_COLUMN_REFERENCE,
                 format!("no unique key of table \"{name}\" is over these columns"),
             )
-            .with_hint("name all columns of the primary key")
+            .with_hint("name all columns of the primary key or of a UNIQUE constraint")
             .with_position(clause.position))
         }
     }

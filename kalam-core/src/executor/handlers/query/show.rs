@@ -6,9 +6,9 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::describe::{show_namespaces, show_tables};
 use crate::executor::engine::Engine;
-use crate::executor::resolve::visible_tables;
+use crate::executor::resolve::{visible_tables, visible_views};
 
-/// The tables that the caller may read, of one namespace or of all.
+/// The tables and views that the caller may read, of one namespace or of all.
 ///
 /// # Errors
 /// `3F000`.
@@ -27,7 +27,9 @@ pub(crate) fn tables(
         .map(|t| t.definition.clone())
         .filter(|d| namespace.is_none_or(|n| d.name.namespace.as_str() == n))
         .collect();
-    Ok(QueryResult::ready(show_tables(&tables)))
+    let mut views = visible_views(engine, caller);
+    views.retain(|view| namespace.is_none_or(|n| view.name.namespace.as_str() == n));
+    Ok(QueryResult::ready(show_tables(&tables, &views)))
 }
 
 /// All namespaces, each with the number of tables that the caller may read.

@@ -1,0 +1,64 @@
+//! A view: a query with a name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ColumnId, KalamDataType, Name, TableId, TableName};
+
+/// A view. Its rows are those of its query, planned each time for whoever asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewDefinition {
+    /// From the same counter as the ids of tables; never reused.
+    pub id: TableId,
+    /// Namespace and name; no table has the same.
+    pub name: TableName,
+    /// From 1; counts up with each CREATE OR REPLACE.
+    pub version: u32,
+    /// What the view shows, in order: the first columns of its query.
+    pub columns: Vec<ViewColumn>,
+    /// The query as SQL, canonical: every relation with its namespace, as it was
+    /// called when the view was made.
+    pub query: String,
+    /// What the names of relations in the query stand for.
+    pub uses: Vec<ViewUse>,
+    /// Milliseconds since 1970 UTC.
+    pub created_at_ms: i64,
+}
+
+/// A column of a view.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewColumn {
+    /// The name, folded.
+    pub name: Name,
+    /// The exact type.
+    pub data_type: KalamDataType,
+}
+
+/// A table or view that the query of a view reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewUse {
+    /// What the query calls it.
+    pub name: TableName,
+    /// What it is, under whatever name by now.
+    pub id: TableId,
+    /// Those of its columns that the query sees: no later one gets into `*`.
+    pub columns: Vec<UsedColumn>,
+}
+
+/// A column of a table or view that the query of a view reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UsedColumn {
+    /// Its id; of a view's column its place, from 1.
+    pub id: ColumnId,
+    /// What the query calls it.
+    pub name: Name,
+    /// Its type when the view was made.
+    pub data_type: KalamDataType,
+}
+
+impl ViewDefinition {
+    /// Whether the query reads the table or view itself.
+    #[must_use]
+    pub fn reads(&self, id: TableId) -> bool {
+        self.uses.iter().any(|used| used.id == id)
+    }
+}

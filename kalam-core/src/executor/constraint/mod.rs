@@ -1,0 +1,15 @@
+//! CHECK and UNIQUE: what a table says of its rows, kept at the one place where rows are
+//! written.
+
+mod check;
+mod check_expression;
+mod definition;
+mod listing;
+mod unique;
+
+pub(crate) use check::{check_rows, compile_checks};
+pub(crate) use definition::{Constraints, define_constraints};
+pub(crate) use listing::{
+    check_constraints_table, key_column_usage_table, table_constraints_table,
+};
+pub(crate) use unique::{UniqueWrites, duplicate_entry, each_owner, unique_detail};

@@ -1,0 +1,50 @@
+//! `TRUNCATE`.
+
+use std::collections::BTreeSet;
+
+use super::remove_rows::RemoveRows;
+use crate::Result;
+use crate::executor::QueryResult;
+use crate::executor::caller::Caller;
+use crate::executor::engine::Engine;
+use crate::executor::gateway::TableAction;
+use crate::executor::resolve::{read_scope, resolve_table};
+use crate::executor::row_writer::retrying;
+use crate::executor::statement::TableRef;
+use crate::flush::{ScopeEdit, ScopeId};
+use crate::store::{WriteSet, unique_scope_prefix};
+
+/// Removes all rows of tables in one commit, of USER and STREAM tables those of the
+/// caller. Nothing of them stays visible under `_deleted`. Its cost does not depend on
+/// the number of rows.
+///
+/// # Errors
+/// `42P01` if a table is missing, `42501` if the caller may not write one.
+pub(crate) fn run(engine: &Engine, caller: &Caller, names: &[TableRef]) -> Result<QueryResult> {
+    retrying(|| {
+        let mut set = WriteSet::default();
+        let mut seen = BTreeSet::new();
+        for name in names {
+            let table = resolve_table(engine, caller, name, TableAction::Write)?;
+            let id = table.definition.id;
+            let Some(user) = read_scope(engine, caller, &table)? else { continue };
+            if !seen.insert(id) {
+                continue;
+            }
+            let mut edit = ScopeEdit::new(&engine.tier.manifest, ScopeId { table: id, user });
+            edit.remove_all();
+            set.changes.push(engine.registry.unchanged(&table));
+            set.changes.push(Box::new(edit));
+            set.changes.push(Box::new(RemoveRows { prefix: table.scope_prefix(user).to_vec() }));
+            if !table.uniques.is_empty() {
+                set.changes.push(Box::new(RemoveRows { prefix: unique_scope_prefix(id, user) }));
+            }
+        }
+        if !set.changes.is_empty() {
+            engine.store.commit(set)?;
+        }
+        Ok(())
+    })?;
+    engine.tier.collect_garbage(&engine.store)?;
+    Ok(QueryResult::empty())
+}
