@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
 
-use crate::catalog::{DEFAULT_NAMESPACE, undefined_namespace};
+use crate::catalog::{DEFAULT_NAMESPACE, SchemaRegistry, undefined_namespace};
 use crate::env::{Clock, SystemClock};
 use crate::executor::{Caller, Counters, Engine};
 use crate::model::{Role, UserId};
@@ -86,6 +86,13 @@ impl Database {
         }
         let caller = Caller { user: UserId::new(user)?, role, namespace: namespace.to_owned() };
         Ok(Session::new(self.engine.clone(), caller))
+    }
+
+    /// What exists: namespaces, storages and the definitions of tables, mostly from
+    /// memory. It knows no rights: who holds the database may see all of it.
+    #[must_use]
+    pub fn catalog(&self) -> &SchemaRegistry {
+        &self.engine.registry
     }
 
     /// How often statements were parsed and planned since the database was opened.

@@ -5,18 +5,22 @@
 
 mod append;
 mod concurrency;
+mod coverage;
 mod crash;
 mod damage;
 mod definition;
 mod disk_full;
 mod fixture;
+mod heap;
 mod hostile;
 mod limits;
 mod model;
 mod nearest;
+mod oracle;
 mod ordering;
 mod orders;
 mod parameters;
+mod parsing;
 mod plan_cache;
 mod position;
 mod prepared;

@@ -8,7 +8,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use super::{
     ColumnDefinition, DefaultValue, StorageDefinition, TableDefinition, TablePath, UniqueConstraint,
 };
-use crate::model::{ConstraintId, KalamDataType, Name, SchemaVersion, UserKey};
+use crate::model::{ConstraintId, KalamDataType, Name, SchemaVersion, UserId, UserKey};
 use crate::store::{KeyCodec, RowLayout, scope_prefix};
 use crate::{Error, Result, SqlState};
 
@@ -38,7 +38,7 @@ pub struct Table {
     pub(crate) compiled_checks: OnceLock<Vec<Arc<dyn PhysicalExpr>>>,
     /// The defaults of the columns, in their order, once rows were written.
     pub(crate) parsed_defaults: OnceLock<Vec<Option<DefaultValue>>>,
-    pub(crate) path: TablePath,
+    path: TablePath,
 }
 
 /// How the entries of a UNIQUE constraint are made from rows.
@@ -132,6 +132,13 @@ impl Table {
             path,
             definition,
         })
+    }
+
+    /// The folder of a scope's segments, relative to the storage: of a user for tables
+    /// that have rows of users, else of nobody.
+    #[must_use]
+    pub fn segment_folder(&self, user: Option<&UserId>) -> String {
+        self.path.resolve(user)
     }
 
     /// The layout of new rows.

@@ -12,15 +12,15 @@ use arrow::compute::kernels::numeric::{add, mul, sub};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result as DataFusionResult, ScalarValue};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
+
+use super::expression_rewrite::rewrite_expressions;
 
 /// Replaces integer `+`, `-` and `*` by checked functions.
 #[derive(Debug)]
@@ -72,13 +72,7 @@ impl CheckArithmetic {
 impl AnalyzerRule for CheckArithmetic {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DataFusionResult<LogicalPlan> {
         let checked = plan.transform_up_with_subqueries(|plan| {
-            let schema = merge_schema(&plan.inputs());
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|e| self.rewrite(e, &schema))?;
-                Ok(expr.update_data(|e| name.restore(e)))
-            })
+            rewrite_expressions(plan, |expr, schema| self.rewrite(expr, schema))
         })?;
         checked.data.recompute_schema()
     }

@@ -38,6 +38,12 @@ pub(crate) const PARSER_DEPTH_MAX: usize = NESTING_MAX * 4;
 /// Source: PostgreSQL, "Appendix K. PostgreSQL Limits".
 pub(crate) const COLUMNS_MAX: usize = 1_600;
 
+/// Most columns that a SELECT writes out: planning takes time that grows with their
+/// square.
+///
+/// Source: PostgreSQL, "Appendix K. PostgreSQL Limits".
+pub(crate) const RESULT_COLUMNS_MAX: usize = 1_664;
+
 /// Most tokens that the parser may read again because of nested parentheses in
 /// FROM, see [`Meter::table_parentheses`].
 const REPEATED_TOKENS_MAX: usize = 20_000_000;

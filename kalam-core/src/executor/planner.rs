@@ -29,6 +29,7 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use parking_lot::Mutex;
 
 use super::caller::Caller;
+use super::common_type::find_common_types;
 use super::engine::{Engine, Running};
 use super::functions::session_functions;
 use super::gateway::{TableAction, authorize_table, check_plan};
@@ -219,9 +220,10 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Reads text that stands for other types, and checks the nodes.
+    /// Reads text that stands for other types, settles which type values have in
+    /// common, and checks the nodes.
     fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let plan = read_text_literals(plan).map_err(from_datafusion)?;
+        let plan = read_text_literals(plan).and_then(find_common_types).map_err(from_datafusion)?;
         check_plan(&plan, self.caller.role)?;
         Ok(plan)
     }

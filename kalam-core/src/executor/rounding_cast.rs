@@ -8,15 +8,15 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result as DataFusionResult, ScalarValue};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, TryCast, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
+
+use super::expression_rewrite::rewrite_expressions;
 
 /// Makes casts to integers round.
 #[derive(Debug)]
@@ -73,13 +73,7 @@ fn whole(expr: Expr, data_type: DataType) -> Expr {
 impl AnalyzerRule for RoundCasts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DataFusionResult<LogicalPlan> {
         let rounding = plan.transform_up_with_subqueries(|plan| {
-            let schema = merge_schema(&plan.inputs());
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|e| self.rewrite(e, &schema))?;
-                Ok(expr.update_data(|e| name.restore(e)))
-            })
+            rewrite_expressions(plan, |expr, schema| self.rewrite(expr, schema))
         })?;
         Ok(rounding.data)
     }

@@ -1,6 +1,6 @@
 //! A value in the type of the column that it is compared with.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, DecimalType};
 use datafusion::common::ScalarValue;
 
 use super::literal_type::text_value;
@@ -21,7 +21,21 @@ pub(crate) fn same_value(value: &ScalarValue, data_type: &DataType) -> Option<Sc
         ScalarValue::Int64(Some(number)) => whole_number(*number, data_type),
         ScalarValue::Int32(Some(number)) => whole_number(i64::from(*number), data_type),
         ScalarValue::Int16(Some(number)) => whole_number(i64::from(*number), data_type),
+        ScalarValue::Decimal128(Some(number), precision, scale) => {
+            double(&Decimal128Type::format_decimal(*number, *precision, *scale), data_type)
+        }
+        ScalarValue::Decimal256(Some(number), precision, scale) => {
+            double(&Decimal256Type::format_decimal(*number, *precision, *scale), data_type)
+        }
         ScalarValue::Utf8(Some(text)) => text_value(text, data_type),
+        _ => None,
+    }
+}
+
+/// A decimal beside a DOUBLE is compared as one.
+fn double(digits: &str, data_type: &DataType) -> Option<ScalarValue> {
+    match data_type {
+        DataType::Float64 => Some(ScalarValue::Float64(Some(digits.parse().ok()?))),
         _ => None,
     }
 }

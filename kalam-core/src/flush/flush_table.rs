@@ -92,7 +92,7 @@ impl Flusher<'_> {
         let (watch, view) = self.store.watch(range.clone());
         let mut cursor = view.snapshot.cursor(Family::Hot, &range.start, &range.end);
         let scope = ScopeId { table: table.definition.id, user };
-        let folder = table.path.resolve(user_id);
+        let folder = table.segment_folder(user_id);
         let mut written = Vec::new();
         let outcome = self.write_segments(table, scope, &folder, &mut cursor, &mut written);
         let committed = outcome.and_then(|()| {

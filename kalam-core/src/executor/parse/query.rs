@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::input::{Failure, Input, Parse};
 use crate::executor::cte_scope::{CteScopes, Found, fold};
-use crate::executor::limits::{self, RELATIONS_MAX};
+use crate::executor::limits::{self, RELATIONS_MAX, RESULT_COLUMNS_MAX};
 use crate::executor::placeholder::position;
 use crate::{Error, SqlState};
 
@@ -134,6 +134,10 @@ impl VisitorMut for Settle {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Failure> {
         if let Some(into) = &select.into {
             return ControlFlow::Break(unsupported("SELECT .. INTO", Some(into.span().start)));
+        }
+        if select.projection.len() > RESULT_COLUMNS_MAX {
+            let message = format!("query selects more than {RESULT_COLUMNS_MAX} columns");
+            return ControlFlow::Break(Failure::Known(limits::exceeded(message)));
         }
         let tables = select.from.iter().map(|from| 1 + from.joins.len()).sum();
         self.write(tables)
