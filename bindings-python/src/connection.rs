@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kalam_core::model::Role;
 use kalam_core::{
@@ -15,7 +16,7 @@ use crate::cursor::Cursor;
 use crate::error::{engine, exception};
 use crate::process::{ProcessLocal, drop_detached, survive_fork};
 use crate::result::ResultSet;
-use crate::{input, parameter};
+use crate::{input, interrupt, parameter};
 
 /// The user of a connection that names none; its role is `system`.
 const OPENER: &str = "root";
@@ -26,8 +27,8 @@ const OPENER: &str = "root";
 /// Without `user` and `role` the connection may do everything. With `user` it
 /// acts for that user with role 'user', unless `role` says otherwise; the program
 /// vouches for the identity. Unqualified names resolve in `namespace`
-/// ('default'). `config` keys are durability, threads, memory_limit, cache_bytes
-/// and storage_path.
+/// ('default'). `config` keys are durability, threads, memory_limit, cache_bytes,
+/// storage_path, temp_directory, statement_timeout and max_result_bytes.
 #[pyfunction]
 #[pyo3(
     signature = (path=PathBuf::from(":memory:"), *, user=None, role=None, namespace=None, config=None),
@@ -77,6 +78,7 @@ pub struct Connection {
 
 impl Connection {
     fn new(session: Session) -> Self {
+        session.set_stop_request(Some(interrupt::raised));
         Connection { session: ProcessLocal::new(Mutex::new(Some(Arc::new(session)))) }
     }
 
@@ -100,10 +102,16 @@ impl Connection {
         py: Python<'_>,
         sql: &str,
         params: Option<&Bound<'_, PyAny>>,
+        timeout: Option<f64>,
     ) -> PyResult<ResultSet> {
         let session = self.session(py)?;
         let params = parameter::params(py, params)?;
-        engine(py, || session.execute(sql, &params)).map(ResultSet::new)
+        let timeout = timeout.map(seconds).transpose().map_err(|e| exception(py, &e))?;
+        let call = || match timeout {
+            Some(timeout) => session.execute_within(timeout, sql, &params),
+            None => session.execute(sql, &params),
+        };
+        engine(py, call).map(ResultSet::new)
     }
 
     /// Runs a statement for each set of parameters, all or none.
@@ -119,26 +127,38 @@ impl Connection {
     /// Runs SQL and returns a Result of its own. A write is committed on return, unless a
     /// transaction is open.
     ///
-    /// `params` is a sequence for `?` and `$1`, a mapping for `:name`.
-    #[pyo3(signature = (sql, params=None))]
+    /// `params` is a sequence for `?` and `$1`, a mapping for `:name`. `timeout` is how many
+    /// seconds the statement and its rows are waited for before CancelledError; without it
+    /// the setting statement_timeout says.
+    #[pyo3(signature = (sql, params=None, *, timeout=None))]
     fn execute(
         &self,
         py: Python<'_>,
         sql: &str,
         params: Option<&Bound<'_, PyAny>>,
+        timeout: Option<f64>,
     ) -> PyResult<ResultSet> {
-        self.run(py, sql, params)
+        self.run(py, sql, params, timeout)
     }
 
     /// The same as execute().
-    #[pyo3(signature = (sql, params=None))]
+    #[pyo3(signature = (sql, params=None, *, timeout=None))]
     fn sql(
         &self,
         py: Python<'_>,
         sql: &str,
         params: Option<&Bound<'_, PyAny>>,
+        timeout: Option<f64>,
     ) -> PyResult<ResultSet> {
-        self.run(py, sql, params)
+        self.run(py, sql, params, timeout)
+    }
+
+    /// Stops every statement of this connection that is at work in another thread, and
+    /// every Result of it that is still read: each raises CancelledError. A commit that
+    /// has begun is not taken back.
+    fn interrupt(&self, py: Python<'_>) -> PyResult<()> {
+        self.session(py)?.interrupt();
+        Ok(())
     }
 
     /// Runs an INSERT, UPDATE or DELETE for each set of parameters of an iterable,
@@ -222,7 +242,7 @@ impl Connection {
     #[pyo3(signature = (table=None))]
     fn flush(&self, py: Python<'_>, table: Option<&str>) -> PyResult<ResultSet> {
         let sql = flush_statement(table).map_err(|error| exception(py, &error))?;
-        self.run(py, &sql, None)
+        self.run(py, &sql, None, None)
     }
 
     /// Releases the session. Results stay readable; closing twice is fine.
@@ -288,6 +308,19 @@ impl Drop for Connection {
 /// Locks for the blink of an eye: nothing that can fail or wait runs under it.
 fn lock(session: &Mutex<Option<Arc<Session>>>) -> MutexGuard<'_, Option<Arc<Session>>> {
     session.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A timeout in seconds.
+fn seconds(timeout: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(timeout).ok().filter(|timeout| !timeout.is_zero()).ok_or_else(
+        || {
+            Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("timeout {timeout} is not allowed"),
+            )
+            .with_hint("use a number of seconds above 0, or None")
+        },
+    )
 }
 
 /// `table` goes into the text of a statement, so nothing but a name may be in it.

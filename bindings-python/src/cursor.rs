@@ -77,7 +77,7 @@ impl Cursor {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
         slf.get().replace(Last::Nothing);
-        let result = connection.run(py, operation, parameters)?;
+        let result = connection.run(py, operation, parameters, None)?;
         slf.get().replace(Last::Query(Py::new(py, result)?));
         Ok(slf.clone())
     }

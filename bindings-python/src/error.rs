@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::connection::Connection;
+use crate::interrupt;
 
 create_exception!(kalamdb, Warning, PyException, "An important warning (PEP 249); never raised.");
 create_exception!(
@@ -154,9 +155,15 @@ pub fn text(error: &EngineError) -> String {
 /// Calls the engine with the interpreter lock released.
 ///
 /// A panic of the engine becomes an `InternalError`: pyo3's own PanicException is
-/// no `Exception`, and would pass every handler.
+/// no `Exception`, and would pass every handler. What a signal handler raised while the
+/// engine worked, such as KeyboardInterrupt, is raised in the place of the error of the
+/// statement that was stopped for it.
 pub fn engine<T: Send>(py: Python<'_>, call: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    py.detach(|| guarded(call)).map_err(|error| exception(py, &error))
+    let (outcome, raised) = interrupt::waiting(py, || guarded(call));
+    match raised {
+        Some(raised) => Err(raised),
+        None => outcome.map_err(|error| exception(py, &error)),
+    }
 }
 
 /// Turns a panic of `call` into an error.

@@ -8,6 +8,7 @@ mod connection;
 mod cursor;
 mod error;
 mod input;
+mod interrupt;
 mod lookahead;
 mod parameter;
 mod process;

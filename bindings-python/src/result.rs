@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ffi::FFI_ArrowSchema;
-use kalam_core::{Error, QueryResult, Result, SqlState};
+use kalam_core::{CancelHandle, Error, QueryResult, Result, SqlState};
 use pyo3::exceptions::{PyImportError, PyModuleNotFoundError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
@@ -32,6 +32,7 @@ pub struct ResultSet {
     rows_affected: Option<u64>,
     batches: ProcessLocal<Mutex<Option<Batches>>>,
     lookahead: Lookahead,
+    cancel: ProcessLocal<CancelHandle>,
 }
 
 impl ResultSet {
@@ -40,6 +41,7 @@ impl ResultSet {
         ResultSet {
             schema: query.schema(),
             rows_affected: query.rows_affected(),
+            cancel: ProcessLocal::new(query.cancel_handle()),
             batches: ProcessLocal::new(Mutex::new(Some(Batches::new(query)))),
             lookahead: Lookahead::default(),
         }
@@ -352,6 +354,12 @@ impl ResultSet {
     /// The schema as an Arrow PyCapsule.
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         schema::capsule(py, &self.schema)
+    }
+
+    /// Stops the query from another thread: whoever fetches from it gets CancelledError.
+    fn cancel(&self, py: Python<'_>) -> PyResult<()> {
+        self.cancel.get().map_err(|error| exception(py, &error))?.cancel();
+        Ok(())
     }
 
     /// Stops the query and lets go of its rows; closing twice is fine.

@@ -95,10 +95,11 @@ impl Database {
         &self.engine.registry
     }
 
-    /// How often statements were parsed and planned since the database was opened.
+    /// What the database did since it was opened: statements parsed and planned, caches
+    /// asked, commits written, rows flushed.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.engine.counters()
+        Counters::of(&self.engine)
     }
 
     /// Refuses every later call through any handle, waits for running commits, and

@@ -41,6 +41,8 @@ pub use activity::StopRequest;
 pub use database::Database;
 pub use datafusion::common::ScalarValue;
 pub use error::{Error, ErrorKind, Position, Result, SqlState};
-pub use executor::{Counters, IsolationLevel, Params, PreparedStatement, QueryResult};
+pub use executor::{
+    CancelHandle, Counters, IsolationLevel, Params, PreparedStatement, QueryResult,
+};
 pub use options::{Durability, Options};
 pub use session::{AppendMode, Session, TransactionStatus};

@@ -2,12 +2,13 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatchReader;
 use datafusion::common::ScalarValue;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use crate::activity::{Activities, StopRequest};
+use crate::activity::{Activities, StopRequest, check_stop};
 use crate::executor::{
     Caller, Engine, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
     Statement, TransactionMode, TransactionStatement, Work, append, authorize, control_transaction,
@@ -15,6 +16,10 @@ use crate::executor::{
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Options, Result, SqlState};
+
+/// How long a statement of a transaction waits for another thread's before it looks
+/// whether it is to stop.
+const WORK_WAIT: Duration = Duration::from_millis(20);
 
 /// What [`Session::append`] does with a row whose key exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,30 +103,47 @@ impl Session {
     /// # Errors
     /// Every kind of [`ErrorKind`](crate::ErrorKind).
     pub fn execute(&self, sql: &str, params: &Params) -> Result<QueryResult> {
-        self.within_transaction(|| {
-            let statements = self.engine.parse(sql)?;
-            // A batch with a statement that the role may not run does nothing.
-            for parsed in statements.iter() {
-                authorize(&parsed.statement, self.role)?;
-            }
-            let mut result = None;
-            for parsed in statements.iter() {
-                let values = parsed.placeholders.bind_order(params)?;
-                let done = self.run(&parsed.statement, &values);
-                result = Some(match &parsed.statement {
-                    // A place in it is one in the text of PREPARE.
-                    Statement::Execute(_) => done?,
-                    _ => done.map_err(|e| with_caret(sql, e))?,
-                });
-            }
-            Ok(result.unwrap_or_else(QueryResult::empty))
-        })
+        self.within_transaction(|| self.run_text(sql, params))
+    }
+
+    fn run_text(&self, sql: &str, params: &Params) -> Result<QueryResult> {
+        let statements = self.engine.parse(sql)?;
+        // A batch with a statement that the role may not run does nothing.
+        for parsed in statements.iter() {
+            authorize(&parsed.statement, self.role)?;
+        }
+        let mut result = None;
+        for parsed in statements.iter() {
+            let values = parsed.placeholders.bind_order(params)?;
+            let done = self.run(&parsed.statement, &values);
+            result = Some(match &parsed.statement {
+                // A place in it is one in the text of PREPARE.
+                Statement::Execute(_) => done?,
+                _ => done.map_err(|e| with_caret(sql, e))?,
+            });
+        }
+        Ok(result.unwrap_or_else(QueryResult::empty))
+    }
+
+    /// As [`Session::execute`], but a caller waits for the statement and its rows no longer
+    /// than `timeout`, whatever `statement_timeout` says. Zero: no limit.
+    ///
+    /// # Errors
+    /// As [`Session::execute`], and `57014`.
+    pub fn execute_within(
+        &self,
+        timeout: Duration,
+        sql: &str,
+        params: &Params,
+    ) -> Result<QueryResult> {
+        let settings = Options { statement_timeout: timeout, ..(*self.settings()).clone() };
+        self.call(&Arc::new(settings), || self.run_text(sql, params))
     }
 
     fn run(&self, statement: &Statement, params: &[ScalarValue]) -> Result<QueryResult> {
         match statement {
             Statement::Transaction(control) => {
-                control_transaction(&self.engine, &mut self.work.lock(), control)?;
+                control_transaction(&self.engine, &mut *self.lock_work()?, control)?;
                 return Ok(QueryResult::empty());
             }
             Statement::Execute(execute) => {
@@ -216,7 +238,7 @@ impl Session {
 
     /// Hands the open transaction to `statement`, locked, or nothing to lock.
     fn on_work<T>(&self, statement: impl FnOnce(&mut Work) -> Result<T>) -> Result<T> {
-        let mut work = self.work.lock();
+        let mut work = self.lock_work()?;
         match &mut *work {
             Work::Transaction(_) => statement(&mut work),
             Work::Autocommit => {
@@ -226,11 +248,29 @@ impl Session {
         }
     }
 
+    /// Waits for the statement of the transaction that another thread runs.
+    fn lock_work(&self) -> Result<MutexGuard<'_, Work>> {
+        loop {
+            check_stop()?;
+            if let Some(work) = self.work.try_lock_for(WORK_WAIT) {
+                return Ok(work);
+            }
+        }
+    }
+
     /// Runs a call of which a failure fails the open transaction.
     fn within_transaction<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.call(&self.settings(), call)
+    }
+
+    fn settings(&self) -> Arc<Options> {
+        self.settings.read().clone()
+    }
+
+    /// As [`Session::within_transaction`], under these settings.
+    fn call<T>(&self, settings: &Arc<Options>, call: impl FnOnce() -> Result<T>) -> Result<T> {
         self.engine.check_open()?;
-        let settings = self.settings.read().clone();
-        let activity = self.running.start(&settings, *self.stop_request.read());
+        let activity = self.running.start(settings, *self.stop_request.read());
         let _entered = activity.enter();
         let outcome = call();
         if outcome.is_err() {
@@ -284,7 +324,7 @@ impl Session {
 
     fn control(&self, statement: &TransactionStatement) -> Result<()> {
         self.within_transaction(|| {
-            control_transaction(&self.engine, &mut self.work.lock(), statement)
+            control_transaction(&self.engine, &mut *self.lock_work()?, statement)
         })
     }
 

@@ -1,6 +1,10 @@
-//! Limits on statements: beyond each is an error, just below it is not.
+//! Limits on statements and on what they use: beyond each is an error, just below it is
+//! not.
 
-use kalam_core::{Params, ScalarValue};
+use std::path::Path;
+
+use kalam_core::{Database, Options, Params, QueryResult, ScalarValue, Session};
+use tempfile::TempDir;
 
 use crate::fixture::{self, Fixture};
 
@@ -48,20 +52,152 @@ fn a_statement_at_a_limit_runs() {
     assert_eq!(result.collect().expect("it runs")[0].num_rows(), 1);
 }
 
+/// A database of a memory limit that it passes soon.
+fn limited(folder: &Path, settings: &[(&str, &str)]) -> Session {
+    let mut options = fixture::options();
+    for (name, value) in settings {
+        options.set(name, value).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    }
+    fixture::root(&Database::open(folder, options).expect("it opens"))
+}
+
+const LITTLE_MEMORY: [(&str, &str); 2] = [("memory_limit", "64MiB"), ("threads", "2")];
+
 #[test]
-fn a_statement_that_changes_more_rows_than_memory_holds_is_refused_and_changes_none() {
-    let dir = tempfile::TempDir::new().expect("a temporary folder can be made");
-    let options = kalam_core::Options { memory_limit_bytes: 16 << 20, ..fixture::options() };
-    let database = kalam_core::Database::open(dir.path(), options).expect("it opens");
-    let root = fixture::root(&database);
-    fixture::run(&root, "CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT)");
-    let insert = |rows: u32| {
+fn a_result_beyond_its_limit_is_refused_while_it_is_read() {
+    let fixture = Fixture::new();
+    let rows = "SELECT x FROM generate_series(1, 100000) a (x)";
+    fixture.run("SET max_result_bytes = '100KiB'");
+    assert_eq!(fixture.refused(rows).0, "54000");
+    let mut result = fixture.root().execute(rows, &Params::None).expect("it starts");
+    while result.next_batch().is_ok_and(|batch| batch.is_some()) {}
+    assert!(result.next_batch().is_ok_and(|batch| batch.is_none()), "it is at its end");
+    // What is counted is the result, not what it was made of.
+    assert_eq!(fixture.rows(&format!("SELECT COUNT(*) FROM ({rows})")), [["100000"]]);
+    assert_eq!(fixture.rows(&format!("{rows} ORDER BY x LIMIT 1")), [["1"]]);
+    fixture.run("CREATE TABLE t (k INT PRIMARY KEY, v TEXT)");
+    fixture.run("INSERT INTO t VALUES (1, REPEAT('x', 200000))");
+    assert_eq!(fixture.refused("SELECT * FROM t WHERE k = 1").0, "54000", "a row by its key");
+    assert_eq!(fixture.rows("SELECT LENGTH(v) FROM t WHERE k = 1"), [["200000"]]);
+    fixture.run("RESET max_result_bytes");
+    assert_eq!(fixture.rows(rows).len(), 100_000);
+}
+
+#[test]
+fn functions_that_make_much_of_little_are_refused_before_they_do() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let session = limited(folder.path(), &LITTLE_MEMORY);
+    let many = "FROM generate_series(1, 100000) a (x)";
+    for sql in [
+        "SELECT LENGTH(REPEAT('x', 1000000000))".to_owned(),
+        format!("SELECT SUM(LENGTH(REPEAT('x', x * 0 + 1000000))) {many}"),
+        format!("SELECT SUM(LENGTH(LPAD('x', 1000000 + CAST(x AS INT)))) {many}"),
+        format!("SELECT SUM(LENGTH(RPAD('x', 1000000 + CAST(x AS INT), 'ab'))) {many}"),
+        "SELECT LENGTH(LPAD('x', 2000000000))".to_owned(),
+        "SELECT CARDINALITY(ARRAY_REPEAT(1, 1000000000))".to_owned(),
+        "SELECT CARDINALITY(RANGE(0, 1000000000))".to_owned(),
+        "SELECT CARDINALITY(GENERATE_SERIES(1, 1000000000))".to_owned(),
         format!(
-            "INSERT INTO t SELECT value, REPEAT('x', 100) FROM generate_series(1, {rows}) AS g (value)"
-        )
-    };
-    assert_eq!(fixture::refused(&root, &insert(500_000)).0, "53200");
-    assert_eq!(fixture::rows(&root, "SELECT COUNT(*) FROM t"), [["0"]]);
-    assert_eq!(fixture::run(&root, &insert(1_000)), 1_000);
-    assert_eq!(fixture::run(&root, "UPDATE t SET v = v || '!'"), 1_000);
+            "SELECT SUM(LENGTH(REPLACE(REPEAT('x', 1000), 'x', CAST(x AS TEXT) || REPEAT('y', 1000)))) {many}"
+        ),
+        format!(
+            "SELECT SUM(LENGTH(REGEXP_REPLACE(CAST(x AS TEXT) || REPEAT('x', 1000), '.', REPEAT('y', 1000), 'g'))) {many}"
+        ),
+        // Each step makes twice as much of the one before.
+        format!(
+            "WITH s0 AS (SELECT REPEAT('x', 1000) AS v), {} SELECT LENGTH(v) FROM s30",
+            (0..30)
+                .map(|i| format!("s{} AS (SELECT v || v AS v FROM s{i})", i + 1))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        format!(
+            "SELECT SUM(LENGTH(CONCAT(REPEAT('x', 9000), REPEAT('y', 9000), CAST(x AS TEXT)))) {many}"
+        ),
+    ] {
+        let error = fixture::try_rows(&session, &sql).expect_err(&sql);
+        let state = error.sqlstate().as_str();
+        assert!(["53200", "54000"].contains(&state), "{sql}: {error:?}");
+        assert_eq!(fixture::rows(&session, "SELECT 1"), [["1"]], "the session goes on");
+    }
+    for (sql, expected) in [
+        ("SELECT LENGTH(REPEAT('x', 1000000))", "1000000"),
+        ("SELECT CARDINALITY(RANGE(0, 1000000))", "1000000"),
+        ("SELECT 'a' || 'b' || NULL || 'c' IS NULL", "true"),
+        ("SELECT 'a' || 1 || 'b'", "a1b"),
+        ("SELECT SUM(LENGTH(CAST(x AS TEXT) || 'abc')) FROM generate_series(1, 9) a (x)", "36"),
+    ] {
+        assert_eq!(fixture::rows(&session, sql), [[expected]], "{sql}");
+    }
+}
+
+#[test]
+fn text_beyond_two_gibibytes_is_refused() {
+    let fixture = Fixture::new();
+    let sql = "SELECT LENGTH(v || v || v) FROM (SELECT REPEAT('x', 800000000 + CAST(x AS INT)) AS v FROM generate_series(1, 1) a (x))";
+    assert!(["53200", "54000"].contains(&fixture.refused(sql).0.as_str()));
+    assert_eq!(fixture.rows("SELECT 1"), [["1"]]);
+}
+
+fn spilled(folder: &Path) -> usize {
+    std::fs::read_dir(folder).map_or(0, Iterator::count)
+}
+
+#[test]
+fn what_does_not_fit_into_memory_is_sorted_on_disk_and_nothing_stays_there() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let temp = folder.path().join("temp");
+    drop(limited(folder.path(), &LITTLE_MEMORY));
+    let elsewhere = temp.join("mine");
+    std::fs::create_dir_all(temp.join("datafusion-left")).expect("a folder can be made");
+    std::fs::write(temp.join("datafusion-left/rows"), "x").expect("a file can be written");
+    std::fs::write(&elsewhere, "x").expect("a file can be written");
+    let session = limited(folder.path(), &LITTLE_MEMORY);
+    assert!(!temp.join("datafusion-left").exists(), "what a crash left is removed");
+    assert!(elsewhere.exists(), "nothing else is");
+    let sql = "SELECT x, REPEAT('y', 100) FROM generate_series(1, 600000) a (x) ORDER BY x % 1000, x DESC";
+    let mut result = session.execute(sql, &Params::None).expect("it starts");
+    let first = result.next_batch().expect("it spills").expect("there are rows");
+    assert!(first.num_rows() > 0);
+    let used =
+        fixture::rows(&session, "SELECT value > 0 FROM system.stats WHERE name = 'spilled_bytes'");
+    assert_eq!(used, [["true"]]);
+    let rows: usize = result.collect().expect("it ends").iter().map(|b| b.num_rows()).sum();
+    assert_eq!(rows + first.num_rows(), 600_000);
+    assert_eq!(spilled(&temp), 2, "the folder of this process, and the other file");
+    drop(session);
+    assert_eq!(spilled(&temp), 1, "the other file");
+}
+
+#[test]
+fn what_cannot_spill_fails_and_the_session_goes_on() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let session = limited(folder.path(), &[("memory_limit", "16MiB"), ("threads", "1")]);
+    fixture::run(&session, "CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT)");
+    for sql in [
+        "SELECT ARRAY_AGG(x) FROM generate_series(1, 10000000) a (x)",
+        "INSERT INTO t SELECT x, REPEAT('y', 100) FROM generate_series(1, 1000000) a (x)",
+    ] {
+        let outcome = session.execute(sql, &Params::None).and_then(QueryResult::collect);
+        let error = outcome.map(drop).expect_err(sql);
+        assert_eq!(error.sqlstate().as_str(), "53200", "{sql}: {error:?}");
+    }
+    assert_eq!(fixture::rows(&session, "SELECT COUNT(*) FROM t"), [["0"]]);
+}
+
+#[test]
+fn temporary_folders_of_databases_are_apart() {
+    let folders = [(); 2].map(|()| TempDir::new().expect("a temporary folder can be made"));
+    let shared = TempDir::new().expect("a temporary folder can be made");
+    let setting = shared.path().to_str().expect("it is text").to_owned();
+    let open = |folder: &TempDir| limited(folder.path(), &[("temp_directory", &setting)]);
+    let first = open(&folders[0]);
+    let second = open(&folders[1]);
+    assert_eq!(spilled(shared.path()), 2);
+    let mut memory = Options::default();
+    memory.set("temp_directory", &setting).expect("it is a setting");
+    let third = fixture::root(&Database::in_memory(memory).expect("memory is there"));
+    for session in [&first, &second, &third] {
+        assert_eq!(fixture::rows(session, "SELECT 1"), [["1"]]);
+    }
 }

@@ -4,12 +4,15 @@
 //! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
 
 mod append;
+mod cancel;
 mod concurrency;
+mod counters;
 mod coverage;
 mod crash;
 mod damage;
 mod definition;
 mod disk_full;
+mod explain;
 mod fixture;
 mod heap;
 mod hostile;

@@ -13,7 +13,7 @@ fn nearest_rows_are_kept_while_scanning_and_their_distance_is_computed_once() {
         "SELECT k, e <=> '[1, 0]' AS distance FROM doc ORDER BY distance LIMIT 2",
         "SELECT k, e <=> '[1, 0]' AS distance FROM doc ORDER BY e <=> '[1, 0]' LIMIT 2",
     ] {
-        let rows = fixture.rows(&format!("EXPLAIN {sql}"));
+        let rows = fixture.rows(&format!("EXPLAIN VERBOSE {sql}"));
         let shown: Vec<&str> = rows.iter().flatten().map(String::as_str).collect();
         let plan = shown.join("\n");
         let physical = plan.split("physical").last().unwrap_or_default();

@@ -74,7 +74,9 @@ impl Keyed {
     }
 
     fn check(&mut self) {
-        for (order, descending) in [("a, b", false), ("a DESC, b DESC", true)] {
+        for (order, descending) in
+            [("a, b", false), ("a DESC, b DESC", true), ("a DESC NULLS LAST, b DESC", true)]
+        {
             let low = self.below(20);
             let high = low + 1 + self.below(12);
             let (limit, offset) = (self.below(12), self.below(6));
@@ -130,7 +132,7 @@ fn every_order_of_random_tiers_is_that_of_the_map() {
 
 /// Asserts that the plan of a query reads what `reads` names, and sorts nothing.
 fn assert_sorts_nothing(fixture: &Fixture, query: &str, reads: &[&str]) {
-    let plan = format!("{:?}", fixture.rows(&format!("EXPLAIN {query}")));
+    let plan = format!("{:?}", fixture.rows(&format!("EXPLAIN VERBOSE {query}")));
     assert!(!plan.contains("SortExec"), "{query}: {plan}");
     for node in reads {
         assert!(plan.contains(node), "{query}: {plan}");
@@ -168,4 +170,43 @@ fn order_by_key_needs_no_sort_in_any_tier() {
     let keys: Vec<_> = [0, 5, 7, 10, 20, 25, 30, 31].iter().map(|k| vec![k.to_string()]).collect();
     assert_eq!(fixture.rows("SELECT k FROM t ORDER BY k"), keys);
     assert_eq!(fixture.rows("SELECT k FROM t ORDER BY k LIMIT 4"), keys[..4]);
+}
+
+#[test]
+fn the_newest_rows_are_read_from_the_end() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE TABLE t (k INT PRIMARY KEY, v INT)");
+    fixture.run("INSERT INTO t SELECT x, -x FROM generate_series(1, 100) a (x)");
+    let sql = "SELECT k, v FROM t ORDER BY k DESC LIMIT 3";
+    let plan = |sql: &str| {
+        let lines = fixture.rows(&format!("EXPLAIN {sql}"));
+        lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+    };
+    let newest = [["100", "-100"], ["99", "-99"], ["98", "-98"]];
+    for _ in 0..2 {
+        assert!(plan(sql).starts_with("Access path: recent\n"), "{}", plan(sql));
+        assert!(plan(sql).contains("columns (k, v), newest first, limit 3"), "{}", plan(sql));
+        assert_eq!(fixture.rows(sql), newest);
+        assert_eq!(fixture.rows(&format!("{sql} OFFSET 1")), [newest[1], newest[2], ["97", "-97"]]);
+        fixture.rows("STORAGE FLUSH TABLE t");
+        assert_eq!(fixture.rows(sql), newest);
+        fixture.run("DELETE FROM t WHERE k = 99");
+        fixture.run("INSERT INTO t VALUES (99, -99)");
+        fixture.run("UPDATE t SET v = v WHERE k < 50");
+    }
+    // What is written in a transaction is merged in ascending order.
+    fixture.run("BEGIN");
+    fixture.run("INSERT INTO t VALUES (101, -101)");
+    assert_eq!(fixture.rows(sql), [["101", "-101"], newest[0], newest[1]]);
+    assert!(!plan(sql).contains("newest first"));
+    fixture.run("ROLLBACK");
+    for other in [
+        "SELECT k, v FROM t ORDER BY v DESC LIMIT 3",
+        "SELECT k, v FROM t WHERE v < 0 ORDER BY k DESC LIMIT 3",
+        "SELECT k, v FROM t ORDER BY k DESC",
+        "SELECT v, MAX(k) FROM t GROUP BY v ORDER BY 2 DESC LIMIT 3",
+    ] {
+        assert!(!plan(other).contains("newest first"), "{other}: {}", plan(other));
+    }
+    assert_eq!(fixture.rows("SELECT k, v FROM t ORDER BY v DESC LIMIT 1"), [["1", "-1"]]);
 }

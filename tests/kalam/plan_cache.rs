@@ -1,16 +1,16 @@
 //! Plans that come again: found by everyone they fit, wrong for nobody.
 
-use kalam_core::{Counters, Params, ScalarValue, Session};
+use kalam_core::{Params, ScalarValue, Session};
 
 use crate::fixture::{self, Fixture, Rows, Seeded};
 use crate::render;
 
 /// What the calls made of parsing and planning.
-fn counted<T>(fixture: &Fixture, call: impl FnOnce() -> T) -> (T, Counters) {
+fn counted<T>(fixture: &Fixture, call: impl FnOnce() -> T) -> (T, Made) {
     let before = fixture.database().counters();
     let outcome = call();
     let after = fixture.database().counters();
-    let made = Counters {
+    let made = Made {
         parses: after.parses - before.parses,
         plan_hits: after.plan_hits - before.plan_hits,
         plan_misses: after.plan_misses - before.plan_misses,
@@ -18,8 +18,16 @@ fn counted<T>(fixture: &Fixture, call: impl FnOnce() -> T) -> (T, Counters) {
     (outcome, made)
 }
 
-fn made(parses: u64, plan_hits: u64, plan_misses: u64) -> Counters {
-    Counters { parses, plan_hits, plan_misses }
+/// Those of the counters that tell of plans.
+#[derive(Debug, PartialEq, Eq)]
+struct Made {
+    parses: u64,
+    plan_hits: u64,
+    plan_misses: u64,
+}
+
+fn made(parses: u64, plan_hits: u64, plan_misses: u64) -> Made {
+    Made { parses, plan_hits, plan_misses }
 }
 
 fn with(session: &Session, sql: &str, values: &[ScalarValue]) -> Rows {

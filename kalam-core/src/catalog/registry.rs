@@ -8,7 +8,7 @@ use dashmap::DashMap;
 
 use super::relation::{is_a_view, undefined_table};
 use super::{Namespace, StorageDefinition, Table, TableDefinition, ViewDefinition, ViewUse};
-use crate::model::{Name, Seq, TableId, TableName};
+use crate::model::{Name, Seq, TableId, TableName, UserId};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Store, WriteSet};
 use crate::{Error, Result, SqlState};
 
@@ -64,6 +64,8 @@ pub struct SchemaRegistry {
     version: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
+    path_hits: AtomicU64,
+    path_misses: AtomicU64,
 }
 
 impl SchemaRegistry {
@@ -96,6 +98,8 @@ impl SchemaRegistry {
             version: AtomicU64::new(1),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            path_hits: AtomicU64::new(0),
+            path_misses: AtomicU64::new(0),
             store: store.clone(),
         };
         drop(view);
@@ -170,6 +174,7 @@ impl SchemaRegistry {
     /// `42704` for an unknown storage.
     pub(crate) fn derive(&self, definition: Arc<TableDefinition>) -> Result<Table> {
         let storage = self.storage(&definition.options.storage)?;
+        self.path_misses.fetch_add(1, Ordering::Relaxed);
         Table::new(definition, &storage)
     }
 
@@ -227,6 +232,19 @@ impl SchemaRegistry {
     #[must_use]
     pub fn counters(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
+    /// The folder of a scope's segments, relative to the table's storage. The template is
+    /// resolved with the table already; the user is put into it.
+    pub(crate) fn folder(&self, table: &Table, user: Option<&UserId>) -> String {
+        self.path_hits.fetch_add(1, Ordering::Relaxed);
+        table.segment_folder(user)
+    }
+
+    /// Folders made of a template that was resolved before, and templates resolved.
+    #[must_use]
+    pub fn path_counters(&self) -> (u64, u64) {
+        (self.path_hits.load(Ordering::Relaxed), self.path_misses.load(Ordering::Relaxed))
     }
 
     /// A new table id. One that is not used is lost, which costs nothing.

@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use datafusion::execution::FunctionRegistry;
+use arrow::array::RecordBatch;
 use datafusion::execution::context::{SessionState, TaskContext};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use quick_cache::sync::Cache;
 use tokio::runtime::Runtime;
 
+use super::batch_stream::{BatchStream, collect};
+use super::bounded_result::BoundResults;
 use super::checked_arithmetic::CheckArithmetic;
 use super::functions::{checked_sum, id_functions, json_functions, vector_functions};
 use super::literal_type::TextLiterals;
@@ -20,14 +24,17 @@ use super::operator_function::OperatorFunctions;
 use super::parse::parse;
 use super::plan_cache::PlanCache;
 use super::rounding_cast::RoundCasts;
+use super::spill_directory::spill_directory;
 use super::statement::Parsed;
+use super::stop_rule::{logical_rules, physical_rules};
+use crate::activity::Activity;
 use crate::catalog::{
     DEFAULT_NAMESPACE, Namespace, SchemaRegistry, StorageDefinition, UserDirectory,
 };
 use crate::env::{Clock, IdSource};
 use crate::flush::{ColdTier, remove_orphans};
 use crate::model::Name;
-use crate::scan::KeepOrder;
+use crate::scan::{KeepOrder, NewestRows};
 use crate::store::{Directory, Store};
 use crate::{Error, Options, Result, SqlState};
 
@@ -35,17 +42,6 @@ use crate::{Error, Options, Result, SqlState};
 const PARSED_MAX: usize = 1024;
 /// Longer texts are data rather than statements that come again.
 const PARSED_BYTES_MAX: usize = 16 << 10;
-
-/// How often statements were parsed and planned since the database was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Texts that were parsed; a text that comes again is not.
-    pub parses: u64,
-    /// Queries that found the plan of an earlier one.
-    pub plan_hits: u64,
-    /// Queries that were planned.
-    pub plan_misses: u64,
-}
 
 /// What plans that are optimized already are executed with: nothing of a session is
 /// in it, nor the functions, which are in the plan.
@@ -82,6 +78,7 @@ pub(crate) struct Engine {
     pub(crate) options: Arc<Options>,
     parsed: Cache<String, Arc<Vec<Arc<Parsed>>>>,
     parses: AtomicU64,
+    parse_hits: AtomicU64,
     runtime: Option<Runtime>,
     /// Last: the directory is released when everything else is closed.
     _directory: Option<Directory>,
@@ -108,7 +105,8 @@ impl Engine {
         }
         let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
         remove_orphans(&tier, &store)?;
-        let mut planning = planning_context(options)?;
+        let spill = spill_directory(path.as_deref(), options);
+        let mut planning = planning_context(options, spill)?;
         planning
             .register_expr_planner(Arc::new(TextLiterals))
             .expect("the context takes planners of expressions");
@@ -120,6 +118,8 @@ impl Engine {
         }
         planning.add_analyzer_rule(Arc::new(CheckArithmetic::new()));
         planning.add_analyzer_rule(Arc::new(RoundCasts::new()));
+        let pool = planning.runtime_env().memory_pool.clone();
+        planning.add_analyzer_rule(Arc::new(BoundResults::new(&pool)));
         planning.register_udaf(checked_sum());
         let functions =
             id_functions(&ids).into_iter().chain(vector_functions()).chain(json_functions());
@@ -140,6 +140,7 @@ impl Engine {
             options: Arc::new(options.clone()),
             parsed: Cache::new(PARSED_MAX),
             parses: AtomicU64::new(0),
+            parse_hits: AtomicU64::new(0),
             runtime: Some(query_threads(options)?),
             _directory: directory,
         })
@@ -155,6 +156,7 @@ impl Engine {
             return parse_all(sql);
         }
         if let Some(parsed) = self.parsed.get(sql) {
+            self.parse_hits.fetch_add(1, Ordering::Relaxed);
             return Ok(parsed);
         }
         self.parses.fetch_add(1, Ordering::Relaxed);
@@ -177,11 +179,32 @@ impl Engine {
         }
     }
 
-    /// How often texts were parsed, and plans found and made, since the database was
-    /// opened.
-    pub(crate) fn counters(&self) -> Counters {
-        let (plan_hits, plan_misses) = self.plans.counters();
-        Counters { parses: self.parses.load(Ordering::Relaxed), plan_hits, plan_misses }
+    /// Texts that were parsed, and those that were found parsed.
+    pub(crate) fn parse_counters(&self) -> (u64, u64) {
+        (self.parses.load(Ordering::Relaxed), self.parse_hits.load(Ordering::Relaxed))
+    }
+
+    /// Every batch of a query that the statement of this thread needs together.
+    ///
+    /// # Errors
+    /// What the query raises, `53200` if the rows pass the memory limit, `57014`.
+    pub(crate) fn collect(&self, stream: SendableRecordBatchStream) -> Result<Vec<RecordBatch>> {
+        let pool = &self.planning.runtime_env().memory_pool;
+        collect(stream, self.runtime(), pool, &Activity::current().unwrap_or_default())
+    }
+
+    /// Runs a query to its end and counts its rows.
+    ///
+    /// # Errors
+    /// What the query raises, `57014`.
+    pub(crate) fn count_rows(&self, stream: SendableRecordBatchStream) -> Result<u64> {
+        let activity = Activity::current().unwrap_or_default();
+        let mut stream = BatchStream::new(stream);
+        let mut rows = 0;
+        while let Some(batch) = stream.next(self.runtime(), &activity)? {
+            rows += batch.num_rows() as u64;
+        }
+        Ok(rows)
     }
 
     /// The threads of queries.
@@ -248,7 +271,7 @@ fn query_threads(options: &Options) -> Result<Runtime> {
         })
 }
 
-fn planning_context(options: &Options) -> Result<SessionContext> {
+fn planning_context(options: &Options, spill: DiskManagerMode) -> Result<SessionContext> {
     let mut config = SessionConfig::new()
         .with_target_partitions(options.threads)
         .with_information_schema(false)
@@ -267,6 +290,7 @@ fn planning_context(options: &Options) -> Result<SessionContext> {
     settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_limit_bytes)))
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
         .build_arc()
         .map_err(|e| {
             Error::new(SqlState::IO_ERROR, "cannot prepare query execution").with_source(e)
@@ -275,6 +299,9 @@ fn planning_context(options: &Options) -> Result<SessionContext> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_optimizer_rules(logical_rules())
+        .with_physical_optimizer_rules(physical_rules())
+        .with_physical_optimizer_rule(Arc::new(NewestRows))
         .with_physical_optimizer_rule(Arc::new(KeepOrder))
         .build();
     Ok(SessionContext::new_with_state(state))

@@ -60,11 +60,11 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::Delete(_)
         | Statement::Merge(_)
         | Statement::Query(_)
-        | Statement::Explain(_)
         | Statement::Transaction(_)
         | Statement::Deallocate { .. }
         // What it runs is authorized when it is found.
         | Statement::Execute(_) => Role::Anonymous,
+        Statement::Explain(explain) => least_role(&explain.statement),
         Statement::Prepare(prepare) => least_role(&prepare.statement.statement),
     }
 }

@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::plan_error::from_datafusion;
 use super::resolve::read_scope;
 use crate::model::UserKey;
-use crate::scan::{Shape, TableScan, UnboundTable};
+use crate::scan::{ScanReports, Shape, TableScan, UnboundTable};
 use crate::store::View;
 use crate::{Error, Result};
 
@@ -25,6 +25,8 @@ pub(crate) struct ScanScope<'a> {
     pub(crate) view: &'a Arc<View>,
     /// The scope of the table that an UPDATE or DELETE changes.
     pub(crate) target: Option<UserKey>,
+    /// Where scans tell what they will read.
+    pub(crate) reports: Option<&'a ScanReports>,
 }
 
 impl ScanScope<'_> {
@@ -67,6 +69,7 @@ impl ScanScope<'_> {
             tier: self.engine.tier.clone(),
             shape: unbound.shape,
             now_ms: self.engine.clock.now_ms(),
+            reports: self.reports.cloned(),
         })
     }
 }

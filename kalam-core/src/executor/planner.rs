@@ -43,9 +43,10 @@ use super::query_shape::deep_stack;
 use super::resolve::computed_table;
 use super::system_columns::{hide_in_wildcards, mentions_system_columns};
 use super::view::{Body, Inlined, parse_text, restricted};
+use crate::activity::check_stop;
 use crate::catalog::{Relation, Table, ViewDefinition};
 use crate::model::UserKey;
-use crate::scan::{Shape, UnboundTable};
+use crate::scan::{ScanReports, Shape, UnboundTable};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
@@ -67,6 +68,8 @@ pub(crate) struct Planner<'a> {
     target: Option<UserKey>,
     relations: Vec<Arc<dyn RelationPlanner>>,
     session_functions: Vec<Arc<ScalarUDF>>,
+    /// Where scans tell what they will read, for EXPLAIN.
+    reports: Option<ScanReports>,
     /// The last name that is no function: planning reports it only in words.
     missing_function: Mutex<Option<String>>,
     /// Of the query of a view: how it finds what it reads.
@@ -99,6 +102,7 @@ impl<'a> Planner<'a> {
             shape: Shape::User,
             target: None,
             session_functions: session_functions(caller.user.as_str(), caller.role.as_str()),
+            reports: None,
             missing_function: Mutex::new(None),
             body: None,
             expansion: Expansion::default(),
@@ -174,6 +178,12 @@ impl<'a> Planner<'a> {
         Ok(self)
     }
 
+    /// Makes scans tell what they will read.
+    pub(crate) fn with_reports(mut self, reports: &ScanReports) -> Planner<'a> {
+        self.reports = Some(reports.clone());
+        self
+    }
+
     /// The logical plan of a query, parameters filled in.
     ///
     /// # Errors
@@ -182,7 +192,7 @@ impl<'a> Planner<'a> {
         self.logical_statement(SqlStatement::Query(Box::new(query)), params)
     }
 
-    /// The logical plan of a query or of EXPLAIN.
+    /// The logical plan of a statement of the parser.
     ///
     /// # Errors
     /// As [`Planner::logical`].
@@ -223,6 +233,7 @@ impl<'a> Planner<'a> {
     /// Reads text that stands for other types, settles which type values have in
     /// common, and checks the nodes.
     fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        check_stop()?;
         let plan = read_text_literals(plan).and_then(find_common_types).map_err(from_datafusion)?;
         check_plan(&plan, self.caller.role)?;
         Ok(plan)
@@ -252,6 +263,7 @@ impl<'a> Planner<'a> {
     /// # Errors
     /// `42804` and others of types.
     pub(crate) fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        check_stop()?;
         self.state.optimize(plan).map_err(from_datafusion)
     }
 
@@ -330,7 +342,17 @@ impl<'a> Planner<'a> {
     /// # Errors
     /// As [`Planner::physical`].
     pub(crate) fn stream(&self, plan: &LogicalPlan) -> Result<SendableRecordBatchStream> {
-        let physical = self.physical(plan)?;
+        self.execute(self.physical(plan)?)
+    }
+
+    /// Starts a physical plan.
+    ///
+    /// # Errors
+    /// What its operators raise before their first row.
+    pub(crate) fn execute(
+        &self,
+        physical: Arc<dyn ExecutionPlan>,
+    ) -> Result<SendableRecordBatchStream> {
         let _runtime = self.engine.runtime().enter();
         execute_stream(physical, self.state.task_ctx()).map_err(from_datafusion)
     }
@@ -362,11 +384,13 @@ impl<'a> Planner<'a> {
             caller: self.caller,
             view: &self.view,
             target: self.target,
+            reports: self.reports.as_ref(),
         };
         scope.bind(plan, values)
     }
 
     fn table_source(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
+        check_stop()?;
         let namespace = match name.catalog() {
             Some(catalog) if catalog != "kalam" => {
                 return Err(Error::new(

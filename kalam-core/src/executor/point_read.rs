@@ -38,6 +38,49 @@ pub(crate) fn run(
     query: &Query,
     params: &[ScalarValue],
 ) -> Result<Option<QueryResult>> {
+    let Some(point) = find(engine, caller, query, params)? else { return Ok(None) };
+    Ok(Some(QueryResult::ready(match point.read(engine, caller, work)? {
+        Some((batch, _)) => batch,
+        None => RecordBatch::new_empty(schema(&point.table, &point.columns)),
+    })))
+}
+
+/// A key lookup: what a query of this form comes to.
+pub(crate) struct Point {
+    pub(crate) table: Arc<Table>,
+    /// The encoded key.
+    pub(crate) key: Vec<u8>,
+    /// Positions and output names of the columns.
+    columns: Vec<(usize, String)>,
+}
+
+/// Where a row was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tier {
+    Hot,
+    Cold,
+}
+
+impl Tier {
+    /// The words for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Tier::Hot => "in the hot tier",
+            Tier::Cold => "in a segment",
+        }
+    }
+}
+
+/// The lookup that a query is; `None` if it is of another form and has to be planned.
+///
+/// # Errors
+/// `42501`, `XX001`.
+pub(crate) fn find(
+    engine: &Engine,
+    caller: &Caller,
+    query: &Query,
+    params: &[ScalarValue],
+) -> Result<Option<Point>> {
     let Some((select, name, alias)) = plain_select(query) else { return Ok(None) };
     let Some(conditions) = select.selection.as_ref().and_then(|e| conditions(e, params)) else {
         return Ok(None);
@@ -57,19 +100,30 @@ pub(crate) fn run(
         return Ok(None);
     }
     authorize_table(TableAction::Read, &table.definition, caller.role)?;
-    let read = PointRead { engine, table: &table, view: work.view(engine)?, columns };
-    let user = read_scope(engine, caller, &table)?;
-    let row = match user {
-        Some(user) => read.row(user, &key)?,
-        None => {
-            note_read_without_scope(&table, &read.view);
-            None
+    Ok(Some(Point { table, key, columns }))
+}
+
+impl Point {
+    /// The caller's row with the key, and where it was.
+    ///
+    /// # Errors
+    /// `XX001`.
+    pub(crate) fn read(
+        &self,
+        engine: &Engine,
+        caller: &Caller,
+        work: &mut Work,
+    ) -> Result<Option<(RecordBatch, Tier)>> {
+        let Point { table, key, columns } = self;
+        let read = PointRead { engine, table, view: work.view(engine)?, columns };
+        match read_scope(engine, caller, table)? {
+            Some(user) => read.row(user, key),
+            None => {
+                note_read_without_scope(table, &read.view);
+                Ok(None)
+            }
         }
-    };
-    Ok(Some(QueryResult::ready(match row {
-        Some(batch) => batch,
-        None => RecordBatch::new_empty(read.schema()),
-    })))
+    }
 }
 
 /// The SELECT if it is nothing but columns of one table under a condition.
@@ -253,18 +307,18 @@ struct PointRead<'a> {
     engine: &'a Engine,
     table: &'a Arc<Table>,
     view: Arc<View>,
-    columns: Vec<(usize, String)>,
+    columns: &'a [(usize, String)],
+}
+
+fn schema(table: &Table, columns: &[(usize, String)]) -> SchemaRef {
+    let field = |(position, name): &(usize, String)| -> Field {
+        table.schema.field(*position).clone().with_name(name)
+    };
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
 impl PointRead<'_> {
-    fn schema(&self) -> SchemaRef {
-        let field = |(position, name): &(usize, String)| -> Field {
-            self.table.schema.field(*position).clone().with_name(name)
-        };
-        Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
-    }
-
-    fn row(&self, user: UserKey, key: &[u8]) -> Result<Option<RecordBatch>> {
+    fn row(&self, user: UserKey, key: &[u8]) -> Result<Option<(RecordBatch, Tier)>> {
         let prefix = self.table.scope_prefix(user);
         let hot_key = [prefix.as_slice(), key].concat();
         let found = self.view.hot(&hot_key, |record| {
@@ -273,18 +327,18 @@ impl PointRead<'_> {
             }
             self.decode(key, record).map(Some)
         })?;
-        let columns = match found {
-            Some(Some(columns)) => columns,
+        let (columns, tier) = match found {
+            Some(Some(columns)) => (columns, Tier::Hot),
             // A deleted hot row says that no segment has a live one.
             Some(None) => return Ok(None),
             None => match self.cold(user, key)? {
-                Some(columns) => columns,
+                Some(columns) => (columns, Tier::Cold),
                 None => return Ok(None),
             },
         };
         let options = RecordBatchOptions::new().with_row_count(Some(1));
-        RecordBatch::try_new_with_options(self.schema(), columns, &options)
-            .map(Some)
+        RecordBatch::try_new_with_options(schema(self.table, self.columns), columns, &options)
+            .map(|batch| Some((batch, tier)))
             .map_err(|e| Error::new(SqlState::INTERNAL_ERROR, e.to_string()))
     }
 

@@ -58,7 +58,7 @@ pub(crate) fn run(
         PlanLookup { shape, namespace: &caller.namespace, role: caller.role, values: &values };
     // After the view: a table that is newer than the view reads it, an older one may not.
     let version = engine.registry.version();
-    let scope = ScanScope { engine, caller, view: &view, target: None };
+    let scope = ScanScope { engine, caller, view: &view, target: None, reports: None };
     if let Some(plan) = engine.plans.find(lookup, version)
         && let Some(values) = plan.typed(&values)
     {

@@ -7,12 +7,13 @@ use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, R
 use arrow::datatypes::{DataType, Float32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::execution::SendableRecordBatchStream;
-use futures::StreamExt;
 
+use super::batch_stream::{BatchStream, batch_bytes};
 use super::engine::Engine;
 use super::plan_error::from_datafusion;
-use crate::Result;
+use crate::activity::Activity;
 use crate::store::View;
+use crate::{Error, Result, SqlState};
 
 /// What a statement returns: a stream of Arrow batches, a number of affected rows,
 /// or both. It owns what it needs and outlives session and database handle.
@@ -23,12 +24,29 @@ pub struct QueryResult {
     batches: Batches,
     /// Set when a batch fails: the transaction whose statement this is fails with it.
     failure: Option<Arc<AtomicBool>>,
+    /// The statement, for as long as its result is read.
+    activity: Arc<Activity>,
+    /// Bytes that were handed out.
+    bytes: usize,
+}
+
+/// Stops the statement of a result, from any thread. Cheap to clone.
+#[derive(Clone)]
+pub struct CancelHandle(Arc<Activity>);
+
+impl CancelHandle {
+    /// Stops the query: whoever waits for its next batch gets `57014` within 100 ms, and
+    /// so does whoever asks later.
+    pub fn cancel(&self) {
+        self.0.interrupt();
+    }
 }
 
 enum Batches {
     None,
     Ready(std::vec::IntoIter<RecordBatch>),
-    Running { stream: SendableRecordBatchStream, engine: Arc<Engine>, _view: Arc<View> },
+    // In this order: the stream lets go of the view before the engine may close.
+    Running { stream: BatchStream, _view: Arc<View>, engine: Arc<Engine> },
 }
 
 impl QueryResult {
@@ -49,9 +67,12 @@ impl QueryResult {
     /// it from a thread that runs an async executor.
     ///
     /// # Errors
-    /// What the query raises while it runs; the result is at its end afterwards.
+    /// What the query raises while it runs, `57014` if it was stopped or took too long,
+    /// `54000` beyond `max_result_bytes`; the result is at its end afterwards.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let batch = self.read_batch();
+        let activity = self.activity.clone();
+        let _entered = activity.enter();
+        let batch = self.read_batch().and_then(|batch| self.count(batch));
         if let (Err(_), Some(failure)) = (&batch, &self.failure) {
             failure.store(true, Ordering::Release);
         }
@@ -63,16 +84,44 @@ impl QueryResult {
             Batches::None => Ok(None),
             Batches::Ready(batches) => batches.next().map(without_null_items).transpose(),
             Batches::Running { stream, engine, .. } => {
-                let engine = engine.clone();
-                match engine.runtime().block_on(stream.next()) {
-                    Some(Ok(batch)) => without_null_items(batch).map(Some),
+                match stream.next(engine.runtime(), &self.activity) {
+                    Ok(Some(batch)) => without_null_items(batch).map(Some),
                     end => {
                         self.batches = Batches::None;
-                        end.transpose().map_err(from_datafusion)
+                        end
                     }
                 }
             }
         }
+    }
+
+    /// Counts a batch against the limit on results.
+    fn count(&mut self, batch: Option<RecordBatch>) -> Result<Option<RecordBatch>> {
+        let limit = self.activity.settings().max_result_bytes;
+        self.bytes = match &batch {
+            Some(batch) if limit > 0 => self.bytes.saturating_add(batch_bytes(batch)),
+            _ => return Ok(batch),
+        };
+        if self.bytes <= limit {
+            return Ok(batch);
+        }
+        self.batches = Batches::None;
+        Err(Error::new(
+            SqlState::PROGRAM_LIMIT_EXCEEDED,
+            format!("the result has more than {limit} bytes"),
+        )
+        .with_hint("ask for less, or raise max_result_bytes"))
+    }
+
+    /// Stops the query, as [`CancelHandle::cancel`] does from another thread.
+    pub fn cancel(&self) {
+        self.cancel_handle().cancel();
+    }
+
+    /// What stops the query from another thread while this one waits for a batch.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle(self.activity.clone())
     }
 
     /// Every remaining batch.
@@ -94,6 +143,8 @@ impl QueryResult {
             rows_affected: None,
             batches: Batches::None,
             failure: None,
+            activity: Activity::current().unwrap_or_default(),
+            bytes: 0,
         }
     }
 
@@ -111,9 +162,8 @@ impl QueryResult {
     pub(crate) fn ready(batch: RecordBatch) -> QueryResult {
         QueryResult {
             schema: batch.schema(),
-            rows_affected: None,
             batches: Batches::Ready(vec![batch].into_iter()),
-            failure: None,
+            ..QueryResult::empty()
         }
     }
 
@@ -128,11 +178,11 @@ impl QueryResult {
         engine: &Arc<Engine>,
         view: Arc<View>,
     ) -> QueryResult {
+        let stream = BatchStream::new(stream);
         QueryResult {
-            schema: stream.schema(),
-            rows_affected: None,
-            batches: Batches::Running { stream, engine: engine.clone(), _view: view },
-            failure: None,
+            schema: stream.schema().clone(),
+            batches: Batches::Running { stream, _view: view, engine: engine.clone() },
+            ..QueryResult::empty()
         }
     }
 }

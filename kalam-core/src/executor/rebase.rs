@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::row_writer::written_key_detail;
+use crate::activity::check_stop;
 use crate::catalog::Table;
 use crate::flush::{ColdPosition, ColdSeqs, KeyLookup, ScopeManifest};
 use crate::model::{ScopeId, TableId};
@@ -33,7 +34,10 @@ pub(super) fn rebase(
     moved.writes.reserve(run.writes.len(), run.writes.bytes());
     let mut versions = BTreeMap::new();
     let mut current: Option<(ScopeId, Scope<'_>)> = None;
-    for write in run.writes.iter() {
+    for (index, write) in run.writes.iter().enumerate() {
+        if index.is_multiple_of(64) {
+            check_stop()?;
+        }
         let id = scope_of(write.key);
         let scope = match &mut current {
             Some((at, scope)) if *at == id => scope,

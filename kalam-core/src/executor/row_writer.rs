@@ -10,6 +10,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use super::constraint::{UniqueWrites, check_rows, duplicate_entry, each_owner, unique_detail};
 use super::engine::Engine;
 use super::stored_rows::{StoredRow, StoredRows};
+use crate::activity::check_stop;
 use crate::catalog::{Table, UniqueIndex};
 use crate::flush::{ColdPosition, KeyLookup, ScopeEdit, ScopeManifest};
 use crate::model::{ConstraintId, ScopeId, SegmentId, Seq, TableKind, UserKey};
@@ -143,6 +144,7 @@ impl<'a> RowWriter<'a> {
         if arbiters.primary_key {
             let keys = self.key_encoder(columns, None)?;
             for (row, conflict) in found.iter_mut().enumerate() {
+                check_sometimes(row)?;
                 let mut key = self.prefix.to_vec();
                 keys.encode(row, &mut key);
                 let place = stored.find(&key)?;
@@ -257,6 +259,7 @@ impl<'a> RowWriter<'a> {
         let prefix = self.prefix;
         self.rows.reserve(rows, rows * 64);
         for row in 0..rows {
+            check_sometimes(row)?;
             self.rows.push(
                 expect,
                 |out| {
@@ -334,6 +337,7 @@ impl<'a> RowWriter<'a> {
         self.leave_uniques(old)?;
         let prefix = self.prefix;
         for (row, place) in places.iter().enumerate() {
+            check_sometimes(row)?;
             let mut key = prefix.to_vec();
             keys.encode(row, &mut key);
             let expect = self.leave(*place);
@@ -376,6 +380,7 @@ impl<'a> RowWriter<'a> {
         let keys = self.key_encoder(old, None)?;
         self.leave_uniques(old)?;
         for (row, place) in places.iter().enumerate() {
+            check_sometimes(row)?;
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
             self.touch(key.clone())?;
@@ -393,6 +398,7 @@ impl<'a> RowWriter<'a> {
         let records = RowEncoder::new(self.table.layout(), columns)?;
         self.admit(columns, columns[0].len(), &keys)?;
         for row in 0..columns[0].len() {
+            check_sometimes(row)?;
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
             let left = self.vacated.remove(&key);
@@ -443,6 +449,7 @@ impl<'a> RowWriter<'a> {
         self.leave_uniques(columns)?;
         let mut deleted = 0;
         for (row, place) in places.iter().enumerate() {
+            check_sometimes(row)?;
             let mut key = self.prefix.to_vec();
             keys.encode(row, &mut key);
             if !self.touched.contains(&key) {
@@ -511,6 +518,8 @@ impl<'a> RowWriter<'a> {
     /// As [`RowWriter::commit`], and what the changes of `set` raise.
     pub(crate) fn commit_with(mut self, mut set: WriteSet) -> Result<Option<Seq>> {
         self.sort()?;
+        // From here on it is not taken back.
+        check_stop()?;
         let mut edit = ScopeEdit::new(&self.engine.tier.manifest, self.scope);
         edit.expect_version(self.manifest.version);
         edit.mark(std::mem::take(&mut self.marks));
@@ -561,6 +570,12 @@ impl<'a> RowWriter<'a> {
     }
 }
 
+/// Stops between rows if the statement is to stop. Looking a key up in a segment may take
+/// a millisecond.
+fn check_sometimes(row: usize) -> Result<()> {
+    if row.is_multiple_of(64) { check_stop() } else { Ok(()) }
+}
+
 /// The error for a statement that would change a row a second time.
 pub(crate) fn changed_twice(table: &Table) -> Error {
     Error::new(
@@ -591,7 +606,7 @@ pub(super) fn written_key_detail(table: &Table, key: &[u8]) -> Option<String> {
 }
 
 /// A key, which is without the scope prefix, as `(columns) = (values)`.
-fn key_detail(table: &Table, key: &[u8]) -> Option<String> {
+pub(crate) fn key_detail(table: &Table, key: &[u8]) -> Option<String> {
     let values = table.key_codec.decode(key).ok()?;
     let values: Vec<String> = values.iter().map(ToString::to_string).collect();
     Some(format!("({}) = ({})", table.key_names().join(", "), values.join(", ")))
@@ -623,6 +638,7 @@ pub(crate) fn retrying<T>(mut statement: impl FnMut() -> Result<T>) -> Result<T>
     loop {
         match statement() {
             Err(e) if e.sqlstate() == SqlState::SERIALIZATION_FAILURE && tries < TRIES_MAX => {
+                check_stop()?;
                 tries += 1;
                 if tries > 4 {
                     let wait = std::time::Duration::from_micros(50 << (tries.min(10) / 2));

@@ -336,8 +336,8 @@ pub(crate) struct Explain {
     pub analyze: bool,
     /// Whether every plan is shown.
     pub verbose: bool,
-    /// What is explained.
-    pub query: Box<Query>,
+    /// What is explained: a query, or a write, whose own reading is.
+    pub statement: Box<Statement>,
 }
 
 /// `PREPARE`.

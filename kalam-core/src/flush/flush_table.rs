@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use roaring::RoaringBitmap;
@@ -11,6 +12,7 @@ use super::manifest_export::export_manifest;
 use super::segment::SegmentMeta;
 use super::segment_writer::{SegmentWriter, segment_schema};
 use super::tier::ColdTier;
+use crate::activity::check_stop;
 use crate::catalog::{SchemaRegistry, Table, UserDirectory};
 use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserId, UserKey};
 use crate::store::{
@@ -37,6 +39,10 @@ pub(crate) struct Flusher<'a> {
     /// Milliseconds since 1970 UTC.
     pub(crate) now_ms: i64,
 }
+
+/// How long a flush waits for another one of its scope before it looks whether it is to
+/// stop.
+const TURN_WAIT: Duration = Duration::from_millis(20);
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 8192;
@@ -88,11 +94,16 @@ impl Flusher<'_> {
         }
         // Two flushes of one scope would write the same rows twice.
         let turn = self.tier.flush_turn(ScopeId { table: table.definition.id, user });
-        let _turn = turn.lock();
+        let _turn = loop {
+            check_stop()?;
+            if let Some(turn) = turn.try_lock_for(TURN_WAIT) {
+                break turn;
+            }
+        };
         let (watch, view) = self.store.watch(range.clone());
         let mut cursor = view.snapshot.cursor(Family::Hot, &range.start, &range.end);
         let scope = ScopeId { table: table.definition.id, user };
-        let folder = table.segment_folder(user_id);
+        let folder = self.registry.folder(table, user_id);
         let mut written = Vec::new();
         let outcome = self.write_segments(table, scope, &folder, &mut cursor, &mut written);
         let committed = outcome.and_then(|()| {
@@ -116,6 +127,7 @@ impl Flusher<'_> {
         }
         report.rows += written.iter().map(|s| u64::from(s.meta.rows)).sum::<u64>();
         report.segments += written.len() as u64;
+        self.tier.flushed.add(written.iter().map(|s| &s.meta));
         drop(cursor);
         drop(view);
         export_manifest(self.tier, self.store, table, scope, &folder);
@@ -151,6 +163,7 @@ impl Flusher<'_> {
         let mut batch = rows.next_batch(cursor, self.tier.segment_rows_max)?;
         let mut writer = SegmentWriter::new(&place, &path, table, &batch)?;
         while batch.num_rows() > 0 {
+            check_stop()?;
             let first = rows.keys.len() - batch.num_rows();
             writer.write(&batch, |row| rows.keys.get(first + row))?;
             batch = rows.next_batch(cursor, self.tier.segment_rows_max)?;

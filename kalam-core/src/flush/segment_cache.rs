@@ -1,5 +1,6 @@
 //! Open segments: verified once, footers parsed once, key blocks decoded once.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parquet::arrow::arrow_reader::{
@@ -136,10 +137,30 @@ impl Weighter<(SegmentId, u32), Arc<KeyBlock>> for BlockBytes {
     }
 }
 
+/// How often a cache was asked, and how often it had nothing.
+#[derive(Default)]
+struct Asked {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Asked {
+    fn note(&self, was_missing: bool) {
+        let counter = if was_missing { &self.misses } else { &self.hits };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn counts(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+}
+
 /// Open segments and their key blocks, under a budget.
 pub(crate) struct SegmentCache {
     segments: Cache<SegmentId, Arc<OpenSegment>>,
     blocks: Cache<(SegmentId, u32), Arc<KeyBlock>, BlockBytes>,
+    segments_asked: Asked,
+    blocks_asked: Asked,
 }
 
 /// Open files at a time; each holds a file descriptor.
@@ -154,6 +175,8 @@ impl SegmentCache {
         SegmentCache {
             segments: Cache::new(SEGMENTS_MAX),
             blocks: Cache::with_weighter(blocks, block_bytes, BlockBytes),
+            segments_asked: Asked::default(),
+            blocks_asked: Asked::default(),
         }
     }
 
@@ -163,7 +186,13 @@ impl SegmentCache {
         id: SegmentId,
         open: impl FnOnce() -> Result<OpenSegment>,
     ) -> Result<Arc<OpenSegment>> {
-        self.segments.get_or_insert_with(&id, || open().map(Arc::new))
+        let mut was_missing = false;
+        let segment = self.segments.get_or_insert_with(&id, || {
+            was_missing = true;
+            open().map(Arc::new)
+        });
+        self.segments_asked.note(was_missing);
+        segment
     }
 
     /// A key block, decoded by `decode` if it is not there.
@@ -173,7 +202,23 @@ impl SegmentCache {
         block: u32,
         decode: impl FnOnce() -> Result<KeyBlock>,
     ) -> Result<Arc<KeyBlock>> {
-        self.blocks.get_or_insert_with(&(id, block), || decode().map(Arc::new))
+        let mut was_missing = false;
+        let block = self.blocks.get_or_insert_with(&(id, block), || {
+            was_missing = true;
+            decode().map(Arc::new)
+        });
+        self.blocks_asked.note(was_missing);
+        block
+    }
+
+    /// Segments that were found open, and those that were opened.
+    pub(crate) fn segment_counters(&self) -> (u64, u64) {
+        self.segments_asked.counts()
+    }
+
+    /// Key blocks that were found decoded, and those that were decoded.
+    pub(crate) fn block_counters(&self) -> (u64, u64) {
+        self.blocks_asked.counts()
     }
 
     /// Forgets a segment whose file is deleted.

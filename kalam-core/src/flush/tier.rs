@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
@@ -16,12 +17,32 @@ use crate::model::{Name, ScopeId};
 use crate::store::{Store, WriteSet};
 use crate::{Options, Result};
 
+/// What flushes wrote since the database was opened.
+#[derive(Default)]
+pub(crate) struct FlushCounters {
+    pub(crate) rows: AtomicU64,
+    pub(crate) segments: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+}
+
+impl FlushCounters {
+    /// Counts new segments.
+    pub(super) fn add<'a>(&self, segments: impl Iterator<Item = &'a SegmentMeta>) {
+        for meta in segments {
+            self.rows.fetch_add(u64::from(meta.rows), Ordering::Relaxed);
+            self.segments.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(meta.bytes, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Manifest, files and open segments of a database.
 pub(crate) struct ColdTier {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) cache: SegmentCache,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) segment_rows_max: usize,
+    pub(crate) flushed: FlushCounters,
     registry: Arc<SchemaRegistry>,
     places: DashMap<Name, Arc<SegmentPlace>>,
     turns: DashMap<ScopeId, Arc<Mutex<()>>>,
@@ -43,6 +64,7 @@ impl ColdTier {
             cache: SegmentCache::new((options.cache_bytes / 4) as u64),
             ids: ids.clone(),
             segment_rows_max: options.segment_rows_max,
+            flushed: FlushCounters::default(),
             registry: registry.clone(),
             places: DashMap::new(),
             turns: DashMap::new(),

@@ -19,6 +19,7 @@ use roaring::RoaringBitmap;
 use super::key_order::{Grouped, grouped};
 use super::segment_reader::{FileSegment, SegmentReaderFactory};
 use super::shape::{key_ordering, row_field, segment_field};
+use crate::activity::check_stop;
 use crate::catalog::{DELETED_COLUMN, Table};
 use crate::flush::OpenSegment;
 use crate::flush::{ColdTier, SegmentMeta, SegmentState, segment_schema};
@@ -79,6 +80,8 @@ pub(super) fn cold_scan(
     };
     let mut files = Vec::with_capacity(segments.len());
     for segment in segments {
+        // The first use of a segment reads all of it.
+        check_stop()?;
         let open = tier.open(&segment.state.meta)?;
         let of_file = file_statistics(table, &file_schema, segment);
         files.push((&*segment.state.meta, partitioned_file(open, segment, of_file)));

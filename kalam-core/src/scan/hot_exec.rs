@@ -8,18 +8,20 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions,
 };
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 
 use super::shape::{hot_target, key_ordering};
+use crate::activity::Activity;
 use crate::catalog::Table;
-use crate::model::Seq;
+use crate::model::{Seq, TableName};
 use crate::store::{HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
 use crate::{Error, Result};
 
@@ -43,27 +45,56 @@ pub(super) struct HotRange {
     pub(super) expiry: Seq,
     pub(super) rows: Rows,
     pub(super) limit: Option<usize>,
+    /// Whether it goes from the largest key to the smallest.
+    pub(super) newest_first: bool,
+    /// The statement, which may be to stop.
+    pub(super) activity: Option<Arc<Activity>>,
 }
+
+/// Stored rows between two looks at whether the statement is to stop: some milliseconds.
+const ROWS_UNCHECKED: u32 = 4096;
 
 /// Scans a range of hot keys of one scope, decoding only the columns asked for.
 pub(super) struct HotExec {
     read: HotRange,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl HotExec {
+    /// The table, the limit, and whether the newest rows are first, for EXPLAIN.
+    pub(super) fn explain(&self) -> (TableName, Option<usize>, bool) {
+        (self.read.table.definition.name.clone(), self.read.limit, self.read.newest_first)
+    }
+
+    /// The first `rows` rows in this order, if it is the reverse of the key's.
+    pub(super) fn newest(&self, order: &[PhysicalSortExpr], rows: usize) -> Option<HotExec> {
+        let of_key = key_ordering(&self.read.table, &self.schema)?;
+        let is_reverse = order.len() <= of_key.len()
+            && order.iter().zip(of_key.iter()).all(|(wanted, key)| {
+                // Columns of a key are never NULL: where those stand says nothing.
+                wanted.options.descending && wanted.expr.eq(&key.expr)
+            });
+        if !is_reverse || self.read.view.is_of_transaction() || self.read.newest_first {
+            return None;
+        }
+        let limit = Some(self.read.limit.map_or(rows, |limit| limit.min(rows)));
+        let read = HotRange { limit, newest_first: true, ..self.read.clone() };
+        Some(HotExec::new(read, self.schema.clone()))
+    }
+
     pub(super) fn new(read: HotRange, schema: SchemaRef) -> HotExec {
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new_with_orderings(
                 schema.clone(),
-                key_ordering(&read.table, &schema),
+                key_ordering(&read.table, &schema).filter(|_| !read.newest_first),
             ),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        HotExec { read, schema, properties }
+        HotExec { read, schema, properties, metrics: ExecutionPlanMetricsSet::new() }
     }
 
     fn scanner(&self, batch_rows: usize) -> Result<HotScanner> {
@@ -76,13 +107,18 @@ impl HotExec {
             .collect();
         let layouts = read.table.layouts.clone();
         Ok(HotScanner {
-            cursor: read.view.hot_cursor(&read.range.0, &read.range.1),
+            cursor: match read.view.hot_cursor(&read.range.0, &read.range.1) {
+                cursor if read.newest_first => cursor.reversed(),
+                cursor => cursor,
+            },
             decoder: RowDecoder::new(targets, layouts, batch_rows)?,
             expiry: read.expiry,
             rows: read.rows,
             left: read.limit.unwrap_or(usize::MAX),
             batch_rows,
             schema: self.schema.clone(),
+            activity: read.activity.clone(),
+            unchecked: 0,
             _view: read.view.clone(),
         })
     }
@@ -96,6 +132,8 @@ struct HotScanner {
     left: usize,
     batch_rows: usize,
     schema: SchemaRef,
+    activity: Option<Arc<Activity>>,
+    unchecked: u32,
     _view: Arc<View>,
 }
 
@@ -109,6 +147,11 @@ impl HotScanner {
                 self.decoder.push(&key[SCOPE_PREFIX_LEN..], record)?;
             }
             self.cursor.advance();
+            self.unchecked += 1;
+            if self.unchecked == ROWS_UNCHECKED {
+                self.unchecked = 0;
+                self.activity.as_ref().map_or(Ok(()), |activity| activity.check())?;
+            }
         }
         let rows = self.decoder.len();
         if rows == 0 {
@@ -181,17 +224,28 @@ impl ExecutionPlan for HotExec {
 
     fn execute(
         &self,
-        _partition: usize,
+        partition: usize,
         context: Arc<TaskContext>,
     ) -> DataFusionResult<SendableRecordBatchStream> {
         let mut scanner = self
             .scanner(context.session_config().batch_size())
             .map_err(|e| DataFusionError::External(Box::new(e)))?;
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
         let batches = std::iter::from_fn(move || {
-            scanner.next_batch().map_err(|e| DataFusionError::External(Box::new(e))).transpose()
+            let timer = metrics.elapsed_compute().timer();
+            let batch = scanner.next_batch().map_err(|e| DataFusionError::External(Box::new(e)));
+            timer.done();
+            if let Ok(Some(batch)) = &batch {
+                metrics.record_output(batch.num_rows());
+            }
+            batch.transpose()
         });
         let stream = futures::stream::iter(batches);
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {

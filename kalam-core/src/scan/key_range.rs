@@ -82,6 +82,11 @@ impl KeyRange {
         (with_prefix(&self.lower), upper)
     }
 
+    /// Whether it leaves out any key.
+    pub(crate) fn is_bounded(&self) -> bool {
+        !self.lower.is_empty() || self.upper.is_some()
+    }
+
     /// Whether no key can be in the range.
     pub(crate) fn is_empty(&self) -> bool {
         self.upper.as_ref().is_some_and(|upper| *upper <= self.lower)

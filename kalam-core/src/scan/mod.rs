@@ -6,12 +6,16 @@ mod hot_exec;
 mod keep_order;
 mod key_order;
 mod key_range;
+mod newest_rows;
+mod scan_report;
 mod segment_reader;
 mod shape;
 mod table_scan;
 mod unbound_table;
 
 pub(crate) use keep_order::KeepOrder;
+pub(crate) use newest_rows::NewestRows;
+pub(crate) use scan_report::{HOT_ROWS_COUNTED_MAX, ScanNode, ScanReport, ScanReports};
 pub(crate) use shape::{SEGMENT_COLUMN, Shape};
 pub(crate) use table_scan::{TableScan, note_read_without_scope};
 pub(crate) use unbound_table::UnboundTable;

@@ -19,12 +19,14 @@ use datafusion::physical_plan::union::UnionExec;
 use super::cold_scan::{MARK_SEQ_COLUMN, RowSet, SegmentRows, cold_scan};
 use super::hot_exec::{HotExec, HotRange, Rows};
 use super::key_range::KeyRange;
+use super::scan_report::{HOT_ROWS_COUNTED_MAX, ScanReport, ScanReports};
 use super::shape::Shape;
 use crate::Result;
+use crate::activity::Activity;
 use crate::catalog::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use crate::flush::{ColdTier, MarkKind, ScopeId, SegmentState, read_marks};
 use crate::model::UserKey;
-use crate::store::{View, prefix_end};
+use crate::store::{RowHeader, View, prefix_end};
 
 /// The rows of one scope of a table at one view. The scope is part of the provider,
 /// so no predicate, view or function can widen it.
@@ -38,6 +40,8 @@ pub(crate) struct TableScan {
     /// Milliseconds since 1970 UTC; rows of STREAM tables that are older than their
     /// time to live are not there.
     pub(crate) now_ms: i64,
+    /// Where it tells what it will read, for EXPLAIN.
+    pub(crate) reports: Option<ScanReports>,
 }
 
 impl fmt::Debug for TableScan {
@@ -104,6 +108,10 @@ impl TableScan {
         } else {
             Rows::Live
         };
+        if let Some(reports) = &self.reports {
+            let report = self.report(user, &range)?;
+            reports.lock().push(report);
+        }
         let mut plans = Vec::with_capacity(2);
         if let Some(hot) = self.hot_plan(user, schema, &range, rows, limit)? {
             plans.push(hot);
@@ -119,6 +127,39 @@ impl TableScan {
                     .with_source(e)
             }),
         }
+    }
+
+    /// What will be read. Counts hot rows one by one, which only EXPLAIN waits for.
+    fn report(&self, user: UserKey, range: &KeyRange) -> Result<ScanReport> {
+        let scope = ScopeId { table: self.table.definition.id, user };
+        let mut report = ScanReport {
+            table: self.table.definition.name.clone(),
+            hot_rows: 0,
+            segments: 0,
+            out_of_range: 0,
+            dead: 0,
+            hidden_rows: 0,
+            is_bounded: range.is_bounded(),
+        };
+        let (lower, upper) = range.hot_bounds(&self.table.scope_prefix(user));
+        let mut cursor = self.view.hot_cursor(&lower, &upper);
+        while report.hot_rows <= HOT_ROWS_COUNTED_MAX
+            && let Some((_, record)) = cursor.entry()?
+        {
+            report.hot_rows += usize::from(!RowHeader::read(record)?.is_deleted());
+            cursor.advance();
+        }
+        for segment in &self.tier.manifest.scope(scope, &self.view)?.segments {
+            if !range.overlaps(&segment.meta.min_key, &segment.meta.max_key) {
+                report.out_of_range += 1;
+            } else if segment.live_rows() == 0 {
+                report.dead += 1;
+            } else {
+                report.segments += 1;
+                report.hidden_rows += segment.dead.len();
+            }
+        }
+        Ok(report)
     }
 
     fn hot_plan(
@@ -140,6 +181,8 @@ impl TableScan {
             expiry: self.expiry(),
             rows,
             limit,
+            newest_first: false,
+            activity: Activity::current(),
         };
         Ok(Some(Arc::new(HotExec::new(read, schema.clone()))))
     }

@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex, RwLock};
-use rocksdb::{WriteBatch, WriteOptions};
+use rocksdb::{WriteBatch, WriteOptions, properties};
 
 use super::log_sync::{LogSync, Syncer};
 use super::read_set::{RecentGuard, RecentWrites};
-use super::rocks::{self, Family, Rocks, rocks_error};
+use super::rocks::{self, Family, Rocks, RocksStatistics, rocks_error};
 use super::row::RowHeader;
 use super::snapshot::{EpochTracker, Snapshot, View, damaged, handle};
+use super::store_counters::{HotHeld, StoreCounters, StoreCounts, count};
 use super::synced_mark::SyncedMark;
 use super::write_set::{Batch, Effect, Expect, RowWriteRef, WriteSet};
 use crate::env::Clock;
@@ -31,6 +32,8 @@ pub(super) const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
 /// The whole of RocksDB, and the only way to change it.
 pub(crate) struct Store {
     db: Arc<Rocks>,
+    statistics: RocksStatistics,
+    counters: Arc<StoreCounters>,
     durability: Durability,
     in_memory: bool,
     clock: Arc<dyn Clock>,
@@ -115,7 +118,8 @@ impl Store {
         options: &Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Store>> {
-        let db = Arc::new(rocks::open(path, options)?);
+        let (db, statistics) = rocks::open(path, options)?;
+        let db = Arc::new(db);
         let last_seq = db
             .get_cf(&handle(&db, Family::Catalog), LAST_SEQ_KEY)
             .map_err(|e| rocks_error("read", e))?;
@@ -133,10 +137,13 @@ impl Store {
         };
         // Memory has no device to sync to.
         let durability = if path.is_some() { options.durability } else { Durability::Off };
-        let log = Arc::new(LogSync::new(db.clone(), synced));
+        let counters = Arc::new(StoreCounters::default());
+        let log = Arc::new(LogSync::new(db.clone(), synced, counters.clone()));
         let syncer = (durability == Durability::Normal).then(|| Syncer::start(log.clone()));
         Ok(Arc::new(Store {
             db,
+            statistics,
+            counters,
             durability,
             in_memory: path.is_none(),
             clock,
@@ -247,6 +254,7 @@ impl Store {
         }
         let last_seq = committer.last_seq.to_be_bytes();
         group.batch.put_cf(&handle(&self.db, Family::Catalog), LAST_SEQ_KEY, last_seq);
+        let bytes = group.batch.size_in_bytes();
         let visible = sets
             .iter()
             .zip(&results)
@@ -270,6 +278,9 @@ impl Store {
             self.epoch.store(epoch, Ordering::Release);
         }
         drop(gate);
+        count(&self.counters.commits, results.iter().filter(|r| r.is_ok()).count());
+        count(&self.counters.groups, 1);
+        count(&self.counters.bytes, bytes);
         let committed = Seq(committer.last_seq);
         match self.durability {
             Durability::Full => self.log.synced(committed),
@@ -358,6 +369,30 @@ impl Store {
         let view = self.view();
         drop(committer);
         (KeyWatch { store: self, state }, view)
+    }
+
+    /// What was done since the open.
+    pub(crate) fn counts(&self) -> StoreCounts {
+        let (block_hits, block_misses) = self.statistics.block_cache();
+        StoreCounts { block_hits, block_misses, ..self.counters.counts() }
+    }
+
+    /// What the hot tier holds, as RocksDB estimates it.
+    ///
+    /// # Errors
+    /// `58030` if RocksDB cannot tell.
+    pub(crate) fn held(&self) -> Result<HotHeld> {
+        let hot = handle(&self.db, Family::Hot);
+        let value = |name| -> Result<u64> {
+            let value = self.db.property_int_value_cf(&hot, name);
+            Ok(value.map_err(|e| rocks_error("read statistics", e))?.unwrap_or(0))
+        };
+        Ok(HotHeld {
+            rows: value(properties::ESTIMATE_NUM_KEYS)?,
+            bytes: value(properties::CUR_SIZE_ALL_MEM_TABLES)?
+                + value(properties::LIVE_SST_FILES_SIZE)?,
+            block_cache_bytes: value(properties::BLOCK_CACHE_USAGE)?,
+        })
     }
 
     /// Lets RocksDB drop what range deletions cover. Costs I/O, changes nothing.

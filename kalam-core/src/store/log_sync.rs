@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::rocks::{Rocks, rocks_error};
+use super::store_counters::{StoreCounters, count};
 use super::synced_mark::SyncedMark;
 use crate::Result;
 use crate::model::Seq;
@@ -18,6 +19,7 @@ const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 /// What of the log is on the device.
 pub(super) struct LogSync {
     db: Arc<Rocks>,
+    counters: Arc<StoreCounters>,
     /// The newest commit in the log.
     logged: AtomicU64,
     unsynced: AtomicBool,
@@ -28,9 +30,14 @@ pub(super) struct LogSync {
 }
 
 impl LogSync {
-    pub(super) fn new(db: Arc<Rocks>, mark: Option<SyncedMark>) -> LogSync {
+    pub(super) fn new(
+        db: Arc<Rocks>,
+        mark: Option<SyncedMark>,
+        counters: Arc<StoreCounters>,
+    ) -> LogSync {
         LogSync {
             db,
+            counters,
             logged: AtomicU64::new(0),
             unsynced: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
@@ -46,6 +53,7 @@ impl LogSync {
 
     /// Notes a commit that was synced as it was written.
     pub(super) fn synced(&self, seq: Seq) {
+        count(&self.counters.syncs, 1);
         if let Some(mark) = &self.mark {
             mark.advance(seq);
         }

@@ -17,6 +17,7 @@ mod read_set;
 mod rocks;
 mod row;
 mod snapshot;
+mod store_counters;
 mod synced_mark;
 mod unique_entry;
 mod write_set;

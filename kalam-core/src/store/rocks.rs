@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rocksdb::statistics::{StatsLevel, Ticker};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
     DataBlockIndexType, Env, ErrorKind as RocksKind, Options as RocksOptions, SliceTransform,
@@ -43,13 +44,27 @@ impl Family {
     }
 }
 
+/// RocksDB's own counters.
+pub(super) struct RocksStatistics(RocksOptions);
+
+impl RocksStatistics {
+    /// Blocks that were found in the cache, and those that were read.
+    pub(super) fn block_cache(&self) -> (u64, u64) {
+        let count = |ticker| self.0.get_ticker_count(ticker);
+        (count(Ticker::BlockCacheHit), count(Ticker::BlockCacheMiss))
+    }
+}
+
 /// Opens RocksDB at `path`, or in memory if there is none.
-pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<Rocks> {
+pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<(Rocks, RocksStatistics)> {
     let cache = Cache::new_lru_cache(options.cache_bytes);
     let mut db = RocksOptions::default();
     db.create_if_missing(true);
     db.create_missing_column_families(true);
     db.set_max_background_jobs(2);
+    db.enable_statistics();
+    // Counters only: clocks and histograms are what statistics cost.
+    db.set_statistics_level(StatsLevel::ExceptHistogramOrTimers);
     db.set_keep_log_file_num(2);
     db.set_max_total_wal_size(256 << 20);
     // The commits before a torn record are what is kept; the mark of synced commits
@@ -64,7 +79,9 @@ pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<Rocks> {
     let families =
         Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache)));
     let path = path.unwrap_or_else(|| Path::new("/kalamdb-memory"));
-    Rocks::open_cf_descriptors(&db, path, families).map_err(|e| rocks_error("open database", e))
+    let rocks = Rocks::open_cf_descriptors(&db, path, families)
+        .map_err(|e| rocks_error("open database", e))?;
+    Ok((rocks, RocksStatistics(db)))
 }
 
 fn family_options(family: Family, cache: &Cache) -> RocksOptions {

@@ -76,7 +76,13 @@ impl Snapshot {
             >(iterator)
         };
         iterator.seek_to_first();
-        HotCursor { iterator, own: None, at_own: false, _snapshot: self.clone() }
+        HotCursor {
+            iterator,
+            own: None,
+            at_own: false,
+            is_reversed: false,
+            _snapshot: self.clone(),
+        }
     }
 }
 
@@ -100,10 +106,22 @@ pub(crate) struct HotCursor {
     own: Option<OverlayCursor>,
     /// Whether the current entry is of `own`.
     at_own: bool,
+    /// Whether it goes from the last key to the first.
+    is_reversed: bool,
     _snapshot: Arc<Snapshot>,
 }
 
 impl HotCursor {
+    /// The same range from its last key to its first.
+    ///
+    /// INVARIANT: the view is of no transaction; own writes are merged in ascending order.
+    pub(crate) fn reversed(mut self) -> HotCursor {
+        debug_assert!(self.own.is_none(), "own writes are merged in ascending order");
+        self.iterator.seek_to_last();
+        self.is_reversed = true;
+        self
+    }
+
     /// The current entry, or `None` at the end.
     ///
     /// # Errors
@@ -128,6 +146,7 @@ impl HotCursor {
     pub(crate) fn advance(&mut self) {
         match &mut self.own {
             Some(own) if self.at_own => own.advance(),
+            _ if self.is_reversed => self.iterator.prev(),
             _ => self.iterator.next(),
         }
         self.settle();
@@ -272,6 +291,11 @@ impl EpochTracker {
                 live.remove(&epoch);
             }
         }
+    }
+
+    /// How many views are alive.
+    pub(crate) fn count(&self) -> u64 {
+        self.live.lock().values().map(|count| *count as u64).sum()
     }
 
     /// The epoch of the oldest view, if there is one.

@@ -205,12 +205,12 @@ fn explain(input: &mut Input<'_>) -> Parse<Statement> {
         verbose = input.take_word("VERBOSE");
     }
     match input.peek_word(0).as_deref() {
-        Some("SELECT" | "WITH" | "VALUES" | "FROM") => {}
+        Some("SELECT" | "WITH" | "VALUES" | "FROM" | "INSERT" | "UPDATE" | "DELETE") => {}
         None if input.parser.peek_token_ref().token == Token::LParen => {}
         None => return input.refuse(),
         Some(word) => return Err(unsupported(format!("EXPLAIN {word}"), input.position())),
     }
-    Ok(Statement::Explain(Explain { analyze, verbose, query: query::query(input)? }))
+    Ok(Statement::Explain(Explain { analyze, verbose, statement: Box::new(parse(input)?) }))
 }
 
 /// `PREPARE p [(types)] AS statement`. Its parameters are told apart from those of the

@@ -197,7 +197,7 @@ fn statements_of_other_systems_are_named_and_refused() {
         ("DROP USER u", "DROP USER"),
         ("PREPARE TRANSACTION 'p'", "PREPARE TRANSACTION"),
         ("EXECUTE AS USER 'u' (SELECT 1)", "EXECUTE"),
-        ("EXPLAIN DELETE FROM t", "EXPLAIN DELETE"),
+        ("EXPLAIN CREATE TABLE t (a INT)", "EXPLAIN CREATE"),
         ("EXPLAIN COPY t TO 'x'", "EXPLAIN COPY"),
         ("SHOW JOBS", "SHOW JOBS"),
         ("STORAGE COMPACT TABLE t", "STORAGE COMPACT"),

@@ -9,8 +9,10 @@ mod manifest;
 mod namespaces;
 mod schemas;
 mod settings;
+mod stats;
 mod storages;
 mod tables;
+mod views;
 
 use std::sync::Arc;
 
@@ -43,8 +45,10 @@ const TABLES: &[SystemTable] = &[
     SystemTable { name: "namespaces", rows: namespaces::rows },
     SystemTable { name: "schemas", rows: schemas::rows },
     SystemTable { name: "settings", rows: settings::rows },
+    SystemTable { name: "stats", rows: stats::rows },
     SystemTable { name: "storages", rows: storages::rows },
     SystemTable { name: "tables", rows: tables::rows },
+    SystemTable { name: "views", rows: views::rows },
 ];
 
 /// The rows of the table with this name.

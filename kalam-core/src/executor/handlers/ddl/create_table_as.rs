@@ -7,7 +7,6 @@ use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{DataType as SqlDataType, Query};
 use datafusion::sql::sqlparser::parser::Parser;
-use futures::TryStreamExt;
 
 use super::create_table::new_name;
 use crate::catalog::Table;
@@ -19,7 +18,6 @@ use crate::executor::dialect::KalamDialect;
 use crate::executor::engine::Engine;
 use crate::executor::handlers::dml::InsertTarget;
 use crate::executor::handlers::query::select::prepare;
-use crate::executor::plan_error::from_datafusion;
 use crate::executor::resolve::write_scope;
 use crate::executor::result_columns::result_columns;
 use crate::executor::row_writer::{RowWriter, Taken};
@@ -61,9 +59,7 @@ pub(crate) fn run(
     let schema = planner.optimize(&plan)?.schema().inner().clone();
     let table = Arc::new(define(engine, statement, name, &schema)?);
     let done = if statement.with_data {
-        let stream = planner.stream(&plan)?;
-        let batches: Vec<RecordBatch> =
-            engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
+        let batches = engine.collect(planner.stream(&plan)?)?;
         fill(engine, caller, &table, view, &batches).map(QueryResult::affected)
     } else {
         let set = engine.registry.add_table(&table);

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::record_batch::RecordBatchReader;
 
 use super::new_rows::InsertTarget;
+use crate::activity::check_stop;
 use crate::catalog::Table;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -30,12 +30,13 @@ pub(crate) fn run(
     let schema = data.schema();
     let names = schema.fields().iter().map(|f| f.name().as_str());
     let target = InsertTarget::new(engine, caller, table, names)?;
-    let batches = data.collect::<Result<Vec<RecordBatch>, _>>().map_err(|e| {
-        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("the data cannot be read: {e}"))
-            .with_source(e)
-    })?;
-    let mut complete = Vec::with_capacity(batches.len());
-    for batch in &batches {
+    let mut complete = Vec::new();
+    for batch in data {
+        check_stop()?;
+        let batch = batch.map_err(|e| {
+            Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("the data cannot be read: {e}"))
+                .with_source(e)
+        })?;
         complete.push((target.complete(batch.columns(), batch.num_rows())?, batch.num_rows()));
     }
     let user = write_scope(engine, caller, table)?;

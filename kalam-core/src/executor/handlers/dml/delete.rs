@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
 
 use super::evaluator::Evaluator;
 use super::returning::{AffectedRows, Returning, result};
@@ -12,7 +13,9 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::modify_statement::Delete;
+use crate::executor::planner::Planner;
 use crate::executor::work::Work;
+use crate::store::View;
 
 /// Deletes rows, and returns them as they were. In USER and SHARED tables they stay
 /// visible under `_deleted`.
@@ -31,13 +34,8 @@ pub(crate) fn run(
     let table = &target.table;
     let returning = Returning::new(&statement.returning, table, &target.name, true)?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
-    let selected = Target {
-        target: &target,
-        from: target_and(&target.name, &statement.using),
-        selection: statement.selection.as_ref(),
-        values: Vec::new(),
-        shows_sources: returning.is_some() && !statement.using.is_empty(),
-    };
+    let shows_sources = returning.is_some() && !statement.using.is_empty();
+    let selected = selected(&target, statement, shows_sources);
     let ((deleted, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
             let found = match selected.point_row(&evaluator, writer, None)? {
@@ -61,4 +59,31 @@ pub(crate) fn run(
             Ok((deleted, returned.transpose()?))
         })?;
     result(deleted, returned, seq)
+}
+
+/// The plan of what a DELETE reads, for EXPLAIN.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn plan<'a>(
+    engine: &'a Arc<Engine>,
+    caller: &'a Caller,
+    statement: &'a Delete,
+    params: &'a [ScalarValue],
+    view: &Arc<View>,
+) -> Result<(Planner<'a>, LogicalPlan)> {
+    let target =
+        TargetTable::existing(engine, caller, &statement.table, statement.alias.as_deref())?;
+    let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
+    selected(&target, statement, false).plan(&evaluator, view)
+}
+
+fn selected<'a>(target: &'a TargetTable, statement: &'a Delete, shows_sources: bool) -> Target<'a> {
+    Target {
+        target,
+        from: target_and(&target.name, &statement.using),
+        selection: statement.selection.as_ref(),
+        values: Vec::new(),
+        shows_sources,
+    }
 }

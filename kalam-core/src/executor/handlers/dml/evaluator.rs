@@ -6,17 +6,16 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr, TableWithJoins};
-use futures::{StreamExt, TryStreamExt};
 
+use crate::activity::Activity;
+use crate::executor::batch_stream::BatchStream;
 use crate::executor::built_query::{query_of, relation_of, select_of};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::given_rows::{GIVEN_RELATION, GivenRows, INDEX_COLUMN};
 use crate::executor::handlers::query::select::prepare;
 use crate::executor::modify_statement::Ctes;
-use crate::executor::plan_error::from_datafusion;
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
@@ -57,7 +56,8 @@ impl<'a> Evaluator<'a> {
         let mut query = with_ctes(self.ctes, query.clone());
         let planner = prepare(self.engine, self.caller, &mut query, view.clone())?;
         let plan = planner.logical(query, self.params)?;
-        Ok(Batches { engine: self.engine, stream: planner.stream(&plan)? })
+        let stream = BatchStream::new(planner.stream(&plan)?);
+        Ok(Batches { engine: self.engine, stream })
     }
 
     /// Evaluates items of a select list over those of the rows that `selection` keeps.
@@ -77,8 +77,7 @@ impl<'a> Evaluator<'a> {
         let plan = planner.logical(query, self.params)?;
         let stream = planner.stream(&plan)?;
         let schema = stream.schema();
-        let batches: Vec<RecordBatch> =
-            self.engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
+        let batches = self.engine.collect(stream)?;
         in_order(&schema, &batches).map_err(|e| {
             Error::new(SqlState::INTERNAL_ERROR, "values of expressions do not fit together")
                 .with_source(e)
@@ -89,7 +88,7 @@ impl<'a> Evaluator<'a> {
 /// The batches of a query, as they come.
 pub(super) struct Batches<'a> {
     engine: &'a Engine,
-    stream: SendableRecordBatchStream,
+    stream: BatchStream,
 }
 
 impl Batches<'_> {
@@ -101,10 +100,10 @@ impl Batches<'_> {
     /// The next one.
     ///
     /// # Errors
-    /// What the query raises while it runs.
+    /// What the query raises while it runs, `57014`.
     pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let next = self.engine.runtime().block_on(self.stream.next());
-        next.transpose().map_err(from_datafusion)
+        let activity = Activity::current().unwrap_or_default();
+        self.stream.next(self.engine.runtime(), &activity)
     }
 }
 

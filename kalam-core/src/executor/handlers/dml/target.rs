@@ -15,7 +15,6 @@ use arrow::datatypes::FieldRef;
 use datafusion::common::TableReference;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr, TableWithJoins};
-use futures::TryStreamExt;
 
 use super::assignment::{Assignments, differs};
 use super::evaluator::{Evaluator, with_ctes};
@@ -27,8 +26,7 @@ use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
 use crate::executor::handlers::query::select::prepare;
 use crate::executor::modify_statement::Ctes;
-use crate::executor::plan_error::from_datafusion;
-use crate::executor::planner::TARGET_RELATION;
+use crate::executor::planner::{Planner, TARGET_RELATION};
 use crate::executor::point_read::whole_key;
 use crate::executor::resolve::{read_scope, resolve_table, write_scope};
 use crate::executor::row_writer::{RowPlace, RowWriter, changed_twice, row_places};
@@ -165,11 +163,15 @@ pub(crate) fn source_columns(table: &Table, plan: &LogicalPlan, values: usize) -
 }
 
 impl Target<'_> {
-    /// Runs the SELECT.
+    /// Plans the SELECT.
     ///
     /// # Errors
     /// What the expressions get wrong.
-    pub(super) fn rows(&self, evaluator: &Evaluator<'_>, view: &Arc<View>) -> Result<Found> {
+    pub(super) fn plan<'e>(
+        &self,
+        evaluator: &Evaluator<'e>,
+        view: &Arc<View>,
+    ) -> Result<(Planner<'e>, LogicalPlan)> {
         let Evaluator { engine, caller, params, ctes } = *evaluator;
         let TargetTable { table, user, name } = self.target;
         let what = (self.values.as_slice(), self.shows_sources);
@@ -177,11 +179,19 @@ impl Target<'_> {
         let planner =
             prepare(engine, caller, &mut query, view.clone())?.with_target(table, *user)?;
         let plan = planner.logical(query, params)?;
-        let sources = source_columns(table, &plan, self.values.len());
+        Ok((planner, plan))
+    }
+
+    /// Runs the SELECT.
+    ///
+    /// # Errors
+    /// What the expressions get wrong.
+    pub(super) fn rows(&self, evaluator: &Evaluator<'_>, view: &Arc<View>) -> Result<Found> {
+        let (planner, plan) = self.plan(evaluator, view)?;
+        let sources = source_columns(&self.target.table, &plan, self.values.len());
         let stream = planner.stream(&plan)?;
         let schema = stream.schema();
-        let mut batches: Vec<RecordBatch> =
-            engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)?;
+        let mut batches = evaluator.engine.collect(stream)?;
         if (self.from.len() > 1 || !self.from[0].joins.is_empty()) && batches.len() > 1 {
             // A row of the target may be in several.
             batches = vec![concat_batches(&schema, &batches).map_err(internal)?];

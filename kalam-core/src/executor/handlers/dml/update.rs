@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
 
 use super::assignment::{Assignments, RowChange};
 use super::evaluator::Evaluator;
@@ -13,8 +14,10 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::modify_statement::Update;
+use crate::executor::planner::Planner;
 use crate::executor::row_writer::RowWriter;
 use crate::executor::work::Work;
+use crate::store::View;
 
 /// Updates rows; those that would stay as they are do not count, and are returned.
 ///
@@ -35,13 +38,8 @@ pub(crate) fn run(
     let assignments = Assignments::new(table, &statement.assignments)?;
     let returning = Returning::new(&statement.returning, table, &target.name, false)?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
-    let selected = Target {
-        target: &target,
-        from: target_and(&target.name, &statement.from),
-        selection: statement.selection.as_ref(),
-        values: assignments.expressions(),
-        shows_sources: returning.is_some() && !statement.from.is_empty(),
-    };
+    let shows_sources = returning.is_some() && !statement.from.is_empty();
+    let selected = selected(&target, statement, &assignments, shows_sources);
     let ((updated, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
             let found = match selected.point_row(&evaluator, writer, Some(&assignments))? {
@@ -76,6 +74,40 @@ pub(crate) fn run(
             Ok((updated, returned.transpose()?))
         })?;
     result(updated, returned, seq)
+}
+
+/// The plan of what an UPDATE reads, for EXPLAIN.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn plan<'a>(
+    engine: &'a Arc<Engine>,
+    caller: &'a Caller,
+    statement: &'a Update,
+    params: &'a [ScalarValue],
+    view: &Arc<View>,
+) -> Result<(Planner<'a>, LogicalPlan)> {
+    let target =
+        TargetTable::existing(engine, caller, &statement.table, statement.alias.as_deref())?;
+    target.check_changeable()?;
+    let assignments = Assignments::new(&target.table, &statement.assignments)?;
+    let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
+    selected(&target, statement, &assignments, false).plan(&evaluator, view)
+}
+
+fn selected<'a>(
+    target: &'a TargetTable,
+    statement: &'a Update,
+    assignments: &Assignments<'_>,
+    shows_sources: bool,
+) -> Target<'a> {
+    Target {
+        target,
+        from: target_and(&target.name, &statement.from),
+        selection: statement.selection.as_ref(),
+        values: assignments.expressions(),
+        shows_sources,
+    }
 }
 
 /// Gives rows that left their keys the new ones.

@@ -1,24 +1,35 @@
 //! `EXPLAIN`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use datafusion::common::ScalarValue;
-use datafusion::sql::sqlparser::ast::{DescribeAlias, Query, Statement as SqlStatement};
+use datafusion::sql::sqlparser::ast::Query;
 
 use super::select::prepare;
-use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::statement::Explain;
+use crate::executor::explain::{explain_plan, outcome};
+use crate::executor::gateway::TableAction;
+use crate::executor::handlers::dml;
+use crate::executor::modify_statement::InsertSource;
+use crate::executor::point_read;
+use crate::executor::query_shape::ParsedQuery;
+use crate::executor::resolve::resolve_table;
+use crate::executor::row_writer::key_detail;
+use crate::executor::statement::{Explain, Statement};
+use crate::executor::text_table::TextTable;
 use crate::executor::work::Work;
+use crate::{Error, Result, SqlState};
 
-/// Shows the plan of a query; with `analyze` runs it and shows what it did.
+/// Shows how a statement gets at its rows; with `analyze` runs the query and shows what it
+/// did. A write is never run.
 ///
-/// Columns: `plan_type` TEXT, `plan` TEXT.
+/// Columns: `QUERY PLAN` TEXT, a row for each line.
 ///
 /// # Errors
-/// What the query gets wrong.
+/// What the statement gets wrong, `0A000` for ANALYZE of a write.
 pub(crate) fn run(
     engine: &Arc<Engine>,
     caller: &Caller,
@@ -26,19 +37,93 @@ pub(crate) fn run(
     explain: &Explain,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    let view = work.view(engine)?;
-    let mut query = Query::clone(&explain.query);
-    let planner = prepare(engine, caller, &mut query, view.clone())?;
-    let statement = SqlStatement::Explain {
-        describe_alias: DescribeAlias::Explain,
-        analyze: explain.analyze,
-        verbose: explain.verbose,
-        query_plan: false,
-        estimate: false,
-        statement: Box::new(SqlStatement::Query(Box::new(query))),
-        format: None,
-        options: None,
+    let lines = match &*explain.statement {
+        Statement::Query(query) => of_query(engine, caller, work, (explain, query), params)?,
+        write if explain.analyze => {
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                format!("EXPLAIN ANALYZE of {} would run it", write.name()),
+            )
+            .with_hint("use EXPLAIN without ANALYZE"));
+        }
+        write => of_write(engine, caller, work, (explain, write), params)?,
     };
-    let plan = planner.logical_statement(statement, params)?;
-    Ok(QueryResult::running(planner.stream(&plan)?, engine, view))
+    Ok(QueryResult::ready(TextTable::default().texts("QUERY PLAN", lines).finish()))
+}
+
+fn of_query(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    work: &mut Work,
+    (explain, query): (&Explain, &ParsedQuery),
+    params: &[ScalarValue],
+) -> Result<Vec<String>> {
+    if let Some(point) = point_read::find(engine, caller, query, params)? {
+        let key = key_detail(&point.table, &point.key).unwrap_or_default();
+        let mut lines = vec![
+            "Access path: point".to_owned(),
+            format!("Key lookup in {}: {key}", point.table.definition.name),
+        ];
+        if explain.analyze {
+            let started = Instant::now();
+            let found = point.read(engine, caller, work)?;
+            let (rows, place) = match &found {
+                Some((_, tier)) => (1, tier.as_str()),
+                None => (0, "nowhere"),
+            };
+            lines.push(format!("Found: {place}"));
+            lines.push(outcome(rows, started));
+        }
+        return Ok(lines);
+    }
+    let view = work.view(engine)?;
+    let mut query = Query::clone(query);
+    let planner = prepare(engine, caller, &mut query, view)?;
+    let plan = planner.logical(query, params)?;
+    explain_plan(engine, planner, &plan, explain)
+}
+
+/// The plan of what a write reads.
+fn of_write(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    work: &mut Work,
+    (explain, write): (&Explain, &Statement),
+    params: &[ScalarValue],
+) -> Result<Vec<String>> {
+    let view = work.view(engine)?;
+    let (name, planned) = match write {
+        Statement::Update(update) => {
+            (&update.table, dml::update::plan(engine, caller, update, params, &view)?)
+        }
+        Statement::Delete(delete) => {
+            (&delete.table, dml::delete::plan(engine, caller, delete, params, &view)?)
+        }
+        Statement::Insert(insert) => {
+            let table = resolve_table(engine, caller, &insert.table, TableAction::Write)?;
+            let first = format!("INSERT on {}", table.definition.name);
+            let query = match &insert.source {
+                InsertSource::Values(rows) => {
+                    return Ok(vec![first, format!("Values: {} rows", rows.len())]);
+                }
+                InsertSource::DefaultValues => return Ok(vec![first, "Values: 1 rows".to_owned()]),
+                InsertSource::Query(query) => query,
+            };
+            let mut query = dml::with_ctes(&insert.ctes, Query::clone(query));
+            let planner = prepare(engine, caller, &mut query, view)?;
+            let plan = planner.logical(query, params)?;
+            (&insert.table, (planner, plan))
+        }
+        other => {
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                format!("EXPLAIN of {} is not supported", other.name()),
+            ));
+        }
+    };
+    let (planner, plan) = planned;
+    let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    let mut lines = vec![format!("{} on {namespace}.{}", write.name(), name.table)];
+    lines.extend(explain_plan(engine, planner, &plan, explain)?);
+    Ok(lines)
 }

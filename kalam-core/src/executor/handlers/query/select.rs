@@ -6,13 +6,11 @@ use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::Query;
-use futures::TryStreamExt;
 
 use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::plan_error::from_datafusion;
 use crate::executor::planner::Planner;
 use crate::executor::point_read;
 use crate::executor::query_plan;
@@ -51,8 +49,7 @@ pub(crate) fn collect(
     view: Arc<View>,
 ) -> Result<Vec<RecordBatch>> {
     let (planner, plan) = plan(engine, caller, query, params, view)?;
-    let stream = planner.stream(&plan)?;
-    engine.runtime().block_on(stream.try_collect()).map_err(from_datafusion)
+    engine.collect(planner.stream(&plan)?)
 }
 
 fn plan<'a>(
