@@ -26,13 +26,17 @@ const OPENER: &str = "root";
 ///
 /// Without `user` and `role` the connection may do everything. With `user` it
 /// acts for that user with role 'user', unless `role` says otherwise; the program
-/// vouches for the identity. Unqualified names resolve in `namespace`
-/// ('default'). `config` keys are durability, threads, memory_limit, cache_bytes,
-/// storage_path, temp_directory, statement_timeout and max_result_bytes.
+/// vouches for the identity. With `user` and `password` the user logs in and has
+/// the role of their account (CREATE USER). Unqualified names resolve in
+/// `namespace` ('default'). `config` keys are durability, threads, memory_limit,
+/// cache_bytes, storage_path, temp_directory, statement_timeout and
+/// max_result_bytes.
 #[pyfunction]
 #[pyo3(
-    signature = (path=PathBuf::from(":memory:"), *, user=None, role=None, namespace=None, config=None),
-    text_signature = "(path=':memory:', *, user=None, role=None, namespace=None, config=None)"
+    signature = (
+        path=PathBuf::from(":memory:"), *, user=None, role=None, password=None, namespace=None, config=None
+    ),
+    text_signature = "(path=':memory:', *, user=None, role=None, password=None, namespace=None, config=None)"
 )]
 #[allow(clippy::needless_pass_by_value, reason = "pyo3 hands owned values to functions")]
 pub fn connect(
@@ -40,6 +44,7 @@ pub fn connect(
     path: PathBuf,
     user: Option<&str>,
     role: Option<&str>,
+    password: Option<&str>,
     namespace: Option<&str>,
     config: Option<HashMap<String, Bound<'_, PyAny>>>,
 ) -> PyResult<Connection> {
@@ -49,21 +54,58 @@ pub fn connect(
         let value = value.str()?.to_str()?.to_owned();
         options.set(&key, &value).map_err(|error| exception(py, &error))?;
     }
-    let role = match role {
-        Some(role) => role.parse().map_err(|error| exception(py, &error))?,
-        None if user.is_some() => Role::User,
-        None => Role::System,
-    };
-    let user = user.unwrap_or(OPENER);
+    let identity = Identity::of(user, role, password).map_err(|error| exception(py, &error))?;
     let session = engine(py, || {
         let database = if path.as_os_str() == ":memory:" {
             Database::in_memory(options)?
         } else {
             Database::open(&path, options)?
         };
-        database.session(user, role, namespace)
+        identity.session(&database, namespace)
     })?;
     Ok(Connection::new(session))
+}
+
+/// Who connects.
+enum Identity<'a> {
+    /// The program says so.
+    Vouched { user: &'a str, role: Role },
+    /// The password says so.
+    LogsIn { user: &'a str, password: &'a str },
+}
+
+impl<'a> Identity<'a> {
+    fn of(user: Option<&'a str>, role: Option<&str>, password: Option<&'a str>) -> Result<Self> {
+        let Some(password) = password else {
+            let role = match role {
+                Some(role) => role.parse()?,
+                None if user.is_some() => Role::User,
+                None => Role::System,
+            };
+            return Ok(Identity::Vouched { user: user.unwrap_or(OPENER), role });
+        };
+        match (user, role) {
+            (Some(user), None) => Ok(Identity::LogsIn { user, password }),
+            _ => Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "a password goes with a user, and with no role",
+            )
+            .with_hint("who logs in has the role of their account")),
+        }
+    }
+
+    fn session(&self, database: &Database, namespace: Option<&str>) -> Result<Session> {
+        match *self {
+            Identity::Vouched { user, role } => database.session(user, role, namespace),
+            Identity::LogsIn { user, password } => {
+                let session = database.login(user, password)?;
+                if let Some(namespace) = namespace {
+                    session.use_namespace(namespace)?;
+                }
+                Ok(session)
+            }
+        }
+    }
 }
 
 /// What one user does with a database. Threads may share it.
@@ -192,7 +234,8 @@ impl Connection {
         engine(py, || session.append(table, reader, mode))
     }
 
-    /// A connection of another user, with role 'user' at most this one's.
+    /// A connection of another user, with role 'user' at most this one's. Of a user who
+    /// holds a higher role than this connection there is none.
     fn as_user(&self, py: Python<'_>, user: &str) -> PyResult<Connection> {
         let session = self.session(py)?;
         engine(py, || session.as_user(user)).map(Connection::new)

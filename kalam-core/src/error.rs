@@ -220,6 +220,7 @@ struct Inner {
     detail: Option<String>,
     hint: Option<Cow<'static, str>>,
     position: Option<Position>,
+    object: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -233,6 +234,7 @@ impl Error {
             detail: None,
             hint: None,
             position: None,
+            object: None,
             source: None,
         }))
     }
@@ -256,6 +258,19 @@ impl Error {
     pub fn with_position(mut self, position: Position) -> Self {
         self.0.position = Some(position);
         self
+    }
+
+    /// Adds the name of what was refused, for the audit log.
+    #[must_use]
+    pub(crate) fn about(mut self, object: impl fmt::Display) -> Self {
+        self.0.object = Some(object.to_string());
+        self
+    }
+
+    /// The name of what was refused.
+    #[must_use]
+    pub(crate) fn object(&self) -> Option<&str> {
+        self.0.object.as_deref()
     }
 
     /// Takes away the place, which is one of another text.
@@ -318,6 +333,7 @@ impl Error {
             detail: self.0.detail.clone(),
             hint: self.0.hint.clone(),
             position: self.0.position,
+            object: self.0.object.clone(),
             source: None,
         }))
     }

@@ -21,6 +21,9 @@ mod store;
 /// Table definitions, schema versions, namespaces, storages, users; the registry.
 pub mod catalog;
 
+/// Accounts, passwords, logins, and the audit log.
+mod security;
+
 /// Hot to cold: segments, manifest, deletion vectors, recovery.
 mod flush;
 

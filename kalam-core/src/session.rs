@@ -11,8 +11,9 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use crate::activity::{Activities, StopRequest, check_stop};
 use crate::executor::{
     Caller, Engine, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
-    Statement, TransactionMode, TransactionStatement, Work, append, authorize, control_transaction,
-    run, run_many, set_setting, use_namespace, with_caret,
+    Statement, TransactionMode, TransactionStatement, Work, append, authorize, authorize_acting,
+    authorize_written, control_transaction, note_refusal, note_refused_call, run, run_many,
+    set_setting, use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Options, Result, SqlState};
@@ -66,7 +67,7 @@ pub enum TransactionStatus {
 pub struct Session {
     engine: Arc<Engine>,
     user: UserId,
-    role: Role,
+    standing: Standing,
     namespace: RwLock<String>,
     settings: RwLock<Arc<Options>>,
     running: Activities,
@@ -76,9 +77,23 @@ pub struct Session {
     work: Mutex<Work>,
 }
 
+/// Where a session has its rights from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The program says that it has this role.
+    Vouched(Role),
+    /// The user logged in. Their role is that of their account, as it is now; `born` tells
+    /// that account from a later one of the same user id.
+    LoggedIn { born: u64 },
+}
+
 impl Session {
-    pub(crate) fn new(engine: Arc<Engine>, caller: Caller) -> Session {
-        let Caller { user, role, namespace } = caller;
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        user: UserId,
+        standing: Standing,
+        namespace: String,
+    ) -> Session {
         Session {
             namespace: RwLock::new(namespace),
             settings: RwLock::new(engine.options.clone()),
@@ -88,7 +103,7 @@ impl Session {
             work: Mutex::default(),
             engine,
             user,
-            role,
+            standing,
         }
     }
 
@@ -107,15 +122,19 @@ impl Session {
     }
 
     fn run_text(&self, sql: &str, params: &Params) -> Result<QueryResult> {
+        let caller = self.caller()?;
         let statements = self.engine.parse(sql)?;
         // A batch with a statement that the role may not run does nothing.
         for parsed in statements.iter() {
-            authorize(&parsed.statement, self.role)?;
+            self.authorize(&caller, &parsed.statement)?;
         }
         let mut result = None;
         for parsed in statements.iter() {
             let values = parsed.placeholders.bind_order(params)?;
-            let done = self.run(&parsed.statement, &values);
+            // Each in the namespace that the one before it left.
+            let caller = self.caller()?;
+            let done = self.run(&caller, &parsed.statement, &values);
+            let done = self.noted(&caller, &parsed.statement, &values, done);
             result = Some(match &parsed.statement {
                 // A place in it is one in the text of PREPARE.
                 Statement::Execute(_) => done?,
@@ -140,7 +159,32 @@ impl Session {
         self.call(&Arc::new(settings), || self.run_text(sql, params))
     }
 
-    fn run(&self, statement: &Statement, params: &[ScalarValue]) -> Result<QueryResult> {
+    /// Refuses a statement before anything of its text runs.
+    fn authorize(&self, caller: &Caller, statement: &Statement) -> Result<()> {
+        let allowed = match statement {
+            Statement::ExecuteAs(execute) => authorize_written(&self.engine, caller, execute),
+            _ => authorize(statement, caller.role),
+        };
+        self.noted(caller, statement, &[], allowed)
+    }
+
+    /// Tells the audit log if a statement was refused.
+    fn noted<T>(
+        &self,
+        caller: &Caller,
+        statement: &Statement,
+        params: &[ScalarValue],
+        outcome: Result<T>,
+    ) -> Result<T> {
+        note_refusal(&self.engine, caller, statement, params, outcome)
+    }
+
+    fn run(
+        &self,
+        caller: &Caller,
+        statement: &Statement,
+        params: &[ScalarValue],
+    ) -> Result<QueryResult> {
         match statement {
             Statement::Transaction(control) => {
                 control_transaction(&self.engine, &mut *self.lock_work()?, control)?;
@@ -148,8 +192,8 @@ impl Session {
             }
             Statement::Execute(execute) => {
                 let (statement, values) =
-                    self.prepared.find(&self.engine, &self.caller(), execute, params)?;
-                return self.run_prepared(&statement, &values);
+                    self.prepared.find(&self.engine, caller, execute, params)?;
+                return self.run_prepared(caller, &statement, &values);
             }
             _ => {}
         }
@@ -157,18 +201,18 @@ impl Session {
             work.admit(statement)?;
             match statement {
                 Statement::UseNamespace(name) => {
-                    *self.namespace.write() = use_namespace(&self.engine, name)?;
+                    *self.namespace.write() = use_namespace(&self.engine, caller, name)?;
                 }
                 Statement::Set(set) => {
                     let mut settings = self.settings.write();
                     *settings = Arc::new(set_setting(&settings, &self.engine.options, set)?);
                 }
                 Statement::Prepare(prepare) => {
-                    self.prepared.prepare(&self.engine, &self.caller(), prepare)?;
+                    self.prepared.prepare(&self.engine, caller, prepare)?;
                 }
                 Statement::Deallocate { name } => self.prepared.deallocate(name.as_deref())?,
                 _ => {
-                    let result = run(&self.engine, &self.caller(), work, statement, params)?;
+                    let result = run(&self.engine, caller, work, statement, params)?;
                     return Ok(work.watch(result));
                 }
             }
@@ -184,9 +228,10 @@ impl Session {
     /// for several statements.
     pub fn prepare(&self, sql: &str) -> Result<PreparedStatement> {
         self.within_transaction(|| {
+            let caller = self.caller()?;
             let parsed = self.engine.parse_one(sql)?;
-            PreparedStatement::new(&self.engine, &self.caller(), parsed)
-                .map_err(|e| with_caret(sql, e))
+            let prepared = PreparedStatement::new(&self.engine, &caller, parsed.clone());
+            self.noted(&caller, &parsed.statement, &[], prepared).map_err(|e| with_caret(sql, e))
         })
     }
 
@@ -200,14 +245,23 @@ impl Session {
         statement: &PreparedStatement,
         params: &Params,
     ) -> Result<QueryResult> {
-        self.within_transaction(|| self.run_prepared(statement, params))
+        self.within_transaction(|| {
+            let caller = self.caller()?;
+            let done = self.run_prepared(&caller, statement, params);
+            self.noted(&caller, &statement.parsed().statement, &[], done)
+        })
     }
 
-    fn run_prepared(&self, statement: &PreparedStatement, params: &Params) -> Result<QueryResult> {
+    fn run_prepared(
+        &self,
+        caller: &Caller,
+        statement: &PreparedStatement,
+        params: &Params,
+    ) -> Result<QueryResult> {
         let parsed = statement.parsed();
-        authorize(&parsed.statement, self.role)?;
-        let values = statement.bind(&self.engine, &self.caller(), params)?;
-        self.run(&parsed.statement, &values)
+        authorize(&parsed.statement, caller.role)?;
+        let values = statement.bind(&self.engine, caller, params)?;
+        self.run(caller, &parsed.statement, &values)
     }
 
     /// Runs a prepared statement as [`Session::execute_many`] runs its text.
@@ -220,20 +274,26 @@ impl Session {
         params: &[Params],
     ) -> Result<u64> {
         self.within_transaction(|| {
-            let caller = self.caller();
+            let caller = self.caller()?;
             let bound: Vec<Vec<ScalarValue>> = params
                 .iter()
                 .map(|params| statement.bind(&self.engine, &caller, params))
                 .collect::<Result<_>>()?;
-            self.run_sets(&statement.parsed().statement, &bound)
+            self.run_sets(&caller, &statement.parsed().statement, &bound)
         })
     }
 
-    fn run_sets(&self, statement: &Statement, sets: &[Vec<ScalarValue>]) -> Result<u64> {
-        self.on_work(|work| {
+    fn run_sets(
+        &self,
+        caller: &Caller,
+        statement: &Statement,
+        sets: &[Vec<ScalarValue>],
+    ) -> Result<u64> {
+        let done = self.on_work(|work| {
             work.admit(statement)?;
-            run_many(&self.engine, &self.caller(), work, statement, sets)
-        })
+            run_many(&self.engine, caller, work, statement, sets)
+        });
+        self.noted(caller, statement, &[], done)
     }
 
     /// Hands the open transaction to `statement`, locked, or nothing to lock.
@@ -345,10 +405,11 @@ impl Session {
     /// As [`Session::execute`], and `0A000` for RETURNING.
     pub fn execute_many(&self, sql: &str, params: &[Params]) -> Result<u64> {
         self.within_transaction(|| {
+            let caller = self.caller()?;
             let parsed = self.engine.parse_one(sql)?;
             let bound: Vec<Vec<ScalarValue>> =
                 params.iter().map(|p| parsed.placeholders.bind_order(p)).collect::<Result<_>>()?;
-            self.run_sets(&parsed.statement, &bound).map_err(|e| with_caret(sql, e))
+            self.run_sets(&caller, &parsed.statement, &bound).map_err(|e| with_caret(sql, e))
         })
     }
 
@@ -365,11 +426,13 @@ impl Session {
         mode: AppendMode,
     ) -> Result<u64> {
         self.within_transaction(|| {
-            self.on_work(|work| {
+            let caller = self.caller()?;
+            let done = self.on_work(|work| {
                 work.admit_write("an append")?;
                 let upsert = mode == AppendMode::Upsert;
-                append(&self.engine, &self.caller(), work, table, data, upsert)
-            })
+                append(&self.engine, &caller, work, table, data, upsert)
+            });
+            note_refused_call(&self.engine, &caller, "APPEND", table, done)
         })
     }
 
@@ -377,18 +440,18 @@ impl Session {
     /// lower), in the same namespace. The embedding program vouches for the identity.
     ///
     /// # Errors
-    /// `42501` if this session's role is below `service` and the user is another.
+    /// `42501` for another user if this session's role is below `service`, or below the
+    /// role that the user holds.
     pub fn as_user(&self, user: &str) -> Result<Session> {
         self.engine.check_open()?;
+        let caller = self.caller()?;
         let user = UserId::new(user)?;
-        if user != self.user && self.role < Role::Service {
-            return Err(Error::new(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("role \"{}\" may not act for another user", self.role),
-            ));
-        }
-        let role = if user == self.user { self.role } else { self.role.min(Role::User) };
-        Ok(Session::new(self.engine.clone(), Caller { user, role, namespace: self.namespace() }))
+        let is_self = user == self.user;
+        let held = self.engine.accounts.role_of(&user);
+        let allowed = authorize_acting(&caller, &user, held);
+        note_refused_call(&self.engine, &caller, "AS USER", user.as_str(), allowed)?;
+        let standing = if is_self { self.standing } else { Standing::Vouched(Role::User) };
+        Ok(Session::new(self.engine.clone(), user, standing, caller.namespace))
     }
 
     /// Who the session acts for.
@@ -397,10 +460,21 @@ impl Session {
         &self.user
     }
 
-    /// What the session may do.
+    /// What the session may do: of a user who logged in, the role that they hold now, and
+    /// `anonymous` once they were dropped.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.role
+        self.standing_role().unwrap_or(Role::Anonymous)
+    }
+
+    fn standing_role(&self) -> Option<Role> {
+        match self.standing {
+            Standing::Vouched(role) => Some(role),
+            Standing::LoggedIn { born } => {
+                let account = self.engine.accounts.get(&self.user)?;
+                (account.born == born).then_some(account.role)
+            }
+        }
     }
 
     /// The namespace of unqualified names.
@@ -409,13 +483,32 @@ impl Session {
         self.namespace.read().clone()
     }
 
-    fn caller(&self) -> Caller {
-        Caller { user: self.user.clone(), role: self.role, namespace: self.namespace() }
+    /// # Errors
+    /// `28P01` if the user logged in and was dropped since.
+    fn caller(&self) -> Result<Caller> {
+        let Some(role) = self.standing_role() else {
+            return Err(Error::new(
+                SqlState::INVALID_PASSWORD,
+                format!("user \"{}\" was dropped", self.user),
+            )
+            .with_hint("log in again"));
+        };
+        Ok(Caller::new(self.user.clone(), role, self.namespace()))
+    }
+
+    /// Makes unqualified names resolve in a namespace, as USE does.
+    ///
+    /// # Errors
+    /// `3F000` for an unknown namespace.
+    pub fn use_namespace(&self, namespace: &str) -> Result<()> {
+        let name = use_namespace(&self.engine, &self.caller()?, namespace)?;
+        *self.namespace.write() = name;
+        Ok(())
     }
 }
 
 impl Clone for Session {
     fn clone(&self) -> Session {
-        Session::new(self.engine.clone(), self.caller())
+        Session::new(self.engine.clone(), self.user.clone(), self.standing, self.namespace())
     }
 }

@@ -4,6 +4,9 @@
 //! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
 
 mod append;
+mod audit;
+mod authorization;
+mod canary;
 mod cancel;
 mod concurrency;
 mod counters;
@@ -17,6 +20,7 @@ mod fixture;
 mod heap;
 mod hostile;
 mod limits;
+mod login;
 mod model;
 mod nearest;
 mod oracle;

@@ -87,6 +87,7 @@ def connect(
     *,
     user: str | None = None,
     role: str | None = None,
+    password: str | None = None,
     namespace: str | None = None,
     config: Mapping[str, str | int] | None = None,
 ) -> Connection: ...

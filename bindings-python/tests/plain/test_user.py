@@ -42,3 +42,44 @@ def test_a_user_id_is_checked(chat):
     for user in ["", "x" * 256, "new\nline"]:
         with pytest.raises(kalamdb.DataError, match="user id"):
             chat.as_user(user)
+
+
+def test_a_user_logs_in_with_a_password(tmp_path):
+    path = tmp_path / "db"
+    with kalamdb.connect(path) as root:
+        root.execute("CREATE NAMESPACE app")
+        root.execute("CREATE USER 'ann' WITH PASSWORD ? ROLE service", ["correct horse"])
+        ann = kalamdb.connect(path, user="ann", password="correct horse", namespace="app")
+        assert (ann.user, ann.role, ann.namespace) == ("ann", "service", "app")
+        root.execute("ALTER USER 'ann' SET ROLE user")
+        assert ann.role == "user"
+        root.execute("DROP USER 'ann'")
+        with pytest.raises(kalamdb.PermissionDeniedError):
+            ann.execute("SELECT 1")
+
+
+def test_whoever_cannot_log_in_is_told_the_same(tmp_path):
+    path = tmp_path / "db"
+    told = set()
+    with kalamdb.connect(path) as root:
+        root.execute("CREATE USER 'ann' WITH PASSWORD 'correct horse'")
+        root.execute("CREATE USER 'bea' WITH ROLE dba")
+        for user in ["ann", "bea", "nobody", ""]:
+            with pytest.raises(kalamdb.PermissionDeniedError) as raised:
+                kalamdb.connect(path, user=user, password="wrong horse")
+            told.add((raised.value.sqlstate, str(raised.value), raised.value.hint))
+    assert len(told) == 1
+    assert told.pop()[0] == "28P01"
+
+
+def test_a_password_goes_with_a_user_and_no_role(tmp_path):
+    for arguments in [{}, {"user": "ann", "role": "dba"}, {"role": "dba"}]:
+        with pytest.raises(kalamdb.DataError, match="password"):
+            kalamdb.connect(tmp_path / "db", password="correct horse", **arguments)
+
+
+def test_a_service_acts_for_a_user(chat):
+    chat.execute("EXECUTE AS USER 'alice' (INSERT INTO app.messages VALUES (1, ?))", ["hi"])
+    rows = chat.execute("EXECUTE AS USER ? (SELECT body FROM app.messages)", ["alice"]).fetchall()
+    assert rows == [("hi",)]
+    assert bodies(chat.as_user("alice")) == ["hi"]

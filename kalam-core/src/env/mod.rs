@@ -6,6 +6,8 @@
 
 mod clock;
 mod id_source;
+mod salt;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use id_source::{IdSource, SNOWFLAKE_EPOCH_MS};
+pub(crate) use salt::salt;

@@ -10,10 +10,13 @@ use super::caller::Caller;
 use super::dispatch;
 use super::engine::Engine;
 use super::gateway::authorize;
+use super::given::Given;
 use super::handlers::query::select::prepare;
+use super::handlers::user::execute_as::subject;
 use super::planner::Planner;
 use super::query_shape::deep_stack;
 use super::statement::{Parsed, Statement};
+use super::user_statement::ExecuteAs;
 use super::work::Work;
 use crate::Result;
 
@@ -37,10 +40,16 @@ pub(crate) fn describe_statement(
     caller: &Caller,
     parsed: &Parsed,
 ) -> Result<Description> {
-    authorize(&parsed.statement, caller.role)?;
     let version = engine.registry.version();
     let mut lookup = Lookup { engine, caller, parameters: vec![None; parsed.placeholders.count] };
-    let schema = match &parsed.statement {
+    let schema = schema_of(&mut lookup, &parsed.statement)?;
+    Ok(Description { version, parameters: lookup.parameters, schema })
+}
+
+fn schema_of(lookup: &mut Lookup<'_>, statement: &Statement) -> Result<SchemaRef> {
+    let Lookup { engine, caller, .. } = *lookup;
+    authorize(statement, caller.role)?;
+    Ok(match statement {
         Statement::Query(query) => lookup.query(query)?,
         Statement::Insert(insert) => lookup.insert(insert)?,
         Statement::Update(update) => lookup.update(update)?,
@@ -59,11 +68,11 @@ pub(crate) fn describe_statement(
         | Statement::ShowSetting(_)
         | Statement::ShowManifest { .. }
         | Statement::ShowStats { .. } => {
-            dispatch::run(engine, caller, &mut Work::default(), &parsed.statement, &[])?.schema()
+            dispatch::run(engine, caller, &mut Work::default(), statement, &[])?.schema()
         }
+        Statement::ExecuteAs(execute) => lookup.execute_as(execute)?,
         _ => no_columns(),
-    };
-    Ok(Description { version, parameters: lookup.parameters, schema })
+    })
 }
 
 /// The result of a statement that returns no rows.
@@ -79,6 +88,25 @@ pub(super) struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
+    /// What the statement inside returns to the user it names; to the caller, if the
+    /// user is a parameter.
+    fn execute_as(&mut self, execute: &ExecuteAs) -> Result<SchemaRef> {
+        let subject = match execute.user {
+            Given::Written(_) => subject(self.engine, self.caller, execute, &[])?,
+            Given::Parameter(index) => {
+                if let Some(slot) = self.parameters.get_mut(index) {
+                    *slot = Some(DataType::Utf8);
+                }
+                self.caller.clone()
+            }
+        };
+        let parameters = std::mem::take(&mut self.parameters);
+        let mut inner = Lookup { engine: self.engine, caller: &subject, parameters };
+        let schema = schema_of(&mut inner, &execute.statement)?;
+        self.parameters = inner.parameters;
+        Ok(schema)
+    }
+
     /// The columns of a query whose parameters have no values yet.
     fn query(&mut self, query: &Query) -> Result<SchemaRef> {
         self.plan(query, Ok).map(|(_, schema)| schema)

@@ -7,8 +7,8 @@ use datafusion::common::ScalarValue;
 
 use super::caller::Caller;
 use super::engine::Engine;
-use super::gateway::{TableAction, authorize};
-use super::handlers::{ddl, dml, flush, query, setting};
+use super::gateway::{TableAction, authorize, authorize_namespace};
+use super::handlers::{ddl, dml, flush, query, setting, user};
 use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
@@ -35,10 +35,10 @@ pub(crate) fn run(
     authorize(statement, caller.role)?;
     match statement {
         Statement::CreateNamespace { if_not_exists, name } => {
-            ddl::create_namespace::run(engine, name, *if_not_exists)
+            ddl::create_namespace::run(engine, caller, name, *if_not_exists)
         }
         Statement::DropNamespace { if_exists, name, cascade } => {
-            ddl::drop_namespace::run(engine, name, *if_exists, *cascade)
+            ddl::drop_namespace::run(engine, caller, name, *if_exists, *cascade)
         }
         Statement::UseNamespace(_)
         | Statement::Transaction(_)
@@ -82,6 +82,14 @@ pub(crate) fn run(
         Statement::ShowCreateTable { table } => {
             query::describe::create_table(engine, caller, table)
         }
+        Statement::CreateUser(create) => user::create_user::run(engine, caller, create, params),
+        Statement::AlterUser(alter) => user::alter_user::run(engine, caller, alter, params),
+        Statement::DropUser { if_exists, user } => {
+            user::drop_user::run(engine, caller, user, *if_exists, params)
+        }
+        Statement::ExecuteAs(execute) => {
+            user::execute_as::run(engine, caller, work, execute, params)
+        }
         Statement::ShowCreateView { view } => query::describe::create_view(engine, caller, view),
     }
 }
@@ -116,6 +124,9 @@ pub(crate) fn run_many(
         }),
         Statement::Merge(merge) => {
             each(engine, work, sets, |work, set| dml::merge::run(engine, caller, work, merge, set))
+        }
+        Statement::ExecuteAs(execute) => {
+            user::execute_as::run_many(engine, caller, work, execute, sets)
         }
         other => Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
@@ -180,8 +191,9 @@ pub(crate) fn append(
 /// The namespace that USE names.
 ///
 /// # Errors
-/// `3F000`.
-pub(crate) fn use_namespace(engine: &Engine, name: &str) -> Result<String> {
+/// `3F000`, `42501`.
+pub(crate) fn use_namespace(engine: &Engine, caller: &Caller, name: &str) -> Result<String> {
+    authorize_namespace(name, caller.role)?;
     if engine.registry.has_namespace(name) {
         Ok(name.to_owned())
     } else {

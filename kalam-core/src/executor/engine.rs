@@ -35,6 +35,7 @@ use crate::env::{Clock, IdSource};
 use crate::flush::{ColdTier, remove_orphans};
 use crate::model::Name;
 use crate::scan::{KeepOrder, NewestRows};
+use crate::security::{Accounts, AuditLog, Logins};
 use crate::store::{Directory, Store};
 use crate::{Error, Options, Result, SqlState};
 
@@ -67,6 +68,9 @@ pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
     pub(crate) registry: Arc<SchemaRegistry>,
     pub(crate) users: UserDirectory,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) logins: Logins,
     pub(crate) tier: Arc<ColdTier>,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -103,6 +107,8 @@ impl Engine {
         if registry.namespaces().is_empty() {
             create_first_objects(&store, &registry, options, clock.now_ms())?;
         }
+        let accounts = Arc::new(Accounts::load(&store)?);
+        let audit = Arc::new(AuditLog::load(&store, &clock)?);
         let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
         remove_orphans(&tier, &store)?;
         let spill = spill_directory(path.as_deref(), options);
@@ -129,6 +135,9 @@ impl Engine {
         let running = Running::new(&planning);
         Ok(Engine {
             users: UserDirectory::new(store.clone()),
+            logins: Logins::new(&store, &accounts, &audit, &clock),
+            accounts,
+            audit,
             store,
             registry,
             tier,
@@ -161,7 +170,9 @@ impl Engine {
         }
         self.parses.fetch_add(1, Ordering::Relaxed);
         let parsed = parse_all(sql)?;
-        self.parsed.insert(sql.to_owned(), parsed.clone());
+        if !parsed.iter().any(|parsed| parsed.statement.holds_secret()) {
+            self.parsed.insert(sql.to_owned(), parsed.clone());
+        }
         Ok(parsed)
     }
 

@@ -3,10 +3,11 @@
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
+use super::caller::Caller;
 use super::statement::Statement;
 use super::system_table::SYSTEM_NAMESPACE;
 use crate::catalog::TableDefinition;
-use crate::model::{AccessLevel, Role, TableKind};
+use crate::model::{AccessLevel, Role, TableKind, UserId};
 use crate::{Error, Result, SqlState};
 
 /// What a statement does with a table's rows.
@@ -42,6 +43,9 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::DropTable { .. }
         | Statement::CreateView(_)
         | Statement::DropView { .. } => Role::Dba,
+        Statement::CreateUser(_) | Statement::AlterUser(_) | Statement::DropUser { .. } => {
+            Role::System
+        }
         // Both tell of all users' rows together.
         Statement::ShowManifest { .. } | Statement::ShowStats { .. } => Role::Service,
         Statement::FlushTable { .. } | Statement::FlushAll { .. } => Role::Service,
@@ -63,7 +67,9 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::Transaction(_)
         | Statement::Deallocate { .. }
         // What it runs is authorized when it is found.
-        | Statement::Execute(_) => Role::Anonymous,
+        | Statement::Execute(_)
+        // Everybody may be themselves; for whom else is authorize_acting's to say.
+        | Statement::ExecuteAs(_) => Role::Anonymous,
         Statement::Explain(explain) => least_role(&explain.statement),
         Statement::Prepare(prepare) => least_role(&prepare.statement.statement),
     }
@@ -85,7 +91,8 @@ pub(crate) fn authorize_table(
         TableAction::Read => "read",
         TableAction::Write => "write",
     };
-    Err(denied(format!("role {role} may not {verb} table \"{}\"", definition.name)))
+    let name = &definition.name;
+    Err(denied(format!("role {role} may not {verb} table \"{name}\"")).about(name))
 }
 
 /// Refuses the tables of namespace `system`, whether they are there or not.
@@ -96,7 +103,8 @@ pub(crate) fn authorize_system_table(table: &str, role: Role) -> Result<()> {
     if role >= Role::Dba {
         return Ok(());
     }
-    Err(denied(format!("role {role} may not read table \"{SYSTEM_NAMESPACE}.{table}\"")))
+    let name = format!("{SYSTEM_NAMESPACE}.{table}");
+    Err(denied(format!("role {role} may not read table \"{name}\"")).about(name))
 }
 
 /// Whether the role may use the table in this way: what DESCRIBE, SHOW TABLES and
@@ -109,6 +117,52 @@ pub(crate) fn may(action: TableAction, definition: &TableDefinition, role: Role)
         (TableKind::Shared, AccessLevel::Private | AccessLevel::Restricted, _) => Role::Service,
     };
     role >= least
+}
+
+/// Refuses to act for another user whose role the caller's does not reach.
+///
+/// # Errors
+/// `42501`.
+pub(crate) fn authorize_acting(caller: &Caller, user: &UserId, role: Role) -> Result<()> {
+    let may = *user == caller.user || may_act_for(caller.role, role);
+    if may {
+        return Ok(());
+    }
+    Err(denied(format!("role {} may not act for user \"{user}\"", caller.role)).about(user))
+}
+
+/// Whether a role may act for other users that hold a role.
+fn may_act_for(role: Role, subject: Role) -> bool {
+    match role {
+        Role::Anonymous | Role::User => false,
+        Role::Service | Role::Dba => subject <= role,
+        Role::System => true,
+    }
+}
+
+/// Refuses namespaces that the role may not name anywhere, whether what it names in them
+/// exists or not.
+///
+/// # Errors
+/// `42501`.
+pub(crate) fn authorize_namespace(namespace: &str, role: Role) -> Result<()> {
+    if namespace == SYSTEM_NAMESPACE && role < Role::Dba {
+        let error = denied(format!("role {role} may not use namespace \"{namespace}\""));
+        return Err(error.with_hint("it needs role dba").about(namespace));
+    }
+    Ok(())
+}
+
+/// Refuses `all_users` to roles that may not see the rows of others.
+///
+/// # Errors
+/// `42501`.
+pub(crate) fn authorize_all_users(role: Role) -> Result<()> {
+    if role >= Role::Dba {
+        return Ok(());
+    }
+    let error = denied(format!("role {role} may not use function \"all_users\""));
+    Err(error.with_hint("it needs role dba").about("all_users"))
 }
 
 /// Refuses plans with nodes that are not on the list of reading nodes, anywhere in

@@ -1,5 +1,6 @@
 //! SQL in, Arrow out: parse once, authorize once, bind, run.
 
+mod audit;
 mod batch_stream;
 mod bounded_result;
 mod built_query;
@@ -21,12 +22,14 @@ mod explain;
 mod expression_rewrite;
 mod functions;
 mod gateway;
+mod given;
 mod given_rows;
 mod handlers;
 mod information_schema;
 mod limits;
 mod literal_type;
 mod modify_statement;
+mod named_relations;
 mod operator_function;
 mod output_name;
 mod params;
@@ -62,16 +65,19 @@ mod table_options;
 mod text_table;
 mod transaction;
 mod type_name;
+mod user_statement;
 mod view;
 mod work;
 
+pub(crate) use audit::{note_refusal, note_refused_call};
 pub(crate) use caller::Caller;
 pub use counters::Counters;
 pub(crate) use dispatch::{append, run, run_many, use_namespace};
 pub(crate) use engine::Engine;
-pub(crate) use gateway::authorize;
+pub(crate) use gateway::{authorize, authorize_acting};
 pub(crate) use handlers::setting::set::run as set_setting;
 pub(crate) use handlers::transaction::run as control_transaction;
+pub(crate) use handlers::user::execute_as::authorize_written;
 pub use params::Params;
 pub(crate) use parse::with_caret;
 pub(crate) use prepared_names::PreparedNames;

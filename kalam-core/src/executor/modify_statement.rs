@@ -75,6 +75,16 @@ pub(crate) struct OnConflict {
     pub update: Option<ConflictUpdate>,
 }
 
+impl OnConflict {
+    /// The expressions of DO UPDATE.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        self.update.iter().flat_map(|update| {
+            let values = update.assignments.iter().filter_map(|(_, _, value)| value.expression());
+            values.chain(&update.selection)
+        })
+    }
+}
+
 /// Which unique key ON CONFLICT is about.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ConflictTarget {

@@ -100,7 +100,8 @@ pub(crate) fn rewrite(tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>,
     let mut rewriter = Rewriter::default();
     let mut rest = tokens.into_iter().peekable();
     while let Some(token) = rest.next() {
-        let after_operand = rewriter.out.last().is_some_and(|last| ends_operand(&last.token));
+        let after_operand = rewriter.out.last().is_some_and(|last| ends_operand(&last.token))
+            && !precedes_user_value(&rewriter.out);
         match &token.token {
             Token::Placeholder(text) => rewriter.dollar(&text[1..], token.span)?,
             Token::Colon if !after_operand => match rest.peek() {
@@ -235,6 +236,24 @@ fn ends_operand(token: &Token) -> bool {
         | Token::RBrace => true,
         _ => false,
     }
+}
+
+/// Whether a user or a password belongs after these tokens: USER and PASSWORD can be
+/// names of columns everywhere else.
+fn precedes_user_value(tokens: &[TokenWithSpan]) -> bool {
+    let is_word = |at: usize, words: &[&str]| match tokens.get(at).map(|token| &token.token) {
+        Some(Token::Word(word)) => {
+            word.quote_style.is_none() && words.iter().any(|w| word.value.eq_ignore_ascii_case(w))
+        }
+        _ => false,
+    };
+    let Some(last) = tokens.len().checked_sub(1) else { return false };
+    let of_user =
+        |at: usize| is_word(at, &["CREATE", "ALTER", "DROP"]) && is_word(at + 1, &["USER"]);
+    if is_word(last, &["USER"]) {
+        return last > 0 && (of_user(last - 1) || is_word(last - 1, &["AS"]));
+    }
+    is_word(last, &["PASSWORD", "EXISTS"]) && (0..last).any(of_user)
 }
 
 /// Keywords that stand before an operand; every other word can be a column.

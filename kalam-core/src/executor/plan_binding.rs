@@ -1,7 +1,9 @@
 //! What each execution puts into a plan: the caller's tables, the parameters' values.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DataFusionError, Result as DataFusionResult, ScalarValue};
 use datafusion::datasource::provider_as_source;
@@ -11,10 +13,11 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 use super::caller::Caller;
 use super::engine::Engine;
+use super::gateway::authorize_all_users;
 use super::plan_error::from_datafusion;
 use super::resolve::read_scope;
 use crate::model::UserKey;
-use crate::scan::{ScanReports, Shape, TableScan, UnboundTable};
+use crate::scan::{AllUsersScan, ScanReports, Shape, TableScan, UnboundTable, Whose};
 use crate::store::View;
 use crate::{Error, Result};
 
@@ -37,32 +40,41 @@ impl ScanScope<'_> {
     /// `XX001` if the user directory is damaged.
     pub(crate) fn bind(&self, plan: LogicalPlan, values: &[ScalarValue]) -> Result<LogicalPlan> {
         let value_of = |id: &str| values.get(parameter_number(id)?).cloned();
-        plan.transform_up_with_subqueries(|node| {
-            let node = match node {
-                LogicalPlan::TableScan(mut scan) => {
-                    if let Some(unbound) = scan.source.downcast_ref::<UnboundTable>() {
-                        let provider = self.scan(unbound).map_err(external)?;
-                        scan.source = provider_as_source(Arc::new(provider));
+        let mut of_all_users = BTreeSet::new();
+        let bound = plan
+            .transform_up_with_subqueries(|node| {
+                let node = match node {
+                    LogicalPlan::TableScan(mut scan) => {
+                        if let Some(unbound) = scan.source.downcast_ref::<UnboundTable>() {
+                            if unbound.whose == Whose::AllUsers {
+                                of_all_users.insert(unbound.table.definition.name.clone());
+                            }
+                            scan.source = provider_as_source(self.scan(unbound).map_err(external)?);
+                        }
+                        Transformed::yes(LogicalPlan::TableScan(scan))
                     }
-                    Transformed::yes(LogicalPlan::TableScan(scan))
+                    node => Transformed::no(node),
+                };
+                if values.is_empty() {
+                    return Ok(node);
                 }
-                node => Transformed::no(node),
-            };
-            if values.is_empty() {
-                return Ok(node);
-            }
-            node.transform_data(|node| fill_node(node, &value_of))
-        })
-        .map(|bound| bound.data)
-        .map_err(from_datafusion)
+                node.transform_data(|node| fill_node(node, &value_of))
+            })
+            .map_err(from_datafusion)?;
+        // Before anything of it runs: what was read cannot be taken back.
+        for name in of_all_users {
+            let record = self.caller.did("ALL_USERS", Some(name.to_string()));
+            self.engine.audit.write(record)?;
+        }
+        Ok(bound.data)
     }
 
-    fn scan(&self, unbound: &UnboundTable) -> Result<TableScan> {
+    fn scan(&self, unbound: &UnboundTable) -> Result<Arc<dyn TableProvider>> {
         let user = match (unbound.shape, self.target) {
             (Shape::Target, Some(user)) => Some(user),
             _ => read_scope(self.engine, self.caller, &unbound.table)?,
         };
-        Ok(TableScan {
+        let scan = TableScan {
             table: unbound.table.clone(),
             user,
             view: self.view.clone(),
@@ -70,6 +82,15 @@ impl ScanScope<'_> {
             shape: unbound.shape,
             now_ms: self.engine.clock.now_ms(),
             reports: self.reports.cloned(),
+        };
+        Ok(match unbound.whose {
+            Whose::Caller => Arc::new(scan),
+            Whose::AllUsers => {
+                // The plan was made for the caller's role; this is the second lock.
+                authorize_all_users(self.caller.role)?;
+                let users = self.engine.users.all(&self.view.snapshot)?;
+                Arc::new(AllUsersScan { of_one: TableScan { user: None, ..scan }, users })
+            }
         })
     }
 }

@@ -32,7 +32,7 @@ use super::caller::Caller;
 use super::common_type::find_common_types;
 use super::engine::{Engine, Running};
 use super::functions::session_functions;
-use super::gateway::{TableAction, authorize_table, check_plan};
+use super::gateway::{TableAction, authorize_all_users, authorize_table, check_plan};
 use super::given_rows::{GIVEN_RELATION, GivenRows, NamedRelation};
 use super::limits::{QUERY_NESTING_MAX, RELATIONS_MAX, exceeded, query_levels};
 use super::literal_type::{TypeNames, read_text_literals};
@@ -42,17 +42,21 @@ use super::plan_error::{from_datafusion, place, plan_state};
 use super::query_shape::deep_stack;
 use super::resolve::computed_table;
 use super::system_columns::{hide_in_wildcards, mentions_system_columns};
+use super::table_name::parse_table_name;
 use super::view::{Body, Inlined, parse_text, restricted};
 use crate::activity::check_stop;
 use crate::catalog::{Relation, Table, ViewDefinition};
 use crate::model::UserKey;
-use crate::scan::{ScanReports, Shape, UnboundTable};
+use crate::scan::{ScanReports, Shape, UnboundTable, Whose};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
 /// The name of a statement's target in its queries, before CTEs and tables as
 /// [`GIVEN_RELATION`](super::given_rows::GIVEN_RELATION) is.
 pub(crate) const TARGET_RELATION: &str = "target of the statement";
+
+/// The function in FROM that reads the rows of all users of a table.
+pub(crate) const ALL_USERS_FUNCTION: &str = "all_users";
 
 /// Functions in FROM that read nothing outside the statement.
 const TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
@@ -160,7 +164,11 @@ impl<'a> Planner<'a> {
     /// `XX000` if the table has no plan.
     pub(crate) fn with_target(mut self, table: &Arc<Table>, user: UserKey) -> Result<Planner<'a>> {
         self.target = Some(user);
-        let source = Arc::new(UnboundTable { table: table.clone(), shape: Shape::Target });
+        let source = Arc::new(UnboundTable {
+            table: table.clone(),
+            shape: Shape::Target,
+            whose: Whose::Caller,
+        });
         let plan = LogicalPlanBuilder::scan(TARGET_RELATION, source, None)
             .and_then(LogicalPlanBuilder::build)
             .map_err(from_datafusion)?;
@@ -415,7 +423,11 @@ impl<'a> Planner<'a> {
         let source: Arc<dyn TableSource> = match &relation {
             Relation::Table(table) => {
                 authorize_table(TableAction::Read, &table.definition, self.caller.role)?;
-                Arc::new(UnboundTable { table: table.clone(), shape: self.shape })
+                Arc::new(UnboundTable {
+                    table: table.clone(),
+                    shape: self.shape,
+                    whose: Whose::Caller,
+                })
             }
             Relation::View(view) => Arc::new(self.expand(view)?),
         };
@@ -475,6 +487,38 @@ impl<'a> Planner<'a> {
         }
         Ok(())
     }
+
+    /// `all_users('namespace.table')`.
+    fn all_users(&self, arguments: &[Expr]) -> Result<Arc<dyn TableSource>> {
+        // Before the argument is looked at: others learn nothing from it.
+        authorize_all_users(self.caller.role)?;
+        let [Expr::Literal(ScalarValue::Utf8(Some(name)), _)] = arguments else {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "all_users takes one text, the name of a table",
+            )
+            .with_hint("write all_users('namespace.table')"));
+        };
+        let name = parse_table_name(name)?;
+        if name.namespace.is_none() && self.body.is_some() {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("all_users in a view takes a namespace too, got \"{}\"", name.table),
+            )
+            .with_hint("write all_users('namespace.table')"));
+        }
+        let namespace = name.namespace.as_deref().unwrap_or(&self.caller.namespace);
+        let table = self.engine.registry.table(namespace, &name.table)?;
+        authorize_table(TableAction::Read, &table.definition, self.caller.role)?;
+        if !table.definition.is_per_user() {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("table \"{}\" is SHARED: its rows are nobody's", table.definition.name),
+            )
+            .with_hint("all_users is for USER and STREAM tables"));
+        }
+        Ok(Arc::new(UnboundTable { table, shape: self.shape, whose: Whose::AllUsers }))
+    }
 }
 
 impl ContextProvider for Planner<'_> {
@@ -487,6 +531,9 @@ impl ContextProvider for Planner<'_> {
         name: &str,
         args: Vec<Expr>,
     ) -> DataFusionResult<Arc<dyn TableSource>> {
+        if name.eq_ignore_ascii_case(ALL_USERS_FUNCTION) {
+            return self.all_users(&args).map_err(|e| DataFusionError::External(Box::new(e)));
+        }
         let function = self.state.table_functions().get(name);
         let Some(function) = function.filter(|_| TABLE_FUNCTIONS.contains(&name)) else {
             return Err(DataFusionError::External(Box::new(Error::new(

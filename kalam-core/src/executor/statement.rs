@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{DataType, Expr, Query};
 
+use super::given::Given;
 use super::modify_statement::{Delete, Insert, Merge, Update};
 use super::placeholder::Placeholders;
 use super::query_shape::ParsedQuery;
 use super::transaction::TransactionMode;
+use super::user_statement::{AlterUser, CreateUser, ExecuteAs};
 use crate::Position;
-use crate::model::{KalamDataType, TableKind};
+use crate::model::{KalamDataType, Secret, TableKind};
 
 /// One statement of a text, with the parameters it takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,10 @@ pub(crate) enum Statement {
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
+    CreateUser(CreateUser),
+    AlterUser(AlterUser),
+    DropUser { if_exists: bool, user: Given<String> },
+    ExecuteAs(ExecuteAs),
     ShowCreateView { view: TableRef },
     Set(SetSetting),
     ShowSetting(ShowSetting),
@@ -85,11 +91,27 @@ impl Statement {
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+            Statement::CreateUser(_) => "CREATE USER",
+            Statement::AlterUser(_) => "ALTER USER",
+            Statement::DropUser { .. } => "DROP USER",
+            Statement::ExecuteAs(_) => "EXECUTE AS USER",
             Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
             Statement::Set(set) if set.value.is_none() => "RESET",
             Statement::Set(_) => "SET",
             Statement::ShowSetting(_) => "SHOW",
             Statement::Transaction(statement) => statement.name(),
+        }
+    }
+
+    /// Whether a password is written in it, so that nothing may keep its text.
+    pub(crate) fn holds_secret(&self) -> bool {
+        let is_written =
+            |password: &Option<Given<Secret>>| matches!(password, Some(Given::Written(_)));
+        match self {
+            Statement::CreateUser(create) => is_written(&create.password),
+            Statement::AlterUser(alter) => is_written(&alter.password),
+            Statement::ExecuteAs(execute) => execute.statement.holds_secret(),
+            _ => false,
         }
     }
 
@@ -100,6 +122,7 @@ impl Statement {
             Statement::Update(update) => !update.returning.is_empty(),
             Statement::Delete(delete) => !delete.returning.is_empty(),
             Statement::Merge(merge) => !merge.returning.is_empty(),
+            Statement::ExecuteAs(execute) => execute.statement.returns_changed_rows(),
             _ => false,
         }
     }
@@ -137,7 +160,11 @@ impl Statement {
             | Statement::CreateView(_)
             | Statement::DropView { .. }
             | Statement::FlushTable { .. }
-            | Statement::FlushAll { .. } => WithinTransaction::Refused,
+            | Statement::FlushAll { .. }
+            | Statement::CreateUser(_)
+            | Statement::AlterUser(_)
+            | Statement::DropUser { .. } => WithinTransaction::Refused,
+            Statement::ExecuteAs(execute) => execute.statement.within_transaction(),
         }
     }
 }

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::cte_scope::{CteScopes, Found, fold};
 use super::define_table::SYSTEM_COLUMNS;
+use super::planner::ALL_USERS_FUNCTION;
 use crate::{Error, Result, SqlState};
 
 /// Whether the query names a system column anywhere.
@@ -202,13 +203,14 @@ impl Hide<'_> {
             TableFactor::Table { name, alias, args: None, .. } => {
                 (Some(name), alias, self.is_base(name))
             }
-            TableFactor::Table { name, alias, .. } => (Some(name), alias, false),
+            // A function, which no qualifier names but an alias.
+            TableFactor::Table { name, alias, .. } => (None, alias, is_all_users(name)),
             TableFactor::NestedJoin { table_with_joins, alias: None } if using.is_empty() => {
                 return self.relations(table_with_joins, out);
             }
+            TableFactor::Function { name, alias, .. } => (None, alias, is_all_users(name)),
             TableFactor::Derived { alias, .. }
             | TableFactor::TableFunction { alias, .. }
-            | TableFactor::Function { alias, .. }
             | TableFactor::UNNEST { alias, .. } => (None, alias, false),
             _ => (None, &None, false),
         };
@@ -229,6 +231,12 @@ impl Hide<'_> {
             _ => false,
         }
     }
+}
+
+/// Whether a function in FROM reads one of our tables.
+fn is_all_users(name: &ObjectName) -> bool {
+    let [ObjectNamePart::Identifier(name)] = name.0.as_slice() else { return false };
+    name.value.eq_ignore_ascii_case(ALL_USERS_FUNCTION)
 }
 
 fn hide_in_item(item: SelectItem, relations: &[Relation], out: &mut Vec<SelectItem>) -> Result<()> {

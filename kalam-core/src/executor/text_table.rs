@@ -23,6 +23,8 @@ pub(crate) enum TextColumn {
     Flag(Vec<bool>),
     /// DATETIME not null, from milliseconds since 1970 UTC.
     Moment(Vec<i64>),
+    /// DATETIME, from milliseconds since 1970 UTC.
+    MomentOrNull(Vec<Option<i64>>),
 }
 
 impl TextColumn {
@@ -33,13 +35,8 @@ impl TextColumn {
             TextColumn::Number(values) => Arc::new(Int64Array::from(values)),
             TextColumn::NumberOrNull(values) => Arc::new(Int64Array::from(values)),
             TextColumn::Flag(values) => Arc::new(BooleanArray::from(values)),
-            TextColumn::Moment(values) => Arc::new(
-                values
-                    .into_iter()
-                    .map(|ms| Some(ms.saturating_mul(1000)))
-                    .collect::<TimestampMicrosecondArray>()
-                    .with_data_type(KalamDataType::DateTime.arrow_type()),
-            ),
+            TextColumn::Moment(values) => moments(values.into_iter().map(Some)),
+            TextColumn::MomentOrNull(values) => moments(values),
         }
     }
 
@@ -51,9 +48,16 @@ impl TextColumn {
             TextColumn::NumberOrNull(_) => (DataType::Int64, true),
             TextColumn::Flag(_) => (DataType::Boolean, false),
             TextColumn::Moment(_) => (KalamDataType::DateTime.arrow_type(), false),
+            TextColumn::MomentOrNull(_) => (KalamDataType::DateTime.arrow_type(), true),
         };
         Field::new(name, data_type, nullable)
     }
+}
+
+fn moments(milliseconds: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
+    let microseconds = milliseconds.into_iter().map(|ms| ms.map(|ms| ms.saturating_mul(1000)));
+    let array = microseconds.collect::<TimestampMicrosecondArray>();
+    Arc::new(array.with_data_type(KalamDataType::DateTime.arrow_type()))
 }
 
 /// Builds a batch column by column.

@@ -14,6 +14,7 @@ use super::row_writer::RowWriter;
 use crate::catalog::Table;
 use crate::flush::ScopeEdit;
 use crate::model::{ScopeId, Seq, TableId, TableKind, UserKey};
+use crate::security::AuditRecord;
 use crate::store::{CommitError, Overlay, RecentGuard, Run, View, WriteSet};
 use crate::{Error, Result, SqlState};
 
@@ -79,6 +80,8 @@ pub(crate) struct Transaction {
     /// The version of each written scope's segments in which its keys were looked for.
     versions: BTreeMap<ScopeId, u64>,
     savepoints: Vec<Savepoint>,
+    /// What the commit tells the audit log.
+    records: Vec<AuditRecord>,
     failed: Arc<AtomicBool>,
     memory: MemoryReservation,
 }
@@ -107,6 +110,7 @@ impl Transaction {
             tables: BTreeMap::new(),
             versions: BTreeMap::new(),
             savepoints: Vec::new(),
+            records: Vec::new(),
             failed: Arc::default(),
             memory: MemoryConsumer::new("transaction").register(&pool),
         }
@@ -115,6 +119,12 @@ impl Transaction {
     /// A transaction for the statements of one call.
     pub(crate) fn implicit(engine: &Engine) -> Transaction {
         Transaction { implicit: true, ..Transaction::new(engine, TransactionMode::default()) }
+    }
+
+    /// Makes an audit record part of the commit. Only of transactions for a single call:
+    /// what a session did is not forgotten with its ROLLBACK.
+    pub(crate) fn record(&mut self, record: AuditRecord) {
+        self.records.push(record);
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
@@ -239,7 +249,7 @@ impl Transaction {
             )
             .with_hint("run the transaction again from BEGIN"));
         }
-        if self.own.is_empty() {
+        if self.own.is_empty() && self.records.is_empty() {
             return Ok(());
         }
         let mut run = Run::clone(&self.own.merged());
@@ -272,6 +282,9 @@ impl Transaction {
         }
         for table in self.written_tables(run) {
             set.changes.push(engine.registry.unchanged(table));
+        }
+        for record in &self.records {
+            engine.audit.add(&mut set, record.clone());
         }
         for (scope, marks) in &run.marks {
             let mut edit = ScopeEdit::new(&engine.tier.manifest, *scope);

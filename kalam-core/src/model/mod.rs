@@ -7,6 +7,7 @@ mod data_type;
 mod id;
 mod name;
 mod role;
+mod secret;
 mod table_kind;
 
 pub use arrow_type::KALAM_DATA_TYPE_KEY;
@@ -18,6 +19,7 @@ pub(crate) use id::ScopeId;
 pub use id::{ColumnId, ConstraintId, SchemaVersion, SegmentId, Seq, TableId, UserId, UserKey};
 pub use name::{Name, TableName};
 pub use role::Role;
+pub(crate) use secret::Secret;
 pub use table_kind::{AccessLevel, TableKind};
 
 #[cfg(test)]

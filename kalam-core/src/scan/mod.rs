@@ -1,6 +1,7 @@
 //! One table provider for USER, SHARED and STREAM tables: hot rows UNION ALL
 //! segments minus their deletion marks. No merge, no dedupe, no sort.
 
+mod all_users_scan;
 mod cold_scan;
 mod hot_exec;
 mod keep_order;
@@ -13,9 +14,10 @@ mod shape;
 mod table_scan;
 mod unbound_table;
 
+pub(crate) use all_users_scan::AllUsersScan;
 pub(crate) use keep_order::KeepOrder;
 pub(crate) use newest_rows::NewestRows;
 pub(crate) use scan_report::{HOT_ROWS_COUNTED_MAX, ScanNode, ScanReport, ScanReports};
 pub(crate) use shape::{SEGMENT_COLUMN, Shape};
 pub(crate) use table_scan::{TableScan, note_read_without_scope};
-pub(crate) use unbound_table::UnboundTable;
+pub(crate) use unbound_table::{UnboundTable, Whose};

@@ -30,6 +30,7 @@ use crate::store::{RowHeader, View, prefix_end};
 
 /// The rows of one scope of a table at one view. The scope is part of the provider,
 /// so no predicate, view or function can widen it.
+#[derive(Clone)]
 pub(crate) struct TableScan {
     pub(crate) table: Arc<Table>,
     /// `None`: a user who owns no rows.
@@ -87,7 +88,17 @@ impl TableProvider for TableScan {
 }
 
 impl TableScan {
-    fn plan(
+    /// The same table and moment for another user.
+    pub(super) fn of_user(&self, user: UserKey) -> TableScan {
+        TableScan { user: Some(user), ..self.clone() }
+    }
+
+    /// Tells a SERIALIZABLE transaction that it reads the rows of everybody.
+    pub(super) fn note_read_of_all(&self) {
+        note_read_without_scope(&self.table, &self.view);
+    }
+
+    pub(super) fn plan(
         &self,
         schema: &SchemaRef,
         filters: &[Expr],

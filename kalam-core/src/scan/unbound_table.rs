@@ -6,8 +6,18 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::Result as DataFusionResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableSource};
 
+use super::all_users_scan::with_user_column;
 use super::shape::Shape;
 use crate::catalog::Table;
+
+/// Whose rows of a table a plan reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those of whoever executes it.
+    Caller,
+    /// Those of everybody, with a column that says whose a row is.
+    AllUsers,
+}
 
 /// A table in a logical plan, before it is known whose rows are read and when.
 ///
@@ -17,11 +27,16 @@ use crate::catalog::Table;
 pub(crate) struct UnboundTable {
     pub(crate) table: Arc<Table>,
     pub(crate) shape: Shape,
+    pub(crate) whose: Whose,
 }
 
 impl TableSource for UnboundTable {
     fn schema(&self) -> SchemaRef {
-        self.shape.schema(&self.table)
+        let own = self.shape.schema(&self.table);
+        match self.whose {
+            Whose::Caller => own,
+            Whose::AllUsers => with_user_column(&own),
+        }
     }
 
     fn supports_filters_pushdown(

@@ -91,6 +91,16 @@ impl<K: EntityKey, V: Serialize + DeserializeOwned> EntityStore<K, V> {
         Ok(found)
     }
 
+    /// The key of the last entity.
+    ///
+    /// # Errors
+    /// `XX001` if it does not decode.
+    pub(crate) fn last_key(&self, snapshot: &Arc<Snapshot>) -> Result<Option<K>> {
+        let lower = [self.prefix];
+        let found = snapshot.last_key(self.family, &lower, &prefix_end(&lower))?;
+        found.map(|key| K::decode(&key[1..]).ok_or_else(|| damaged(self.what))).transpose()
+    }
+
     /// The stored form of a key.
     pub(crate) fn key(&self, key: &K) -> Vec<u8> {
         let mut bytes = vec![self.prefix];

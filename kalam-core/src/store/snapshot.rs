@@ -86,6 +86,23 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// The last key of `lower..upper`.
+    ///
+    /// # Errors
+    /// `XX001` or `58030` if it cannot be read.
+    pub(crate) fn last_key(
+        self: &Arc<Self>,
+        family: Family,
+        lower: &[u8],
+        upper: &[u8],
+    ) -> Result<Option<Vec<u8>>> {
+        let mut cursor = self.cursor(family, lower, upper);
+        cursor.iterator.seek_to_last();
+        Ok(cursor.entry()?.map(|(key, _)| key.to_vec()))
+    }
+}
+
 impl Drop for Snapshot {
     fn drop(&mut self) {
         // SAFETY: dropped once, here, while `db` is still alive.

@@ -244,6 +244,11 @@ impl WriteSet {
         self.changes.iter().any(|c| c.is_exclusive())
     }
 
+    /// Whether committing it would do nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.entries.is_empty() && self.changes.is_empty()
+    }
+
     /// Writes a key outside the rows.
     pub(crate) fn put(&mut self, family: Family, key: Vec<u8>, value: Vec<u8>) {
         self.entries.push((family, key, Some(value)));

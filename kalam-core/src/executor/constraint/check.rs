@@ -75,11 +75,7 @@ pub(crate) fn compile_checks<'a>(
     if let Some(compiled) = table.compiled_checks.get() {
         return Ok(compiled);
     }
-    let caller = Caller {
-        user: UserId::new("check")?,
-        role: Role::System,
-        namespace: DEFAULT_NAMESPACE.to_owned(),
-    };
+    let caller = Caller::new(UserId::new("check")?, Role::System, DEFAULT_NAMESPACE.to_owned());
     // A condition reads no table, so it does not matter whose rows the target would have.
     let planner =
         Planner::new(engine, &caller, engine.store.view()).with_target(table, UserKey::NOBODY)?;

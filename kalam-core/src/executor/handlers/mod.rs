@@ -6,3 +6,4 @@ pub(super) mod flush;
 pub(super) mod query;
 pub(super) mod setting;
 pub(super) mod transaction;
+pub(super) mod user;

@@ -13,12 +13,15 @@ mod statement;
 mod syntax_error;
 mod transaction;
 mod unsupported;
+mod user;
 mod with;
 
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{
+    Location, Token, TokenWithSpan, Tokenizer, TokenizerError,
+};
 
 use self::input::{Failure, Input};
 pub(crate) use self::syntax_error::with_caret;
@@ -53,11 +56,7 @@ pub(crate) fn parse(sql: &str) -> Result<Vec<Parsed>> {
 
 /// The tokens of a text, without white space and comments.
 pub(super) fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>> {
-    let mut tokens = Vec::new();
-    let dialect = KalamDialect::default();
-    Tokenizer::new(&dialect, sql)
-        .tokenize_with_location_into_buf(&mut tokens)
-        .map_err(|e| syntax_error::from_tokenizer(sql, e))?;
+    let mut tokens = split(sql).map_err(|e| syntax_error::from_tokenizer(sql, e))?;
     tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
     for token in &mut tokens {
         if let Token::Number(digits, _) = &mut token.token {
@@ -67,22 +66,22 @@ pub(super) fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>> {
     Ok(tokens)
 }
 
+/// All tokens of a text.
+fn split(sql: &str) -> Result<Vec<TokenWithSpan>, TokenizerError> {
+    let mut tokens = Vec::new();
+    let dialect = KalamDialect::default();
+    Tokenizer::new(&dialect, sql).tokenize_with_location_into_buf(&mut tokens)?;
+    Ok(tokens)
+}
+
 fn parse_one(sql: &str, tokens: Vec<TokenWithSpan>, parsed: &mut Vec<Parsed>) -> Result<()> {
     let Some(end) = tokens.last().map(|token| token.span.end) else {
         return Ok(());
     };
-    let with_caret = |e: Error| with_caret(sql, e);
-    limits::check_tokens(&tokens).map_err(with_caret)?;
-    let (tokens, placeholders) = placeholder::rewrite(tokens).map_err(with_caret)?;
-    let dialect = KalamDialect::for_tokens(tokens.len());
-    let parser = Parser::new(&dialect)
-        .with_recursion_limit(limits::PARSER_DEPTH_MAX)
-        .with_tokens_with_locations(tokens);
-    let mut input = Input::new(parser);
-    let statement = statement::parse(&mut input).map_err(|failure| match failure {
-        Failure::Known(e) => with_caret(e),
-        Failure::Parser(e) => syntax_error::from_parser(sql, &input, end, e),
-    })?;
+    let shown = |e: Error| with_caret(sql, syntax_error::conceal(sql, e));
+    limits::check_tokens(&tokens).map_err(shown)?;
+    let (tokens, placeholders) = placeholder::rewrite(tokens).map_err(shown)?;
+    let statement = statement_of(tokens, end).map_err(shown)?;
     parsed.push(match statement {
         // The parameters in the text are those of the statement that EXECUTE runs.
         Statement::Prepare(Prepare { name, types, statement }) => {
@@ -93,6 +92,19 @@ fn parse_one(sql: &str, tokens: Vec<TokenWithSpan>, parsed: &mut Vec<Parsed>) ->
         statement => Parsed { statement, placeholders },
     });
     Ok(())
+}
+
+/// The statement that the tokens are; `end` is where they end.
+fn statement_of(tokens: Vec<TokenWithSpan>, end: Location) -> Result<Statement> {
+    let dialect = KalamDialect::for_tokens(tokens.len());
+    let parser = Parser::new(&dialect)
+        .with_recursion_limit(limits::PARSER_DEPTH_MAX)
+        .with_tokens_with_locations(tokens);
+    let mut input = Input::new(parser);
+    statement::parse(&mut input).map_err(|failure| match failure {
+        Failure::Known(e) => e,
+        Failure::Parser(e) => syntax_error::from_parser(&input, end, e),
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
-use super::{create_table, create_view, insert, merge, modify, query, setting, with};
+use super::{create_table, create_view, insert, merge, modify, query, setting, user, with};
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
 use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
@@ -26,6 +26,7 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("DELETE") => modify::delete(input, None)?,
         Some("MERGE") => merge::merge(input, None)?,
         Some("CREATE") => create(input)?,
+        Some("ALTER") if input.is_word(1, "USER") => user::alter_user(input)?,
         Some("DROP") => drop(input)?,
         Some("TRUNCATE") => truncate(input)?,
         Some("USE") => use_namespace(input)?,
@@ -35,7 +36,8 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("DESCRIBE" | "DESC") => describe(input)?,
         Some("EXPLAIN") => explain(input)?,
         Some("PREPARE") => return prepare(input),
-        Some("EXECUTE") if !input.is_word(1, "AS") => execute(input)?,
+        Some("EXECUTE") if input.is_word(1, "AS") => user::execute_as(input)?,
+        Some("EXECUTE") => execute(input)?,
         Some("DEALLOCATE") => deallocate(input)?,
         Some("STORAGE") => storage(input)?,
         Some(
@@ -73,6 +75,9 @@ fn create(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["CREATE", "OR", "REPLACE", "VIEW"]) {
         return create_view::create_view(input, true);
     }
+    if input.take_words(&["CREATE", "USER"]) {
+        return user::create_user(input);
+    }
     Err(refusal(input))
 }
 
@@ -92,6 +97,9 @@ fn drop(input: &mut Input<'_>) -> Parse<Statement> {
     let is_table =
         ["USER", "SHARED", "STREAM"].iter().any(|kind| input.take_words(&["DROP", kind, "TABLE"]))
             || input.take_words(&["DROP", "TABLE"]);
+    if !is_table && input.take_words(&["DROP", "USER"]) {
+        return user::drop_user(input);
+    }
     if !is_table {
         return Err(refusal(input));
     }
@@ -231,6 +239,7 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
     let place = input.position();
     match input.peek_word(0).as_deref() {
         Some("SELECT" | "WITH" | "VALUES" | "FROM" | "INSERT" | "UPDATE" | "DELETE" | "MERGE") => {}
+        Some("EXECUTE") if input.is_word(1, "AS") => {}
         None if input.parser.peek_token_ref().token == Token::LParen => {}
         None => return input.refuse(),
         Some(

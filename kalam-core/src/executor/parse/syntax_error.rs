@@ -29,12 +29,7 @@ pub(super) fn from_tokenizer(sql: &str, error: TokenizerError) -> Error {
 
 /// What the parser of expressions and queries refused; `end` is where the
 /// statement ends.
-pub(super) fn from_parser(
-    sql: &str,
-    input: &Input<'_>,
-    end: Location,
-    error: ParserError,
-) -> Error {
+pub(super) fn from_parser(input: &Input<'_>, end: Location, error: ParserError) -> Error {
     if matches!(error, ParserError::RecursionLimitExceeded) {
         return limits::exceeded("statement is nested too deeply".to_owned());
     }
@@ -42,7 +37,56 @@ pub(super) fn from_parser(
         TokenWithSpan { token: Token::EOF, .. } => at_end(end),
         token => at_token(&token),
     };
-    with_caret(sql, refused.with_source(error))
+    refused.with_source(error)
+}
+
+/// Takes what could be a password out of an error about a text that holds one.
+pub(super) fn conceal(sql: &str, error: Error) -> Error {
+    if !holds_password(sql) {
+        return error;
+    }
+    let message = match error.sqlstate() {
+        SqlState::SYNTAX_ERROR => "syntax error in a text with a password, which is not shown",
+        _ => error.message(),
+    };
+    let concealed = Error::new(error.sqlstate(), message.to_owned());
+    match error.position() {
+        Some(place) => concealed.with_position(place),
+        None => concealed,
+    }
+}
+
+/// Whether a text may hold a password: the word PASSWORD and a text after it, or
+/// anywhere in CREATE USER or ALTER USER. A text that does not split into tokens may
+/// hold one wherever it has the word.
+fn holds_password(sql: &str) -> bool {
+    const WORD: &str = "password";
+    if !sql.as_bytes().windows(WORD.len()).any(|w| w.eq_ignore_ascii_case(WORD.as_bytes())) {
+        return false;
+    }
+    let Ok(mut tokens) = super::split(sql) else { return true };
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    let is_word = |at: usize, word: &str| {
+        let token = tokens.get(at).map(|token| &token.token);
+        matches!(token, Some(Token::Word(found)) if found.value.eq_ignore_ascii_case(word))
+    };
+    let of_user = (0..tokens.len()).any(|at| {
+        (is_word(at, "CREATE") || is_word(at, "ALTER"))
+            && is_word(at + 1, "USER")
+            && !is_word(at + 2, "TABLE")
+    });
+    of_user
+        || tokens.iter().enumerate().skip(1).any(|(at, token)| {
+            let is_text = matches!(
+                token.token,
+                Token::SingleQuotedString(_)
+                    | Token::EscapedStringLiteral(_)
+                    | Token::DollarQuotedString(_)
+                    | Token::NationalStringLiteral(_)
+                    | Token::UnicodeStringLiteral(_)
+            );
+            is_text && is_word(at - 1, WORD)
+        })
 }
 
 /// `syntax error at or near "token"`.
@@ -77,7 +121,7 @@ fn offending_token(input: &Input<'_>, error: &ParserError) -> TokenWithSpan {
 /// Adds the line of the error's place in the text, and a caret below it, to the
 /// detail. For errors of later steps too, which know the place and not the text.
 pub(crate) fn with_caret(sql: &str, error: Error) -> Error {
-    let Some(place) = error.position() else {
+    let Some(place) = error.position().filter(|_| !holds_password(sql)) else {
         return error;
     };
     let lines = underlined(sql, place);

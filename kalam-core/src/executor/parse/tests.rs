@@ -53,6 +53,11 @@ fn every_statement_form_is_recognized() {
         ("SHOW MANIFEST FOR t", "SHOW MANIFEST"),
         ("SHOW STATS FOR TABLE t", "SHOW STATS"),
         ("SHOW CREATE TABLE t", "SHOW CREATE TABLE"),
+        ("CREATE USER 'u' WITH PASSWORD 'x' ROLE user", "CREATE USER"),
+        ("CREATE USER IF NOT EXISTS u ROLE dba", "CREATE USER"),
+        ("ALTER USER ? SET PASSWORD ?", "ALTER USER"),
+        ("DROP USER IF EXISTS 'u'", "DROP USER"),
+        ("EXECUTE AS USER 'u' (SELECT (1))", "EXECUTE AS USER"),
     ] {
         assert_eq!(one(sql).name(), name, "{sql}");
         assert_eq!(one(&format!(" {sql} ; -- end")).name(), name, "{sql}");
@@ -193,10 +198,7 @@ fn statements_of_other_systems_are_named_and_refused() {
         ("CREATE UNIQUE INDEX i ON t (a)", "CREATE UNIQUE INDEX"),
         ("ALTER TABLE t ADD COLUMN a INT", "ALTER TABLE"),
         ("CREATE TEMP TABLE t (a INT)", "CREATE TEMP TABLE"),
-        ("CREATE USER 'u' WITH PASSWORD 'x'", "CREATE USER"),
-        ("DROP USER u", "DROP USER"),
         ("PREPARE TRANSACTION 'p'", "PREPARE TRANSACTION"),
-        ("EXECUTE AS USER 'u' (SELECT 1)", "EXECUTE"),
         ("EXPLAIN CREATE TABLE t (a INT)", "EXPLAIN CREATE"),
         ("EXPLAIN COPY t TO 'x'", "EXPLAIN COPY"),
         ("SHOW JOBS", "SHOW JOBS"),

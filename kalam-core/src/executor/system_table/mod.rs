@@ -4,6 +4,7 @@
 //! batch, whose schema is the table's; a new one is a file and a line in [`TABLES`]. The
 //! planner and [`resolve`](super::resolve) ask the gateway before they ask for rows.
 
+mod audit_log;
 mod columns;
 mod manifest;
 mod namespaces;
@@ -12,6 +13,7 @@ mod settings;
 mod stats;
 mod storages;
 mod tables;
+mod users;
 mod views;
 
 use std::sync::Arc;
@@ -40,6 +42,7 @@ struct SystemTable {
 
 /// Every table, by name.
 const TABLES: &[SystemTable] = &[
+    SystemTable { name: "audit_log", rows: audit_log::rows },
     SystemTable { name: "columns", rows: columns::rows },
     SystemTable { name: "manifest", rows: manifest::rows },
     SystemTable { name: "namespaces", rows: namespaces::rows },
@@ -48,6 +51,7 @@ const TABLES: &[SystemTable] = &[
     SystemTable { name: "stats", rows: stats::rows },
     SystemTable { name: "storages", rows: storages::rows },
     SystemTable { name: "tables", rows: tables::rows },
+    SystemTable { name: "users", rows: users::rows },
     SystemTable { name: "views", rows: views::rows },
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Namespace, RESERVED_NAMESPACES};
 use crate::executor::QueryResult;
+use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::model::Name;
 use crate::{Error, Result, SqlState};
@@ -10,7 +11,12 @@ use crate::{Error, Result, SqlState};
 ///
 /// # Errors
 /// `42602` for an invalid or reserved name, `42P06` if it exists.
-pub(crate) fn run(engine: &Engine, name: &str, if_not_exists: bool) -> Result<QueryResult> {
+pub(crate) fn run(
+    engine: &Engine,
+    caller: &Caller,
+    name: &str,
+    if_not_exists: bool,
+) -> Result<QueryResult> {
     if RESERVED_NAMESPACES.contains(&name) {
         return Err(Error::new(
             SqlState::INVALID_NAME,
@@ -22,8 +28,11 @@ pub(crate) fn run(engine: &Engine, name: &str, if_not_exists: bool) -> Result<Qu
         return Ok(QueryResult::empty());
     }
     let created_at_ms = engine.clock.now_ms();
+    let record = caller.did("CREATE NAMESPACE", Some(name.to_string()));
     let namespace = Namespace { name, description: None, created_at_ms };
-    match engine.store.commit(engine.registry.add_namespace(namespace)).map_err(Error::from) {
+    let mut set = engine.registry.add_namespace(namespace);
+    engine.audit.add(&mut set, record);
+    match engine.store.commit(set).map_err(Error::from) {
         Err(e) if if_not_exists && e.sqlstate() == SqlState::DUPLICATE_NAMESPACE => {
             Ok(QueryResult::empty())
         }

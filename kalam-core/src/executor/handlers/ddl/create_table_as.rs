@@ -23,7 +23,7 @@ use crate::executor::result_columns::result_columns;
 use crate::executor::row_writer::{RowWriter, Taken};
 use crate::executor::statement::{ColumnSpec, CreateTable, CreateTableAs};
 use crate::model::{KalamDataType, TableName};
-use crate::store::View;
+use crate::store::{View, WriteSet};
 use crate::{Error, Result, SqlState};
 
 /// Creates a table with the columns and the rows of a query, which nobody sees apart:
@@ -62,7 +62,7 @@ pub(crate) fn run(
         let batches = engine.collect(planner.stream(&plan)?)?;
         fill(engine, caller, &table, view, &batches).map(QueryResult::affected)
     } else {
-        let set = engine.registry.add_table(&table);
+        let set = created(engine, caller, &table);
         engine.store.commit(set).map_err(Error::from).map(|_| QueryResult::empty())
     };
     match done {
@@ -135,6 +135,14 @@ fn fill(
         target.write(&mut writer, &columns, batch.num_rows(), Taken::Refuse)?;
         rows += batch.num_rows() as u64;
     }
-    writer.commit_with(engine.registry.add_table(table))?;
+    writer.commit_with(created(engine, caller, table))?;
     Ok(rows)
+}
+
+/// The table's part of the commit.
+fn created(engine: &Engine, caller: &Caller, table: &Arc<Table>) -> WriteSet {
+    let mut set = engine.registry.add_table(table);
+    let name = table.definition.name.to_string();
+    engine.audit.add(&mut set, caller.did("CREATE TABLE AS", Some(name)));
+    set
 }

@@ -59,6 +59,8 @@ pub(crate) fn run(
                 set.changes.push(engine.registry.unchanged(&table));
             }
         }
+        let record = caller.did("CREATE VIEW", Some(name.to_string()));
+        engine.audit.add(&mut set, record);
         match engine.store.commit(set).map_err(Error::from) {
             Err(e) if e.sqlstate() == SqlState::DUPLICATE_TABLE && statement.if_not_exists => {
                 Ok(())

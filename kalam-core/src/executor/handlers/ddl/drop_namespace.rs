@@ -6,6 +6,7 @@ use super::drop_table::drop_relations;
 use crate::Result;
 use crate::catalog::{DEFAULT_NAMESPACE, RESERVED_NAMESPACES, undefined_namespace};
 use crate::executor::QueryResult;
+use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::model::Name;
 use crate::{Error, SqlState};
@@ -18,6 +19,7 @@ use crate::{Error, SqlState};
 /// reserved namespaces.
 pub(crate) fn run(
     engine: &Engine,
+    caller: &Caller,
     name: &str,
     if_exists: bool,
     cascade: bool,
@@ -32,7 +34,7 @@ pub(crate) fn run(
         return if if_exists { Ok(QueryResult::empty()) } else { Err(undefined_namespace(name)) };
     }
     if cascade {
-        drop_relations(engine, true, || {
+        drop_relations(engine, caller, true, || {
             let mut tables = engine.registry.tables()?;
             tables.retain(|table| table.definition.name.namespace.as_str() == name);
             let mut views = engine.registry.views();
@@ -41,6 +43,8 @@ pub(crate) fn run(
         })?;
     }
     let name = Name::new("namespace", name)?;
-    engine.store.commit(Arc::clone(&engine.registry).remove_namespace(&name))?;
+    let mut set = Arc::clone(&engine.registry).remove_namespace(&name);
+    engine.audit.add(&mut set, caller.did("DROP NAMESPACE", Some(name.to_string())));
+    engine.store.commit(set)?;
     Ok(QueryResult::empty())
 }

@@ -28,7 +28,7 @@ pub(crate) fn run(
     if_exists: bool,
     cascade: bool,
 ) -> Result<QueryResult> {
-    drop_relations(engine, cascade, || {
+    drop_relations(engine, caller, cascade, || {
         let mut tables: Vec<Arc<Table>> = Vec::new();
         for name in names {
             let found = find(caller, name, if_exists, |namespace| {
@@ -77,6 +77,7 @@ pub(super) type Dropped = (Vec<Arc<Table>>, Vec<Arc<ViewDefinition>>);
 /// `2BP01` if a view uses what is dropped, and what `look_up` raises.
 pub(super) fn drop_relations(
     engine: &Engine,
+    caller: &Caller,
     cascade: bool,
     look_up: impl Fn() -> Result<Dropped>,
 ) -> Result<()> {
@@ -95,6 +96,13 @@ pub(super) fn drop_relations(
         engine.registry.remove_relations(&mut set, &tables, &views, cascade);
         for table in &tables {
             remove_rows(engine, table, &mut set)?;
+        }
+        for table in &tables {
+            let name = table.definition.name.to_string();
+            engine.audit.add(&mut set, caller.did("DROP TABLE", Some(name)));
+        }
+        for view in &views {
+            engine.audit.add(&mut set, caller.did("DROP VIEW", Some(view.name.to_string())));
         }
         engine.store.commit(set)?;
         Ok(())

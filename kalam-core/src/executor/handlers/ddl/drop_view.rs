@@ -20,7 +20,7 @@ pub(crate) fn run(
     if_exists: bool,
     cascade: bool,
 ) -> Result<QueryResult> {
-    drop_relations(engine, cascade, || {
+    drop_relations(engine, caller, cascade, || {
         let mut views = Vec::new();
         for name in names {
             let found = find(caller, name, if_exists, |namespace| {

@@ -18,7 +18,8 @@ use crate::executor::QueryResult;
 use crate::executor::built_query::has_query;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::modify_statement::{Insert, InsertSource, InsertValue};
+use crate::executor::modify_statement::{Insert, InsertSource, InsertValue, OnConflict};
+use crate::executor::named_relations::authorize_expression;
 use crate::executor::row_writer::{RowWriter, Taken};
 use crate::executor::work::Work;
 use crate::store::View;
@@ -60,11 +61,14 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
     let none = [];
     let params = if let [set] = sets { set.as_ref() } else { &none };
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
+    let on_conflict = statement.on_conflict.as_ref();
+    for expr in on_conflict.into_iter().flat_map(OnConflict::expressions) {
+        authorize_expression(engine, caller, statement.ctes.as_deref(), expr)?;
+    }
     let returns = returning.is_some();
     let ((changed, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let resolution = statement.on_conflict.as_ref();
-            let resolution = resolution.map(|clause| ConflictResolution::new(&target, clause));
+            let resolution = on_conflict.map(|clause| ConflictResolution::new(&target, clause));
             let mut run = Run {
                 new: &new,
                 evaluator: &evaluator,
@@ -168,13 +172,14 @@ impl Run<'_, '_, '_> {
 /// and none reads a table.
 pub(crate) fn is_batch(statement: &Insert) -> bool {
     let Some(clause) = &statement.on_conflict else { return true };
-    let Some(update) = &clause.update else { return true };
+    if clause.update.is_none() {
+        return true;
+    }
     let InsertSource::Values(rows) = &statement.source else { return false };
     let has_parameter =
         |expr: &Expr| has_value(expr, |value| matches!(value, Value::Placeholder(_)));
     let rows = rows.iter().flatten().filter_map(InsertValue::expression);
-    let values = update.assignments.iter().filter_map(|(_, _, value)| value.expression());
-    let of_update: Vec<&Expr> = values.chain(&update.selection).collect();
+    let of_update: Vec<&Expr> = clause.expressions().collect();
     statement.ctes.is_none()
         && !rows.chain(of_update.iter().copied()).any(has_query)
         && !of_update.into_iter().any(has_parameter)

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array, make_comparator};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array, make_comparator, new_empty_array};
 use arrow::compute::{SortOptions, concat_batches, take};
 use arrow::datatypes::FieldRef;
 use datafusion::common::TableReference;
@@ -221,6 +221,10 @@ impl Target<'_> {
         let Some(key) = whole_key(table, name, selection, evaluator.params)? else {
             return Ok(None);
         };
+        // A value that needs a planner is checked by it, whether there is a row or not.
+        if !self.has_plain_values(evaluator, assignments)? {
+            return Ok(None);
+        }
         let Some(stored) = writer.find(&key)? else {
             return Ok(Some(Found { rows: Vec::new(), sources: Vec::new() }));
         };
@@ -242,6 +246,20 @@ impl Target<'_> {
         let (places, hidden, sources) = (vec![place], None, Vec::new());
         let row = TargetRows { columns, seqs, places, hidden, sources, values };
         Ok(Some(Found { rows: vec![row], sources: Vec::new() }))
+    }
+
+    fn has_plain_values(
+        &self,
+        evaluator: &Evaluator<'_>,
+        assignments: Option<&Assignments<'_>>,
+    ) -> Result<bool> {
+        let Some(assignments) = assignments else { return Ok(true) };
+        let TargetTable { table, name, .. } = self.target;
+        let fields = table.schema.fields().iter();
+        let none: Vec<ArrayRef> = fields.map(|field| new_empty_array(field.data_type())).collect();
+        let relations = vec![(name.as_str(), none.as_slice())];
+        let rows = PlainRows { table, relations, params: evaluator.params, rows: 0 };
+        Ok(rows.values(assignments)?.is_some())
     }
 
     fn split(&self, batch: &RecordBatch, sources: usize) -> Result<TargetRows> {

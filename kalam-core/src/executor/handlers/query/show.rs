@@ -6,6 +6,7 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::describe::{show_namespaces, show_tables};
 use crate::executor::engine::Engine;
+use crate::executor::gateway::authorize_namespace;
 use crate::executor::resolve::{visible_tables, visible_views};
 
 /// The tables and views that the caller may read, of one namespace or of all.
@@ -17,6 +18,9 @@ pub(crate) fn tables(
     caller: &Caller,
     namespace: Option<&str>,
 ) -> Result<QueryResult> {
+    if let Some(namespace) = namespace {
+        authorize_namespace(namespace, caller.role)?;
+    }
     if let Some(namespace) = namespace
         && !engine.registry.has_namespace(namespace)
     {

@@ -1,0 +1,6 @@
+//! Statements about users.
+
+pub(crate) mod alter_user;
+pub(crate) mod create_user;
+pub(crate) mod drop_user;
+pub(crate) mod execute_as;
