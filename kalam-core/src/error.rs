@@ -345,13 +345,18 @@ impl Error {
     }
 }
 
-/// An input or output error, with `53100` where the device is full.
-pub(crate) fn io_error(what: &str, path: &std::path::Path, error: std::io::Error) -> Error {
+/// The code of an input or output error.
+pub(crate) fn io_state(error: &std::io::Error) -> SqlState {
     use std::io::ErrorKind as Io;
-    let state = match error.kind() {
+    match error.kind() {
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => SqlState::DISK_FULL,
         _ => SqlState::IO_ERROR,
-    };
+    }
+}
+
+/// An input or output error, with `53100` where the device is full.
+pub(crate) fn io_error(what: &str, path: &std::path::Path, error: std::io::Error) -> Error {
+    let state = io_state(&error);
     Error::new(state, format!("cannot {what} \"{}\": {error}", path.display())).with_source(error)
 }
 

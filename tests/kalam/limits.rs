@@ -201,3 +201,12 @@ fn temporary_folders_of_databases_are_apart() {
         assert_eq!(fixture::rows(session, "SELECT 1"), [["1"]]);
     }
 }
+
+#[test]
+fn every_setting_is_in_the_readme() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).expect("it can be read");
+    for name in Fixture::new().rows("SELECT name FROM system.settings").iter().flatten() {
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in README.md");
+    }
+}

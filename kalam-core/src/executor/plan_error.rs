@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Statement, visit_expressions};
 
 use super::cte_scope::fold;
 use super::placeholder::position;
+use crate::error::io_state;
 use crate::{Error, Position, SqlState};
 
 /// Errors of planning that are told apart only by their words.
@@ -130,7 +131,9 @@ fn from_shared(error: &DataFusionError) -> Error {
         DataFusionError::Plan(text) => plan_state(text).unwrap_or(SqlState::DATATYPE_MISMATCH),
         DataFusionError::NotImplemented(_) => SqlState::FEATURE_NOT_SUPPORTED,
         DataFusionError::ResourcesExhausted(_) => SqlState::OUT_OF_MEMORY,
-        DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => SqlState::IO_ERROR,
+        // What queries spill may fill the disk.
+        DataFusionError::IoError(error) => io_state(error),
+        DataFusionError::ObjectStore(_) => SqlState::IO_ERROR,
         DataFusionError::ParquetError(_) => SqlState::DATA_CORRUPTED,
         DataFusionError::Execution(text) if text.starts_with(MANY_ROWS) => {
             SqlState::CARDINALITY_VIOLATION
