@@ -73,7 +73,8 @@ fn crash(dir: &str, seed: &str, durability: &str) -> Result<(), Error> {
         "CREATE NAMESPACE IF NOT EXISTS crash",
         "CREATE SHARED TABLE IF NOT EXISTS crash.s (w INT NOT NULL, k INT NOT NULL, v BIGINT, \
          pad TEXT, PRIMARY KEY (w, k))",
-        "CREATE USER TABLE IF NOT EXISTS crash.u (k INT PRIMARY KEY, v BIGINT, pad TEXT)",
+        "CREATE USER TABLE IF NOT EXISTS crash.u (k INT PRIMARY KEY, twin INT UNIQUE, v BIGINT, \
+         pad TEXT)",
     ] {
         execute(&root, sql)?;
     }
@@ -120,13 +121,14 @@ fn one_step(session: &Session, writer: u64, step: u64, random: &mut Seeded) {
     let last = if matches!(verb, "insert" | "update" | "delete") { first } else { last };
     let table = if shared { "crash.s" } else { "crash.u" };
     let (scope, column) =
-        if shared { (format!("w = {writer} AND "), "w, ") } else { (String::new(), "") };
+        if shared { (format!("w = {writer} AND "), "w, ") } else { (String::new(), "twin, ") };
     let pad = "p".repeat((value % 400) as usize);
     let sql = match verb {
         "insert" | "batch" => {
-            let own = if shared { format!("{writer}, ") } else { String::new() };
-            let rows: Vec<String> =
-                (first..=last).map(|k| format!("({own}{k}, {}, '{pad}')", value + k)).collect();
+            let own = |k| if shared { writer } else { k };
+            let rows: Vec<String> = (first..=last)
+                .map(|k| format!("({}, {k}, {}, '{pad}')", own(k), value + k))
+                .collect();
             format!("INSERT INTO {table} ({column}k, v, pad) VALUES {}", rows.join(", "))
         }
         "update" | "updates" => format!(
@@ -149,18 +151,20 @@ fn one_transaction(session: &Session, writer: u64, step: u64, random: &mut Seede
     let last = (first + random.below(12)).min(KEYS - 1);
     let value = random.below(1_000_000);
     let pad = "p".repeat((value % 400) as usize);
-    let row = |own: &str, k: u64| format!("({own}{k}, {}, '{pad}')", value + k);
-    let values = |own: &str| (first..=last).map(|k| row(own, k)).collect::<Vec<_>>().join(", ");
+    let row = |own: u64, k: u64| format!("({own}, {k}, {}, '{pad}')", value + k);
+    let values = |own: &dyn Fn(u64) -> u64| {
+        (first..=last).map(|k| row(own(k), k)).collect::<Vec<_>>().join(", ")
+    };
     let statements = [
         "BEGIN".to_owned(),
         format!("DELETE FROM crash.s WHERE w = {writer} AND k BETWEEN {first} AND {last}"),
-        format!("INSERT INTO crash.s (w, k, v, pad) VALUES {}", values(&format!("{writer}, "))),
+        format!("INSERT INTO crash.s (w, k, v, pad) VALUES {}", values(&|_| writer)),
         "SAVEPOINT between".to_owned(),
         format!("DELETE FROM crash.s WHERE w = {writer}"),
         "DELETE FROM crash.u".to_owned(),
         "ROLLBACK TO between".to_owned(),
         format!("DELETE FROM crash.u WHERE k BETWEEN {first} AND {last}"),
-        format!("INSERT INTO crash.u (k, v, pad) VALUES {}", values("")),
+        format!("INSERT INTO crash.u (twin, k, v, pad) VALUES {}", values(&|k| k)),
         "COMMIT".to_owned(),
     ];
     say(&format!("intent {writer} {step} su transaction {first} {last} {value}"));

@@ -245,6 +245,32 @@ fn of_threads_that_insert_or_leave_the_same_key_one_inserts() {
 }
 
 #[test]
+fn a_table_made_of_a_query_is_never_seen_without_its_rows() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE TABLE source AS SELECT value FROM generate_series(1, 500)");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let session = fixture::root(fixture.database());
+            let done = &done;
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    match fixture::try_rows(&session, "SELECT COUNT(*) FROM copy") {
+                        Ok(rows) => assert_eq!(rows, [["500"]]),
+                        Err(e) => assert_eq!(e.sqlstate().as_str(), "42P01", "{e:?}"),
+                    }
+                }
+            });
+        }
+        for _ in 0..30 {
+            fixture.run("CREATE TABLE copy AS SELECT * FROM source");
+            fixture.run("DROP TABLE copy");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn tables_made_by_many_threads_are_all_there() {
     let mut fixture = Fixture::new();
     let wins = AtomicU64::new(0);

@@ -15,6 +15,8 @@ use crate::fixture::{self, Seeded};
 /// Kills; fewer if the machine is slow.
 const CYCLES: u64 = 40;
 const TIME_MAX: Duration = Duration::from_secs(45);
+/// Keys of one writer of the child.
+const KEYS: u64 = 60;
 /// The tables of the child, in namespace `crash`.
 const TABLES: [&str; 2] = ["s", "u"];
 
@@ -152,10 +154,26 @@ impl Oracle {
                 expected, found,
                 "cycle {cycle}, writer {writer}: expected left, found right; in flight: {pending:?}"
             );
+            let free = free_twins(&session);
+            assert_eq!(free, KEYS - expected[1].len() as u64, "cycle {cycle}, writer {writer}");
             self.set_tables_of(writer, expected);
         }
         self.in_flight.clear();
     }
+}
+
+/// How many values of the UNIQUE column of `crash.u` no row of the writer has: those whose
+/// entries are not there.
+fn free_twins(session: &Session) -> u64 {
+    fixture::run(session, "BEGIN");
+    let sql = format!(
+        "INSERT INTO crash.u (k, twin) SELECT 1000 + value, value \
+         FROM generate_series(0, {}) ON CONFLICT (twin) DO NOTHING",
+        KEYS - 1
+    );
+    let free = fixture::run(session, &sql);
+    fixture::run(session, "ROLLBACK");
+    free
 }
 
 /// Rows of one writer, each checked whole, and counted three ways.

@@ -3,6 +3,7 @@
 //! One binary, one file for each kind of promise. `cargo test -p kalam-tests slt`
 //! runs the SQL specification alone; `KALAM_SLT=insert` picks files by path.
 
+mod alter;
 mod append;
 mod audit;
 mod authorization;
@@ -15,6 +16,7 @@ mod crash;
 mod damage;
 mod definition;
 mod disk_full;
+mod evolution;
 mod explain;
 mod fixture;
 mod heap;

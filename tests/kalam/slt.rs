@@ -143,8 +143,11 @@ impl Driver {
     fn run(&mut self, sql: &str) -> Result<DBOutput<Column>, Error> {
         let verb = sql.split_whitespace().next().unwrap_or("").to_ascii_uppercase();
         let is_write = matches!(verb.as_str(), "INSERT" | "UPDATE" | "DELETE");
-        let is_change =
-            is_write || matches!(verb.as_str(), "CREATE" | "DROP" | "STORAGE" | "TRUNCATE");
+        let is_change = is_write
+            || matches!(
+                verb.as_str(),
+                "CREATE" | "ALTER" | "COMMENT" | "DROP" | "STORAGE" | "TRUNCATE"
+            );
         if !is_change && self.changed && self.mode.reopens() && !self.is_in_transaction() {
             self.reopen()?;
             self.changed = false;

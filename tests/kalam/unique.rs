@@ -1,9 +1,11 @@
 //! UNIQUE under random operations, under many threads, and over reopening.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use kalam_core::Session;
+use arrow::array::{ArrayRef, Int32Array, RecordBatch, RecordBatchIterator};
+use kalam_core::{AppendMode, Session};
 
 use crate::fixture::{self, Fixture, Seeded};
 
@@ -83,6 +85,38 @@ fn a_value_that_threads_take_and_free_is_there_at_most_once() {
     });
     let count = fixture.rows("SELECT COUNT(*) FROM t WHERE u = 1");
     assert_eq!(count, [[balance.load(Ordering::Relaxed).to_string()]]);
+}
+
+#[test]
+fn an_upsert_frees_what_the_replaced_rows_had() {
+    for flushed in [false, true] {
+        let fixture = Fixture::new();
+        fixture.run("CREATE TABLE t (k INT PRIMARY KEY, u INT UNIQUE)");
+        fixture.run("INSERT INTO t VALUES (1, 10), (2, 20)");
+        if flushed {
+            fixture.run("STORAGE FLUSH TABLE t");
+        }
+        let rows = |rows: [(i32, i32); 2]| {
+            let column = |values: [i32; 2]| Arc::new(Int32Array::from(values.to_vec())) as ArrayRef;
+            let batch = RecordBatch::try_from_iter([
+                ("k", column(rows.map(|row| row.0))),
+                ("u", column(rows.map(|row| row.1))),
+            ]);
+            let batch = batch.expect("columns are of one length");
+            let schema = batch.schema();
+            Box::new(RecordBatchIterator::new([Ok(batch)], schema))
+        };
+        let upsert = |data| fixture.root().append("t", data, AppendMode::Upsert);
+        // The rows change places.
+        assert_eq!(upsert(rows([(1, 20), (2, 10)])).expect("it goes"), 2);
+        assert_eq!(fixture.rows("SELECT * FROM t ORDER BY k"), [["1", "20"], ["2", "10"]]);
+        let taken = upsert(rows([(1, 30), (3, 10)])).expect_err("2 has it");
+        assert_eq!(taken.sqlstate().as_str(), "23505");
+        upsert(rows([(1, 30), (3, 20)])).expect("1 had it");
+        let (code, text) = fixture.refused("INSERT INTO t VALUES (4, 30)");
+        assert_eq!(code, "23505");
+        assert!(text.contains("(u) = (30)") && text.contains("t_u_key"), "{text}");
+    }
 }
 
 /// What a table with `k PRIMARY KEY, u UNIQUE, UNIQUE (a, b)` holds.

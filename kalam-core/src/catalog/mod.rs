@@ -7,6 +7,7 @@ mod path_template;
 mod registry;
 mod relation;
 mod storage;
+mod stored_history;
 mod table;
 mod table_definition;
 mod user;
@@ -22,7 +23,7 @@ pub(crate) use registry::undefined_namespace;
 pub use relation::Relation;
 pub use storage::{DEFAULT_STORAGE, StorageDefinition, StorageKind};
 pub use table::{DELETED_COLUMN, HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table};
-pub(crate) use table::{UniqueIndex, seq_field};
+pub(crate) use table::{UniqueIndex, initial_value, seq_field};
 pub use table_definition::{
     Compression, FlushPolicy, SchemaVersionEntry, TableDefinition, TableOptions,
 };

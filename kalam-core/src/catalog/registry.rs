@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use dashmap::DashMap;
 
 use super::relation::{is_a_view, undefined_table};
+use super::table::altered;
 use super::{Namespace, StorageDefinition, Table, TableDefinition, ViewDefinition, ViewUse};
 use crate::model::{Name, Seq, TableId, TableName, UserId};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Store, WriteSet};
@@ -150,7 +151,7 @@ impl SchemaRegistry {
         let table = Arc::new(self.derive(Arc::new(definition))?);
         // A definition read before a DDL commit must not replace the one after it.
         if self.version() == version {
-            self.tables.insert(id, table.clone());
+            return Ok(Some(self.tables.entry(id).or_insert(table).clone()));
         }
         Ok(Some(table))
     }
@@ -200,6 +201,17 @@ impl SchemaRegistry {
     #[must_use]
     pub fn has_namespace(&self, name: &str) -> bool {
         Name::new("namespace", name).is_ok_and(|name| self.namespaces.contains_key(&name))
+    }
+
+    /// The namespace with this name.
+    ///
+    /// # Errors
+    /// `3F000`.
+    pub(crate) fn namespace(&self, name: &str) -> Result<Arc<Namespace>> {
+        let found = Name::new("namespace", name)
+            .ok()
+            .and_then(|name| self.namespaces.get(&name).map(|namespace| namespace.clone()));
+        found.ok_or_else(|| undefined_namespace(name))
     }
 
     /// All namespaces, by name.
@@ -260,12 +272,24 @@ impl SchemaRegistry {
         set
     }
 
-    /// The commit that removes an empty namespace.
-    pub(crate) fn remove_namespace(self: &Arc<Self>, name: &Name) -> WriteSet {
+    /// The commit that changes what is said of a namespace.
+    pub(crate) fn alter_namespace(self: &Arc<Self>, namespace: Namespace) -> WriteSet {
         let mut set = WriteSet::default();
-        NAMESPACES.delete(&mut set, &name.to_string());
-        self.push(&mut set, Edit::RemoveNamespace(name.clone()));
+        NAMESPACES.put(&mut set, &namespace.name.to_string(), &namespace);
+        self.push(&mut set, Edit::AlterNamespace(Arc::new(namespace)));
         set
+    }
+
+    /// The part of a commit that removes a namespace, whose tables and views the same
+    /// commit removes.
+    pub(crate) fn remove_namespace(
+        self: &Arc<Self>,
+        set: &mut WriteSet,
+        name: &Name,
+        removed: BTreeSet<TableId>,
+    ) {
+        NAMESPACES.delete(set, &name.to_string());
+        self.push(set, Edit::RemoveNamespace(name.clone(), removed));
     }
 
     /// The commit that adds a storage.
@@ -276,15 +300,74 @@ impl SchemaRegistry {
         set
     }
 
-    /// The commit that adds a table.
-    pub(crate) fn add_table(self: &Arc<Self>, table: &Arc<Table>) -> WriteSet {
+    /// The commit that adds a table; `filled` says that it adds rows too, without which no
+    /// view shows the table.
+    pub(crate) fn add_table(self: &Arc<Self>, table: &Arc<Table>, filled: bool) -> WriteSet {
         let definition = &table.definition;
         let mut set = WriteSet::default();
         DEFINITIONS.put(&mut set, &definition.id, definition);
         NAMES.put(&mut set, &definition.name, &definition.id);
         self.put_last_table(&mut set);
-        self.push(&mut set, Edit::AddTable(table.clone()));
+        self.push(&mut set, Edit::AddTable { table: table.clone(), filled });
         set
+    }
+
+    /// The commit that makes a table's definition another one, and removes the views that
+    /// cannot be with it. `promises` says that the caller made sure of something that the
+    /// new one says of all rows.
+    ///
+    /// # Errors
+    /// `42704` if the storage is not there.
+    pub(crate) fn alter_table(
+        self: &Arc<Self>,
+        from: &Arc<Table>,
+        definition: TableDefinition,
+        promises: bool,
+        views: &[Arc<ViewDefinition>],
+    ) -> Result<WriteSet> {
+        let mut set = WriteSet::default();
+        DEFINITIONS.put(&mut set, &definition.id, &definition);
+        if definition.name != from.definition.name {
+            NAMES.delete(&mut set, &from.definition.name);
+            NAMES.put(&mut set, &definition.name, &definition.id);
+        }
+        let to = Arc::new(self.derive(Arc::new(definition))?.following(from));
+        let removed = views.iter().map(|view| view.id).collect();
+        self.push(&mut set, Edit::AlterTable { from: from.clone(), to, promises, removed });
+        if !views.is_empty() {
+            self.remove_relations(&mut set, &[], views, true);
+        }
+        Ok(set)
+    }
+
+    /// The newest one of a table.
+    ///
+    /// # Errors
+    /// `42P01` if it was dropped.
+    pub(crate) fn current(&self, table: &Table) -> Result<Arc<Table>> {
+        let definition = &table.definition;
+        self.table_by_id(definition.id)?.ok_or_else(|| {
+            let message = format!("table \"{}\" does not exist", definition.name);
+            Error::new(SqlState::UNDEFINED_TABLE, message)
+        })
+    }
+
+    /// Refuses a table that is not the newest one of its id.
+    ///
+    /// # Errors
+    /// `40001` if it was altered, `42P01` if it has another name or is gone.
+    pub(crate) fn check_current(&self, table: &Table) -> Result<()> {
+        if self.is_current(table) {
+            return Ok(());
+        }
+        self.check_named(&table.definition)?;
+        Err(altered(&table.definition))
+    }
+
+    /// Whether the table is the newest one of its id.
+    pub(crate) fn is_current(&self, table: &Table) -> bool {
+        let current = self.tables.get(&table.definition.id);
+        current.is_some_and(|now| Arc::ptr_eq(&now.definition, &table.definition))
     }
 
     /// The commit that adds a view, or puts it in the place of an earlier version of it.
@@ -353,11 +436,30 @@ struct CatalogChange {
 
 enum Edit {
     AddNamespace(Arc<Namespace>),
-    RemoveNamespace(Name),
+    AlterNamespace(Arc<Namespace>),
+    /// With the tables and views that the commit removes.
+    RemoveNamespace(Name, BTreeSet<TableId>),
     AddStorage(Arc<StorageDefinition>),
-    AddTable(Arc<Table>),
-    AddView { view: Arc<ViewDefinition>, replaced: Option<Arc<ViewDefinition>> },
-    RemoveRelations { tables: Vec<Arc<Table>>, views: Vec<Arc<ViewDefinition>>, cascade: bool },
+    AddTable {
+        table: Arc<Table>,
+        filled: bool,
+    },
+    AlterTable {
+        from: Arc<Table>,
+        to: Arc<Table>,
+        promises: bool,
+        /// Views that the commit removes.
+        removed: BTreeSet<TableId>,
+    },
+    AddView {
+        view: Arc<ViewDefinition>,
+        replaced: Option<Arc<ViewDefinition>>,
+    },
+    RemoveRelations {
+        tables: Vec<Arc<Table>>,
+        views: Vec<Arc<ViewDefinition>>,
+        cascade: bool,
+    },
     Unchanged(Arc<TableDefinition>),
 }
 
@@ -369,21 +471,19 @@ impl Change for CatalogChange {
                 SqlState::DUPLICATE_NAMESPACE,
                 format!("namespace \"{}\" exists already", n.name),
             )),
-            Edit::RemoveNamespace(name) => {
-                let tables = registry.names.iter().filter(|e| e.key().namespace == *name).count();
-                if tables > 0 {
-                    return Err(Error::new(
-                        SqlState::DEPENDENT_OBJECTS,
-                        format!("namespace \"{name}\" holds {tables} tables and views"),
-                    )
-                    .with_hint("drop them first, or use CASCADE"));
-                }
-                if !registry.namespaces.contains_key(name) {
-                    return Err(undefined_namespace(name.as_str()));
-                }
-                Ok(())
+            Edit::AlterNamespace(n) if !registry.namespaces.contains_key(&n.name) => {
+                Err(undefined_namespace(n.name.as_str()))
             }
-            Edit::AddTable(table) => registry.check_free(&table.definition.name),
+            Edit::RemoveNamespace(name, removed) => registry.check_empty(name, removed),
+            Edit::AddTable { table, .. } => registry.check_free(&table.definition.name),
+            Edit::AlterTable { from, to, removed, .. } => {
+                registry.check_current(from)?;
+                registry.check_readers(to, removed)?;
+                if from.definition.name == to.definition.name {
+                    return Ok(());
+                }
+                registry.check_free(&to.definition.name)
+            }
             Edit::AddView { view, replaced } => {
                 match replaced {
                     None => registry.check_free(&view.name)?,
@@ -392,35 +492,48 @@ impl Change for CatalogChange {
                 registry.check_uses(view)
             }
             Edit::RemoveRelations { tables, views, cascade } => {
-                tables.iter().try_for_each(|table| registry.check_current(&table.definition))?;
+                tables.iter().try_for_each(|table| registry.check_named(&table.definition))?;
                 views.iter().try_for_each(|view| registry.check_current_view(view))?;
                 let tables = tables.iter().map(|table| table.definition.id);
                 let removed = tables.chain(views.iter().map(|view| view.id)).collect();
                 registry.check_unused(&removed, *cascade)
             }
-            Edit::Unchanged(definition) => registry.check_current(definition),
-            Edit::AddNamespace(_) | Edit::AddStorage(_) => Ok(()),
+            Edit::Unchanged(definition) => registry.check_version(definition),
+            Edit::AddNamespace(_) | Edit::AlterNamespace(_) | Edit::AddStorage(_) => Ok(()),
         }
     }
 
     fn stage(&mut self, _seq: Seq, _batch: &mut Batch<'_>) {}
 
-    fn publish(&mut self, _epoch: u64) {
+    fn publish(&mut self, epoch: u64) {
         let registry = &self.registry;
         match &self.edit {
-            Edit::AddNamespace(n) => {
+            Edit::AddNamespace(n) | Edit::AlterNamespace(n) => {
                 registry.namespaces.insert(n.name.clone(), n.clone());
             }
-            Edit::RemoveNamespace(name) => {
+            Edit::RemoveNamespace(name, _) => {
                 registry.namespaces.remove(name);
             }
             Edit::AddStorage(s) => {
                 registry.storages.insert(s.name.clone(), s.clone());
             }
-            Edit::AddTable(table) => {
+            Edit::AddTable { table, filled } => {
+                if *filled {
+                    table.promise(epoch);
+                }
                 let definition = &table.definition;
                 registry.tables.insert(definition.id, table.clone());
                 registry.names.insert(definition.name.clone(), definition.id);
+            }
+            Edit::AlterTable { from, to, promises, .. } => {
+                if *promises {
+                    to.promise(epoch);
+                }
+                registry.tables.insert(to.definition.id, to.clone());
+                if from.definition.name != to.definition.name {
+                    registry.names.remove(&from.definition.name);
+                    registry.names.insert(to.definition.name.clone(), to.definition.id);
+                }
             }
             Edit::AddView { view, .. } => {
                 registry.views.insert(view.id, view.clone());
@@ -482,6 +595,7 @@ impl SchemaRegistry {
         let is_there = |used: &ViewUse| {
             self.views.contains_key(&used.id)
                 || self.names.get(&used.name).is_some_and(|id| *id == used.id)
+                    && self.tables.get(&used.id).is_none_or(|table| used.fits(&table.definition))
         };
         if let Some(gone) = view.uses.iter().find(|used| !is_there(used)) {
             return Err(Error::new(
@@ -519,22 +633,44 @@ impl SchemaRegistry {
         .with_hint("drop the view first, or use CASCADE to drop it too"))
     }
 
-    fn check_current(&self, definition: &TableDefinition) -> Result<()> {
+    /// Refuses a definition whose table has another name by now, or is gone.
+    fn check_named(&self, definition: &TableDefinition) -> Result<()> {
         let name = &definition.name;
-        let current = self.names.get(name).map(|id| *id);
-        if current != Some(definition.id) {
+        if self.names.get(name).is_some_and(|id| *id == definition.id) {
+            return Ok(());
+        }
+        Err(Error::new(SqlState::UNDEFINED_TABLE, format!("table \"{name}\" does not exist")))
+    }
+
+    /// Refuses a definition of another version than the newest of its table.
+    fn check_version(&self, definition: &TableDefinition) -> Result<()> {
+        let now = self.tables.get(&definition.id).map(|now| now.definition.clone());
+        match now {
+            Some(now) if now.version != definition.version => Err(altered(definition)),
+            _ => self.check_named(definition),
+        }
+    }
+
+    /// Refuses to remove a namespace that holds other tables than these.
+    fn check_empty(&self, name: &Name, removed: &BTreeSet<TableId>) -> Result<()> {
+        if !self.namespaces.contains_key(name) {
+            return Err(undefined_namespace(name.as_str()));
+        }
+        let held = self.names.iter().filter(|e| e.key().namespace == *name);
+        let left = held.filter(|e| !removed.contains(e.value())).count();
+        if left == 0 {
+            return Ok(());
+        }
+        if !removed.is_empty() {
             return Err(Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("table \"{name}\" does not exist"),
+                SqlState::SERIALIZATION_FAILURE,
+                format!("namespace \"{name}\" got a table meanwhile"),
             ));
         }
-        match self.tables.get(&definition.id) {
-            Some(now) if now.definition.version != definition.version => Err(Error::new(
-                SqlState::SERIALIZATION_FAILURE,
-                format!("table \"{name}\" was altered by another commit"),
-            )
-            .with_hint("retry the statement")),
-            _ => Ok(()),
-        }
+        Err(Error::new(
+            SqlState::DEPENDENT_OBJECTS,
+            format!("namespace \"{name}\" holds {left} tables and views"),
+        )
+        .with_hint("drop them first, or use CASCADE"))
     }
 }

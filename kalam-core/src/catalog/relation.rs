@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{SchemaRegistry, Table, ViewDefinition};
-use crate::model::{TableId, TableName};
+use crate::model::{ColumnId, TableId, TableName};
 use crate::{Error, Result, SqlState};
 
 /// What a name in FROM stands for.
@@ -65,6 +65,32 @@ impl SchemaRegistry {
             if found.len() == before {
                 return found;
             }
+        }
+    }
+
+    /// The views whose query sees this column of a table.
+    pub(crate) fn readers(&self, table: TableId, column: ColumnId) -> Vec<Arc<ViewDefinition>> {
+        let sees = |view: &Arc<ViewDefinition>| {
+            let of_table = view.uses.iter().filter(|used| used.id == table);
+            of_table.flat_map(|used| &used.columns).any(|used| used.id == column)
+        };
+        self.views().into_iter().filter(sees).collect()
+    }
+
+    /// Refuses a definition that takes a column from a view, but for `removed` ones.
+    pub(super) fn check_readers(&self, table: &Table, removed: &BTreeSet<TableId>) -> Result<()> {
+        let definition = &table.definition;
+        let reads = |view: &Arc<ViewDefinition>| {
+            let mut of_table = view.uses.iter().filter(|used| used.id == definition.id);
+            !removed.contains(&view.id) && !of_table.all(|used| used.fits(definition))
+        };
+        match self.views().into_iter().find(reads) {
+            None => Ok(()),
+            Some(view) => Err(Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                format!("view \"{}\" was made by another commit", view.name),
+            )
+            .with_hint("retry the statement")),
         }
     }
 

@@ -1,15 +1,20 @@
 //! A table with everything that is derived from its definition, made once.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::physical_plan::PhysicalExpr;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{
     ColumnDefinition, DefaultValue, StorageDefinition, TableDefinition, TablePath, UniqueConstraint,
 };
-use crate::model::{ConstraintId, KalamDataType, Name, SchemaVersion, UserId, UserKey};
-use crate::store::{KeyCodec, RowLayout, scope_prefix};
+use crate::model::{ConstraintId, KalamDataType, Name, UserId, UserKey};
+use crate::store::{
+    DecodeTarget, KeyCodec, Layouts, RowLayout, View, read_stored_value, scope_prefix,
+};
 use crate::{Error, Result, SqlState};
 
 /// Name of the column with the commit's number.
@@ -28,8 +33,8 @@ pub struct Table {
     /// User columns, then `_seq` and `_deleted`.
     pub schema_with_system: SchemaRef,
     pub(crate) key_codec: KeyCodec,
-    /// Layout of the current version, then of the earlier ones.
-    pub(crate) layouts: Vec<Arc<RowLayout>>,
+    /// Layouts of the records of every version.
+    pub(crate) layouts: Arc<Layouts>,
     /// Positions of the key columns in `schema`; empty for the hidden key.
     pub(crate) key_positions: Vec<usize>,
     /// The entries of each UNIQUE constraint.
@@ -39,6 +44,17 @@ pub struct Table {
     /// The defaults of the columns, in their order, once rows were written.
     pub(crate) parsed_defaults: OnceLock<Vec<Option<DefaultValue>>>,
     path: TablePath,
+    shared: Shared,
+}
+
+/// What a table keeps when DDL replaces it.
+#[derive(Clone, Default)]
+struct Shared {
+    /// Held for reading by whoever commits rows, for writing by DDL that promises
+    /// something of all rows.
+    commits: Arc<RwLock<()>>,
+    /// The epoch of the last such promise: views before it may show rows that break it.
+    promised: Arc<AtomicU64>,
 }
 
 /// How the entries of a UNIQUE constraint are made from rows.
@@ -80,7 +96,7 @@ impl Table {
     /// `XX001` if the definition contradicts itself.
     pub fn new(definition: Arc<TableDefinition>, storage: &StorageDefinition) -> Result<Table> {
         let schema = definition.arrow_schema();
-        let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
+        let mut fields: Vec<FieldRef> = definition.columns.iter().map(system_field).collect();
         fields.push(Arc::new(seq_field()));
         // Nullable, although it never is: a condition on a column that cannot be NULL
         // may be simplified away, and a scan knows from the condition what to show.
@@ -101,19 +117,18 @@ impl Table {
         } else {
             key_positions.iter().map(|i| definition.columns[*i].data_type.clone()).collect()
         };
-        let layout = |version: SchemaVersion, columns: &[ColumnDefinition]| {
-            let columns: Vec<_> = columns.iter().map(|c| (c.id, c.data_type.clone())).collect();
-            Arc::new(RowLayout::new(version, &columns))
+        let stored = |columns: &mut dyn Iterator<Item = &ColumnDefinition>| {
+            columns.map(|c| (c.id, c.data_type.clone())).collect::<Vec<_>>()
         };
-        let layouts = std::iter::once(layout(definition.version, &definition.columns))
-            .chain(
-                definition
-                    .history
-                    .iter()
-                    .filter(|e| e.version != definition.version)
-                    .map(|e| layout(e.version, &e.columns)),
-            )
-            .collect();
+        let current = RowLayout::new(definition.version, &stored(&mut definition.columns.iter()));
+        let earlier = definition.clone();
+        let layouts = Layouts::new(current, move |version| {
+            let columns = earlier.columns_at(version)?;
+            Some(stored(&mut columns.iter().map(Arc::as_ref)))
+        });
+        for column in &definition.columns {
+            initial_value(column)?;
+        }
         let template = if definition.is_per_user() {
             &storage.user_tables_template
         } else {
@@ -124,14 +139,20 @@ impl Table {
             schema,
             schema_with_system: Arc::new(Schema::new(fields)),
             key_codec: KeyCodec::new(key_types)?,
-            layouts,
+            layouts: Arc::new(layouts),
             key_positions,
             uniques: UniqueIndex::all(&definition)?,
             compiled_checks: OnceLock::new(),
             parsed_defaults: OnceLock::new(),
             path,
+            shared: Shared::default(),
             definition,
         })
+    }
+
+    /// The same table after DDL, for whoever waits for the one before.
+    pub(super) fn following(self, before: &Table) -> Table {
+        Table { shared: before.shared.clone(), ..self }
     }
 
     /// The folder of a scope's segments, relative to the storage: of a user for tables
@@ -143,7 +164,40 @@ impl Table {
 
     /// The layout of new rows.
     pub(crate) fn layout(&self) -> &Arc<RowLayout> {
-        &self.layouts[0]
+        self.layouts.current()
+    }
+
+    /// What whoever commits rows of the table holds meanwhile. Take those of several
+    /// tables in the order of their ids.
+    pub(crate) fn commits(&self) -> RwLockReadGuard<'_, ()> {
+        self.shared.commits.read()
+    }
+
+    /// While this is held, no rows of the table are committed: what a view that is taken
+    /// now shows of it stays as it is. For DDL that promises something of all rows.
+    pub(crate) fn hold_commits(&self) -> RwLockWriteGuard<'_, ()> {
+        self.shared.commits.write()
+    }
+
+    /// DDL promised something of the rows that views from `epoch` on show.
+    pub(super) fn promise(&self, epoch: u64) {
+        self.shared.promised.store(epoch, Ordering::Release);
+    }
+
+    /// Refuses a view that is older than what the definition says of the rows.
+    ///
+    /// # Errors
+    /// `40001`.
+    pub(crate) fn check_view(&self, view: &View) -> Result<()> {
+        if view.epoch >= self.shared.promised.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(altered(&self.definition))
+    }
+
+    /// What the decoder of hot rows makes of a column.
+    pub(crate) fn target(&self, position: usize) -> DecodeTarget {
+        DecodeTarget::column(&self.definition.columns[position])
     }
 
     /// The first bytes of every hot key of a scope.
@@ -155,6 +209,29 @@ impl Table {
     pub(crate) fn key_names(&self) -> Vec<&str> {
         self.key_positions.iter().map(|i| self.definition.columns[*i].name.as_str()).collect()
     }
+}
+
+/// The error for a table that is no longer what the caller knows.
+pub(super) fn altered(definition: &TableDefinition) -> Error {
+    Error::new(
+        SqlState::SERIALIZATION_FAILURE,
+        format!("table \"{}\" was altered by another commit", definition.name),
+    )
+    .with_hint("retry the transaction")
+}
+
+/// What rows show of a column that were written before it was added: an array of one
+/// value, of the column's type.
+///
+/// # Errors
+/// `XX001` if the definition holds no such value.
+pub(crate) fn initial_value(column: &ColumnDefinition) -> Result<ArrayRef> {
+    read_stored_value(&column.data_type, column.initial.as_deref())
+}
+
+/// A column beside `_deleted`: deleted rows may hold NULL where it is not allowed now.
+fn system_field(column: &ColumnDefinition) -> FieldRef {
+    Arc::new(column.query_field().with_nullable(column.may_hold_null()))
 }
 
 /// The Arrow field of `_seq`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
+use super::stored_history::shared_columns;
 use super::{CheckConstraint, ColumnDefinition, UniqueConstraint};
 use crate::model::{
     AccessLevel, ColumnId, ConstraintId, Name, SchemaVersion, TableId, TableKind, TableName,
@@ -20,7 +21,7 @@ pub struct TableDefinition {
     pub name: TableName,
     /// Who owns the rows.
     pub kind: TableKind,
-    /// Version of `columns`, from 1; counts up with each change of the columns.
+    /// From 1; counts up with each ALTER TABLE that changes anything.
     pub version: SchemaVersion,
     /// Current columns, by ordinal position.
     pub columns: Vec<ColumnDefinition>,
@@ -40,6 +41,7 @@ pub struct TableDefinition {
     /// Options of `WITH (..)`.
     pub options: TableOptions,
     /// Every version of the columns, oldest first, the current one included.
+    #[serde(with = "super::stored_history")]
     pub history: Vec<SchemaVersionEntry>,
     /// What `COMMENT ON TABLE` says.
     pub comment: Option<String>,
@@ -48,12 +50,13 @@ pub struct TableDefinition {
 }
 
 /// One version of a table's columns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SchemaVersionEntry {
     /// The version.
     pub version: SchemaVersion,
-    /// The columns as they were, by ordinal position.
-    pub columns: Vec<ColumnDefinition>,
+    /// The columns as they were, by ordinal position; versions share those that they
+    /// have in common.
+    pub columns: Vec<Arc<ColumnDefinition>>,
     /// The statement's effect in words, such as `add column "x"`.
     pub change: String,
     /// Milliseconds since 1970 UTC.
@@ -123,8 +126,24 @@ impl TableDefinition {
 
     /// The columns of a version, by ordinal position.
     #[must_use]
-    pub fn columns_at(&self, version: SchemaVersion) -> Option<&[ColumnDefinition]> {
-        self.history.iter().find(|e| e.version == version).map(|e| e.columns.as_slice())
+    pub fn columns_at(&self, version: SchemaVersion) -> Option<&[Arc<ColumnDefinition>]> {
+        let entry = self.history.binary_search_by_key(&version, |entry| entry.version).ok()?;
+        Some(&self.history[entry].columns)
+    }
+
+    /// Notes the current columns in the history: as a new version, or as what the
+    /// newest one is now.
+    pub(crate) fn note_version(&mut self, change: String, now_ms: i64) {
+        let columns = shared_columns(&self.columns, self.history.last());
+        match self.history.last_mut() {
+            Some(last) if last.version == self.version => last.columns = columns,
+            _ => self.history.push(SchemaVersionEntry {
+                version: self.version,
+                columns,
+                change,
+                created_at_ms: now_ms,
+            }),
+        }
     }
 
     /// The user columns as Arrow sees them: what `SELECT *` returns.

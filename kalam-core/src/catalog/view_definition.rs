@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TableDefinition;
 use crate::model::{ColumnId, KalamDataType, Name, TableId, TableName};
 
 /// A view. Its rows are those of its query, planned each time for whoever asks.
@@ -53,6 +54,17 @@ pub struct UsedColumn {
     pub name: Name,
     /// Its type when the view was made.
     pub data_type: KalamDataType,
+}
+
+impl ViewUse {
+    /// Whether a table has every column that the query sees, with the type it had.
+    #[must_use]
+    pub fn fits(&self, table: &TableDefinition) -> bool {
+        let is_there = |used: &UsedColumn| {
+            table.column_by_id(used.id).is_some_and(|column| column.data_type == used.data_type)
+        };
+        self.columns.iter().all(is_there)
+    }
 }
 
 impl ViewDefinition {

@@ -4,7 +4,7 @@ use datafusion::common::ScalarValue;
 
 use super::caller::Caller;
 use super::engine::Engine;
-use super::statement::{Statement, TableRef};
+use super::statement::{CommentObject, Statement, TableRef};
 use super::user_statement::ExecuteAs;
 use crate::model::UserId;
 use crate::security::Outcome;
@@ -72,6 +72,7 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
     };
     match statement {
         Statement::CreateNamespace { name, .. }
+        | Statement::AlterNamespace { name, .. }
         | Statement::DropNamespace { name, .. }
         | Statement::UseNamespace(name) => Some(name.clone()),
         Statement::ShowTables { namespace } | Statement::FlushAll { namespace } => {
@@ -87,7 +88,14 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::Update(update) => table(&update.table),
         Statement::Delete(delete) => table(&delete.table),
         Statement::Merge(merge) => table(&merge.table),
+        Statement::AlterTable(alter) => table(&alter.table),
+        Statement::Comment(comment) => match &comment.object {
+            CommentObject::Namespace(name) => Some(name.clone()),
+            CommentObject::Table(name) | CommentObject::Column(name, _) => table(name),
+        },
         Statement::Describe { table: name }
+        | Statement::DescribeHistory { table: name }
+        | Statement::DescribeVersion { table: name, .. }
         | Statement::FlushTable { table: name }
         | Statement::ShowManifest { table: name }
         | Statement::ShowStats { table: name }

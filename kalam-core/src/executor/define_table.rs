@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use datafusion::sql::sqlparser::ast::Expr;
+
 use super::constraint::{Constraints, define_constraints};
 use super::statement::{ColumnSpec, CreateTable};
 use super::table_options::table_options;
 use super::type_name::{is_serial, kalam_type};
-use crate::catalog::{
-    ColumnDefault, ColumnDefinition, DefaultValue, SchemaVersionEntry, TableDefinition,
-};
+use crate::catalog::{ColumnDefault, ColumnDefinition, DefaultValue, TableDefinition};
 use crate::model::{ColumnId, KalamDataType, Name, SchemaVersion, TableId, TableName};
 use crate::{Error, Position, Result, SqlState};
 
@@ -49,14 +49,8 @@ pub(crate) fn define_table(
         of_columns().flat_map(|column| &column.uniques).chain(&spec.uniques).cloned().collect();
     let none = Constraints::default();
     let constraints = define_constraints((&name, kind), &columns, &checks, &uniques, none)?;
-    let created = SchemaVersionEntry {
-        version: SchemaVersion(1),
-        columns: columns.clone(),
-        change: "create table".to_owned(),
-        created_at_ms: now_ms,
-    };
     let next = u32::try_from(columns.len()).unwrap_or(u32::MAX).saturating_add(1);
-    Ok(TableDefinition {
+    let mut definition = TableDefinition {
         id,
         name,
         kind,
@@ -68,10 +62,12 @@ pub(crate) fn define_table(
         last_constraint_id: constraints.last_id,
         next_column_id: ColumnId(next),
         options,
-        history: vec![created],
+        history: Vec::new(),
         comment: spec.comment.clone(),
         created_at_ms: now_ms,
-    })
+    };
+    definition.note_version("create table".to_owned(), now_ms);
+    Ok(definition)
 }
 
 fn refuse_duplicates(columns: &[ColumnSpec]) -> Result<()> {
@@ -120,14 +116,10 @@ pub(crate) fn define_column(spec: &ColumnSpec, ordinal: u32) -> Result<ColumnDef
         .with_position(spec.type_position));
     }
     let mut column = ColumnDefinition {
-        id: ColumnId(ordinal),
-        ordinal,
-        name,
-        data_type,
         chars_max,
         nullable: !generated && spec.not_null != Some(true) && !spec.primary_key,
-        default: None,
         comment: spec.comment.clone(),
+        ..ColumnDefinition::new(ColumnId(ordinal), name, data_type)
     };
     if generated && spec.not_null == Some(false) || spec.primary_key && spec.not_null == Some(false)
     {
@@ -157,17 +149,29 @@ fn define_default(
         )
         .with_position(*place));
     }
+    column_default(expr, *place, column).map(Some)
+}
+
+/// The default of a column from its expression, which stands at `place`.
+///
+/// # Errors
+/// `42883`, `42804`, `0A000` and the codes of values.
+pub(crate) fn column_default(
+    expr: &Expr,
+    place: Position,
+    column: &ColumnDefinition,
+) -> Result<ColumnDefault> {
     let value = DefaultValue::from_expr(expr)
         .and_then(|value| {
             // Checked as it is, kept as it is written: `1.50` stays `1.50`.
             value.clone().fit(column).map(|_| value)
         })
-        .map_err(|e| if e.position().is_none() { e.with_position(*place) } else { e })?;
+        .map_err(|e| if e.position().is_none() { e.with_position(place) } else { e })?;
     let expression = match value {
         DefaultValue::Constant(_) => expr.to_string(),
         function => function.expression(),
     };
-    Ok(Some(ColumnDefault { expression }))
+    Ok(ColumnDefault { expression })
 }
 
 /// The ids of the key columns in key order; makes the columns NOT NULL.

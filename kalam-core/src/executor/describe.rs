@@ -5,9 +5,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema};
 
+use super::show_create_table::quoted_name;
 use super::text_table::{TextColumn, TextTable};
-use crate::catalog::{ColumnDefinition, TableDefinition, ViewDefinition};
-use crate::model::{KalamDataType, Name};
+use crate::catalog::{
+    ColumnDefinition, Namespace, SchemaVersionEntry, TableDefinition, ViewDefinition,
+};
+use crate::model::{ColumnId, KalamDataType};
 
 /// DESCRIBE: one row for each column, by ordinal position.
 ///
@@ -15,22 +18,40 @@ use crate::model::{KalamDataType, Name};
 /// place in the primary key, from 1) or NULL, default TEXT or NULL, comment TEXT or
 /// NULL.
 pub(crate) fn describe(table: &TableDefinition) -> RecordBatch {
-    let columns = &table.columns;
+    describe_version(&table.primary_key, table.columns.iter())
+}
+
+/// As [`describe`], for the columns of any version of a table with this key.
+pub(crate) fn describe_version<'a>(
+    key: &[ColumnId],
+    columns: impl Iterator<Item = &'a ColumnDefinition> + Clone,
+) -> RecordBatch {
     let default = |c: &ColumnDefinition| c.default.as_ref().map(|d| d.expression.clone());
+    let place =
+        |c: &ColumnDefinition| key.iter().position(|id| *id == c.id).map(|place| count(place + 1));
+    let columns = || columns.clone();
     TextTable::default()
-        .numbers("ordinal", columns.iter().map(|c| i64::from(c.ordinal)))
-        .texts("column", columns.iter().map(|c| &c.name))
-        .texts("type", columns.iter().map(written_type))
-        .with("nullable", TextColumn::Flag(columns.iter().map(|c| c.nullable).collect()))
-        .with(
-            "key",
-            TextColumn::NumberOrNull(columns.iter().map(|c| key_place(table, c)).collect()),
-        )
-        .with("default", TextColumn::TextOrNull(columns.iter().map(default).collect()))
-        .with(
-            "comment",
-            TextColumn::TextOrNull(columns.iter().map(|c| c.comment.clone()).collect()),
-        )
+        .numbers("ordinal", columns().map(|c| i64::from(c.ordinal)))
+        .texts("column", columns().map(|c| &c.name))
+        .texts("type", columns().map(written_type))
+        .with("nullable", TextColumn::Flag(columns().map(|c| c.nullable).collect()))
+        .with("key", TextColumn::NumberOrNull(columns().map(place).collect()))
+        .with("default", TextColumn::TextOrNull(columns().map(default).collect()))
+        .with("comment", TextColumn::TextOrNull(columns().map(|c| c.comment.clone()).collect()))
+        .finish()
+}
+
+/// DESCRIBE .. HISTORY: one row for each schema version, oldest first.
+///
+/// Shape: version BIGINT, change TEXT (what made the version of the one before), columns
+/// TEXT (names and types by ordinal position), created_at DATETIME.
+pub(crate) fn describe_history(table: &TableDefinition) -> RecordBatch {
+    let versions = || table.history.iter();
+    TextTable::default()
+        .numbers("version", versions().map(|v| i64::from(v.version.get())))
+        .texts("change", versions().map(|v| &v.change))
+        .texts("columns", versions().map(written_columns))
+        .moments("created_at", versions().map(|v| v.created_at_ms))
         .finish()
 }
 
@@ -101,14 +122,30 @@ pub(crate) fn show_tables(
 /// SHOW NAMESPACES: one row for each namespace, by name, with its number of tables
 /// among `tables`.
 ///
-/// Shape: namespace TEXT, tables BIGINT.
-pub(crate) fn show_namespaces(namespaces: &[Name], tables: &[Arc<TableDefinition>]) -> RecordBatch {
-    let mut namespaces: Vec<&Name> = namespaces.iter().collect();
-    namespaces.sort();
+/// Shape: namespace TEXT, tables BIGINT, description TEXT or NULL.
+pub(crate) fn show_namespaces(
+    namespaces: &[Arc<Namespace>],
+    tables: &[Arc<TableDefinition>],
+) -> RecordBatch {
+    let mut namespaces: Vec<&Namespace> = namespaces.iter().map(AsRef::as_ref).collect();
+    namespaces.sort_by(|a, b| a.name.cmp(&b.name));
     let tables_in =
-        |name: &&Name| count(tables.iter().filter(|t| t.name.namespace == **name).count());
-    let counts: Vec<i64> = namespaces.iter().map(tables_in).collect();
-    TextTable::default().texts("namespace", namespaces).numbers("tables", counts).finish()
+        |n: &&Namespace| count(tables.iter().filter(|t| t.name.namespace == n.name).count());
+    let descriptions = namespaces.iter().map(|n| n.description.clone()).collect();
+    TextTable::default()
+        .texts("namespace", namespaces.iter().map(|n| &n.name))
+        .numbers("tables", namespaces.iter().map(tables_in))
+        .with("description", TextColumn::TextOrNull(descriptions))
+        .finish()
+}
+
+/// The columns of a schema version: names and types, as CREATE TABLE writes them.
+pub(crate) fn written_columns(version: &SchemaVersionEntry) -> String {
+    let column = |c: &Arc<ColumnDefinition>| {
+        let null = if c.nullable { "" } else { " NOT NULL" };
+        format!("{} {}{null}", quoted_name(c.name.as_str()), written_type(c))
+    };
+    version.columns.iter().map(column).collect::<Vec<_>>().join(", ")
 }
 
 /// The type as CREATE TABLE writes it, with the length of VARCHAR(n).
@@ -134,6 +171,7 @@ mod tests {
 
     use super::*;
     use crate::executor::define_table::tests::define;
+    use crate::model::Name;
 
     fn lines(batch: RecordBatch) -> Vec<String> {
         let text = pretty_format_batches(&[batch]).expect("shown").to_string();
@@ -168,10 +206,14 @@ mod tests {
                 "| app       | u     | SHARED | 1       | 1       |         |",
             ]
         );
-        let names = ["default", "app"].map(|name| Name::new("namespace", name).expect("valid"));
+        let namespaces = [("default", None), ("app", Some("x"))].map(|(name, description)| {
+            let name = Name::new("namespace", name).expect("valid");
+            let description = description.map(str::to_owned);
+            Arc::new(Namespace { name, description, created_at_ms: 0 })
+        });
         assert_eq!(
-            lines(show_namespaces(&names, &tables))[1..],
-            ["| app       | 2      |", "| default   | 0      |",]
+            lines(show_namespaces(&namespaces, &tables))[1..],
+            ["| app       | 2      | x           |", "| default   | 0      |             |",]
         );
         assert_eq!(show_tables(&[], &[]).num_rows(), 0);
     }

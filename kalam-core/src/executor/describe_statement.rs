@@ -63,6 +63,8 @@ fn schema_of(lookup: &mut Lookup<'_>, statement: &Statement) -> Result<SchemaRef
         Statement::ShowNamespaces
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
+        | Statement::DescribeHistory { .. }
+        | Statement::DescribeVersion { .. }
         | Statement::ShowCreateTable { .. }
         | Statement::ShowCreateView { .. }
         | Statement::ShowSetting(_)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatchReader;
+use arrow::record_batch::{RecordBatch, RecordBatchReader};
 use datafusion::common::ScalarValue;
 
 use super::caller::Caller;
@@ -12,10 +12,11 @@ use super::handlers::{ddl, dml, flush, query, setting, user};
 use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
-use super::row_writer::Taken;
+use super::row_writer::{Taken, following_catalog};
 use super::statement::Statement;
 use super::table_name::parse_table_name;
 use super::work::Work;
+use crate::activity::check_stop;
 use crate::catalog::undefined_namespace;
 use crate::{Error, Result, SqlState};
 
@@ -33,9 +34,22 @@ pub(crate) fn run(
 ) -> Result<QueryResult> {
     engine.check_open()?;
     authorize(statement, caller.role)?;
+    following_catalog(engine, || run_once(engine, caller, work, statement, params))
+}
+
+fn run_once(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    work: &mut Work,
+    statement: &Statement,
+    params: &[ScalarValue],
+) -> Result<QueryResult> {
     match statement {
-        Statement::CreateNamespace { if_not_exists, name } => {
-            ddl::create_namespace::run(engine, caller, name, *if_not_exists)
+        Statement::CreateNamespace { if_not_exists, name, description } => {
+            ddl::create_namespace::run(engine, caller, name, *if_not_exists, description.as_deref())
+        }
+        Statement::AlterNamespace { name, description } => {
+            ddl::alter_namespace::run(engine, caller, name, description.as_deref())
         }
         Statement::DropNamespace { if_exists, name, cascade } => {
             ddl::drop_namespace::run(engine, caller, name, *if_exists, *cascade)
@@ -54,7 +68,13 @@ pub(crate) fn run(
             query::show::tables(engine, caller, namespace.as_deref())
         }
         Statement::Describe { table } => query::describe::run(engine, caller, table),
+        Statement::DescribeHistory { table } => query::describe::history(engine, caller, table),
+        Statement::DescribeVersion { table, version } => {
+            query::describe::version(engine, caller, table, *version)
+        }
         Statement::CreateTable(create) => ddl::create_table::run(engine, caller, create),
+        Statement::AlterTable(alter) => ddl::alter_table::run(engine, caller, alter),
+        Statement::Comment(comment) => ddl::comment::run(engine, caller, comment),
         Statement::CreateTableAs(create) => {
             ddl::create_table_as::run(engine, caller, create, params)
         }
@@ -114,6 +134,16 @@ pub(crate) fn run_many(
         )
         .with_hint("run the statement once for each set, or with several rows in VALUES"));
     }
+    following_catalog(engine, || run_many_once(engine, caller, work, statement, sets))
+}
+
+fn run_many_once(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    work: &mut Work,
+    statement: &Statement,
+    sets: &[Vec<ScalarValue>],
+) -> Result<u64> {
     match statement {
         Statement::Insert(insert) => insert_many(engine, caller, work, insert, sets),
         Statement::Update(update) => each(engine, work, sets, |work, set| {
@@ -183,9 +213,31 @@ pub(crate) fn append(
     upsert: bool,
 ) -> Result<u64> {
     let name = parse_table_name(table)?;
-    let table = resolve_table(engine, caller, &name, TableAction::Write)?;
+    let resolve = || resolve_table(engine, caller, &name, TableAction::Write);
+    // Nothing is read for a table that is not there.
+    resolve()?;
+    let batches = read_all(data)?;
     let taken = if upsert { Taken::Replace } else { Taken::Refuse };
-    dml::append::run(engine, caller, work, &table, data, taken)
+    following_catalog(engine, || {
+        dml::append::run(engine, caller, work, &resolve()?, &batches, taken)
+    })
+}
+
+fn read_all(data: Box<dyn RecordBatchReader + Send>) -> Result<Vec<RecordBatch>> {
+    let schema = data.schema();
+    let mut batches = Vec::new();
+    for batch in data {
+        check_stop()?;
+        batches.push(batch.map_err(|e| {
+            Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("the data cannot be read: {e}"))
+                .with_source(e)
+        })?);
+    }
+    if batches.is_empty() {
+        // Its columns are checked all the same.
+        batches.push(RecordBatch::new_empty(schema));
+    }
+    Ok(batches)
 }
 
 /// The namespace that USE names.

@@ -38,7 +38,10 @@ fn least_role(statement: &Statement) -> Role {
     match statement {
         Statement::CreateNamespace { .. }
         | Statement::DropNamespace { .. }
+        | Statement::AlterNamespace { .. }
         | Statement::CreateTable(_)
+        | Statement::AlterTable(_)
+        | Statement::Comment(_)
         | Statement::CreateTableAs(_)
         | Statement::DropTable { .. }
         | Statement::CreateView(_)
@@ -53,6 +56,8 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::ShowNamespaces
         | Statement::ShowTables { .. }
         | Statement::Describe { .. }
+        | Statement::DescribeHistory { .. }
+        | Statement::DescribeVersion { .. }
         | Statement::ShowCreateTable { .. }
         | Statement::ShowCreateView { .. }
         | Statement::Truncate { .. }
@@ -257,6 +262,10 @@ mod tests {
             ("SHOW MANIFEST FOR t", Role::Service),
             ("CREATE TABLE t (a INT)", Role::Dba),
             ("DROP TABLE t", Role::Dba),
+            ("ALTER TABLE t DROP COLUMN a", Role::Dba),
+            ("ALTER NAMESPACE n SET DESCRIPTION 'x'", Role::Dba),
+            ("COMMENT ON TABLE t IS 'x'", Role::Dba),
+            ("DESCRIBE t HISTORY", Role::Anonymous),
             ("CREATE NAMESPACE n", Role::Dba),
             ("DROP NAMESPACE n", Role::Dba),
             ("CREATE USER TABLE t AS SELECT 1 AS a", Role::Dba),

@@ -72,15 +72,8 @@ fn views_table(views: &[Arc<ViewDefinition>]) -> RecordBatch {
 
 /// The columns of a view as those of a table without keys and defaults.
 fn view_columns(view: &ViewDefinition) -> impl Iterator<Item = ColumnDefinition> {
-    (1..).zip(&view.columns).map(|(place, column)| ColumnDefinition {
-        id: ColumnId(place),
-        ordinal: place,
-        name: column.name.clone(),
-        data_type: column.data_type.clone(),
-        chars_max: None,
-        nullable: true,
-        default: None,
-        comment: None,
+    (1..).zip(&view.columns).map(|(place, column)| {
+        ColumnDefinition::new(ColumnId(place), column.name.clone(), column.data_type.clone())
     })
 }
 

@@ -181,16 +181,7 @@ fn value(name: &str, data_type: KalamDataType, text: &str) -> DataFusionResult<E
 }
 
 fn column(name: &str, data_type: KalamDataType) -> Result<ColumnDefinition> {
-    Ok(ColumnDefinition {
-        id: ColumnId::HIDDEN_KEY,
-        ordinal: 1,
-        name: Name::new("column", name)?,
-        data_type,
-        chars_max: None,
-        nullable: true,
-        default: None,
-        comment: None,
-    })
+    Ok(ColumnDefinition::new(ColumnId::HIDDEN_KEY, Name::new("column", name)?, data_type))
 }
 
 fn external(error: Error) -> DataFusionError {

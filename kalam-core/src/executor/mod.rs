@@ -1,5 +1,7 @@
 //! SQL in, Arrow out: parse once, authorize once, bind, run.
 
+mod all_rows;
+mod alter_table;
 mod audit;
 mod batch_stream;
 mod bounded_result;

@@ -37,7 +37,8 @@ impl ScanScope<'_> {
     /// `values` in that of its parameters, whose types they have.
     ///
     /// # Errors
-    /// `XX001` if the user directory is damaged.
+    /// `XX001` if the user directory is damaged, `40001` if the view is older than what a
+    /// table promises.
     pub(crate) fn bind(&self, plan: LogicalPlan, values: &[ScalarValue]) -> Result<LogicalPlan> {
         let value_of = |id: &str| values.get(parameter_number(id)?).cloned();
         let mut of_all_users = BTreeSet::new();
@@ -70,6 +71,7 @@ impl ScanScope<'_> {
     }
 
     fn scan(&self, unbound: &UnboundTable) -> Result<Arc<dyn TableProvider>> {
+        unbound.table.check_view(self.view)?;
         let user = match (unbound.shape, self.target) {
             (Shape::Target, Some(user)) => Some(user),
             _ => read_scope(self.engine, self.caller, &unbound.table)?,

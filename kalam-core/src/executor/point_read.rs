@@ -10,7 +10,6 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, GroupByExpr, Ident, ObjectName, Query, Select, SelectItem, SetExpr,
     TableFactor, Value,
 };
-use parquet::arrow::ProjectionMask;
 
 use super::caller::Caller;
 use super::engine::Engine;
@@ -18,12 +17,11 @@ use super::gateway::{TableAction, authorize_table};
 use super::query_result::QueryResult;
 use super::resolve::read_scope;
 use super::same_value::same_value;
-use super::work::Work;
 use crate::catalog::{RESERVED_NAMESPACES, Table};
-use crate::flush::{KeyLookup, ScopeId, read_rows};
+use crate::flush::{KeyLookup, ScopeId, read_columns};
 use crate::model::{TableKind, UserKey};
 use crate::scan::note_read_without_scope;
-use crate::store::{DecodeTarget, RowDecoder, RowHeader, View};
+use crate::store::{RowDecoder, RowHeader, View};
 use crate::{Error, Result, SqlState};
 
 /// The row of a query that names a whole primary key; `None` if the query is of
@@ -34,12 +32,12 @@ use crate::{Error, Result, SqlState};
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
-    work: &mut Work,
     query: &Query,
     params: &[ScalarValue],
+    view: &Arc<View>,
 ) -> Result<Option<QueryResult>> {
     let Some(point) = find(engine, caller, query, params)? else { return Ok(None) };
-    Ok(Some(QueryResult::ready(match point.read(engine, caller, work)? {
+    Ok(Some(QueryResult::ready(match point.read(engine, caller, view)? {
         Some((batch, _)) => batch,
         None => RecordBatch::new_empty(schema(&point.table, &point.columns)),
     })))
@@ -107,15 +105,16 @@ impl Point {
     /// The caller's row with the key, and where it was.
     ///
     /// # Errors
-    /// `XX001`.
+    /// `XX001`, `40001` if the view is older than what the table promises.
     pub(crate) fn read(
         &self,
         engine: &Engine,
         caller: &Caller,
-        work: &mut Work,
+        view: &Arc<View>,
     ) -> Result<Option<(RecordBatch, Tier)>> {
         let Point { table, key, columns } = self;
-        let read = PointRead { engine, table, view: work.view(engine)?, columns };
+        table.check_view(view)?;
+        let read = PointRead { engine, table, view: view.clone(), columns };
         match read_scope(engine, caller, table)? {
             Some(user) => read.row(user, key),
             None => {
@@ -343,15 +342,8 @@ impl PointRead<'_> {
     }
 
     fn decode(&self, key: &[u8], record: &[u8]) -> Result<Vec<ArrayRef>> {
-        let target = |(position, _): &(usize, String)| {
-            let column = &self.table.definition.columns[*position];
-            DecodeTarget::Column {
-                id: column.id,
-                data_type: column.data_type.clone(),
-                missing: None,
-            }
-        };
-        let targets = self.columns.iter().map(target).collect();
+        let targets = self.columns.iter().map(|(position, _)| self.table.target(*position));
+        let targets = targets.collect();
         let mut decoder = RowDecoder::new(targets, self.table.layouts.clone(), 1)?;
         decoder.push(key, record)?;
         decoder.finish()
@@ -367,20 +359,7 @@ impl PointRead<'_> {
         };
         let Some(state) = manifest.segment(found.segment) else { return Ok(None) };
         let segment = tier.open(&state.meta)?;
-        let names: Vec<&str> = self
-            .columns
-            .iter()
-            .map(|(position, _)| self.table.schema.field(*position).name().as_str())
-            .collect();
-        let file = segment.footer.metadata().file_metadata().schema_descr();
-        let mask = ProjectionMask::columns(file, names.iter().copied());
-        let batch = read_rows(&segment, mask, found.row, 1)?;
-        let column = |name: &&str| {
-            batch
-                .column_by_name(name)
-                .cloned()
-                .ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
-        };
-        names.iter().map(column).collect::<Result<Vec<_>>>().map(Some)
+        let positions: Vec<usize> = self.columns.iter().map(|(position, _)| *position).collect();
+        read_columns(&segment, self.table, &positions, found.row, 1).map(Some)
     }
 }

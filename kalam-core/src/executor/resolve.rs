@@ -47,6 +47,27 @@ pub(crate) fn resolve_table(
     Ok(table)
 }
 
+/// The table whose definition a statement changes. The role to change any was asked for
+/// before.
+///
+/// # Errors
+/// `42P01` with the name's position, `42501` for tables of reserved namespaces.
+pub(crate) fn resolve_definition(
+    engine: &Engine,
+    caller: &Caller,
+    name: &TableRef,
+) -> Result<Arc<Table>> {
+    let namespace = name.namespace.as_deref().unwrap_or(&caller.namespace);
+    if RESERVED_NAMESPACES.contains(&namespace) {
+        return Err(Error::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("tables of namespace \"{namespace}\" cannot be changed or dropped"),
+        )
+        .with_position(name.position));
+    }
+    engine.registry.table(namespace, &name.table).map_err(|e| e.with_position(name.position))
+}
+
 /// The table or view that a statement describes.
 ///
 /// # Errors

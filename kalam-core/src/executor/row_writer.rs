@@ -246,11 +246,11 @@ impl<'a> RowWriter<'a> {
         let records = RowEncoder::new(self.table.layout(), columns)?;
         let rows = columns.first().or(hidden).map_or(0, |c| c.len());
         self.admit(columns, rows, &keys)?;
-        // Whoever replaces a row must know which entries it leaves, and whoever resolves
-        // conflicts of one key must learn of those of the others.
+        // Whoever replaces a row must know which entries it leaves, and whoever has an answer
+        // to one key that is taken must learn of the others.
         let reads = self.view.is_of_transaction()
-            || self.resolves_conflicts
-            || (taken == Taken::Replace && !self.table.uniques.is_empty());
+            || (taken == Taken::Replace || self.resolves_conflicts)
+                && !self.table.uniques.is_empty();
         let lookup = !self.manifest.segments.is_empty();
         let expect = match taken {
             Taken::Refuse => Expect::Absent,
@@ -525,6 +525,7 @@ impl<'a> RowWriter<'a> {
         edit.mark(std::mem::take(&mut self.marks));
         set.rows = std::mem::take(&mut self.rows);
         set.changes.push(Box::new(edit));
+        let _commits = self.table.commits();
         match self.engine.store.commit(set) {
             Ok(seq) => Ok(Some(seq)),
             Err(CommitError::KeyTaken(_)) if self.resolves_conflicts => Err(Error::new(
@@ -632,18 +633,60 @@ pub(crate) fn row_places(seq: &ArrayRef, segment: &ArrayRef, row: &ArrayRef) -> 
 ///
 /// # Errors
 /// What the statement raises; `40001` after many tries.
-pub(crate) fn retrying<T>(mut statement: impl FnMut() -> Result<T>) -> Result<T> {
+pub(crate) fn retrying<T>(statement: impl FnMut() -> Result<T>) -> Result<T> {
+    retrying_while(|| true, statement)
+}
+
+/// Repeats a statement until no other commit gets in its way, as long as another try
+/// can help.
+///
+/// # Errors
+/// What the statement raises; `40001` after many tries.
+pub(crate) fn retrying_while<T>(
+    can_help: impl Fn() -> bool,
+    mut statement: impl FnMut() -> Result<T>,
+) -> Result<T> {
     const TRIES_MAX: u32 = 1000;
     let mut tries = 0;
     loop {
         match statement() {
-            Err(e) if e.sqlstate() == SqlState::SERIALIZATION_FAILURE && tries < TRIES_MAX => {
+            Err(e)
+                if e.sqlstate() == SqlState::SERIALIZATION_FAILURE
+                    && tries < TRIES_MAX
+                    && can_help() =>
+            {
                 check_stop()?;
                 tries += 1;
                 if tries > 4 {
                     let wait = std::time::Duration::from_micros(50 << (tries.min(10) / 2));
                     std::thread::sleep(wait);
                 }
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Runs a statement again, from the lookup of its names on, if DDL came between that and
+/// its view or its commit.
+///
+/// # Errors
+/// What the statement raises; `40001` after many tries.
+pub(crate) fn following_catalog<T>(
+    engine: &Engine,
+    mut statement: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    const TRIES_MAX: u32 = 1000;
+    let mut tries = 0;
+    loop {
+        let version = engine.registry.version();
+        match statement() {
+            Err(e)
+                if e.sqlstate() == SqlState::SERIALIZATION_FAILURE
+                    && tries < TRIES_MAX
+                    && engine.registry.version() != version =>
+            {
+                tries += 1;
             }
             done => return done,
         }

@@ -25,13 +25,18 @@ pub(crate) struct Parsed {
 /// One statement. Names in it are folded.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Statement {
-    CreateNamespace { if_not_exists: bool, name: String },
+    CreateNamespace { if_not_exists: bool, name: String, description: Option<String> },
     DropNamespace { if_exists: bool, name: String, cascade: bool },
+    AlterNamespace { name: String, description: Option<String> },
     UseNamespace(String),
     ShowNamespaces,
     ShowTables { namespace: Option<String> },
     Describe { table: TableRef },
+    DescribeHistory { table: TableRef },
+    DescribeVersion { table: TableRef, version: u64 },
     CreateTable(CreateTable),
+    AlterTable(AlterTable),
+    Comment(Comment),
     CreateTableAs(CreateTableAs),
     DropTable { if_exists: bool, names: Vec<TableRef>, cascade: bool },
     Truncate { tables: Vec<TableRef> },
@@ -67,11 +72,16 @@ impl Statement {
         match self {
             Statement::CreateNamespace { .. } => "CREATE NAMESPACE",
             Statement::DropNamespace { .. } => "DROP NAMESPACE",
+            Statement::AlterNamespace { .. } => "ALTER NAMESPACE",
             Statement::UseNamespace(_) => "USE",
             Statement::ShowNamespaces => "SHOW NAMESPACES",
             Statement::ShowTables { .. } => "SHOW TABLES",
             Statement::Describe { .. } => "DESCRIBE",
+            Statement::DescribeHistory { .. } => "DESCRIBE HISTORY",
+            Statement::DescribeVersion { .. } => "DESCRIBE AS OF SCHEMA VERSION",
             Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::AlterTable(_) => "ALTER TABLE",
+            Statement::Comment(_) => "COMMENT",
             Statement::CreateTableAs(_) => "CREATE TABLE AS",
             Statement::DropTable { .. } => "DROP TABLE",
             Statement::Truncate { .. } => "TRUNCATE",
@@ -134,6 +144,8 @@ impl Statement {
             | Statement::ShowNamespaces
             | Statement::ShowTables { .. }
             | Statement::Describe { .. }
+            | Statement::DescribeHistory { .. }
+            | Statement::DescribeVersion { .. }
             | Statement::Query(_)
             | Statement::Explain(_)
             | Statement::ShowManifest { .. }
@@ -153,7 +165,10 @@ impl Statement {
             | Statement::Merge(_) => WithinTransaction::Writes,
             Statement::CreateNamespace { .. }
             | Statement::DropNamespace { .. }
+            | Statement::AlterNamespace { .. }
             | Statement::CreateTable(_)
+            | Statement::AlterTable(_)
+            | Statement::Comment(_)
             | Statement::CreateTableAs(_)
             | Statement::DropTable { .. }
             | Statement::Truncate { .. }
@@ -321,6 +336,81 @@ pub(crate) struct PrimaryKeyClause {
     pub columns: Vec<(String, Position)>,
     /// Where the clause starts.
     pub position: Position,
+}
+
+/// `ALTER TABLE`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AlterTable {
+    /// Whether a missing table is no error.
+    pub if_exists: bool,
+    /// The table.
+    pub table: TableRef,
+    /// What it does, in the order of the text. A renaming stands alone.
+    pub actions: Vec<AlterAction>,
+}
+
+/// One action of ALTER TABLE.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum AlterAction {
+    /// `ADD COLUMN`.
+    AddColumn { if_not_exists: bool, column: Box<ColumnSpec> },
+    /// `DROP COLUMN`.
+    DropColumn { if_exists: bool, column: ColumnName, cascade: bool },
+    /// `ADD [CONSTRAINT c] CHECK ..`.
+    AddCheck(CheckClause),
+    /// `ADD [CONSTRAINT c] UNIQUE ..`.
+    AddUnique(UniqueClause),
+    /// `RENAME CONSTRAINT a TO b`.
+    RenameConstraint { from: ColumnName, to: ColumnName },
+    /// `DROP CONSTRAINT`.
+    DropConstraint { if_exists: bool, name: ColumnName },
+    /// `RENAME COLUMN a TO b`.
+    RenameColumn { from: ColumnName, to: ColumnName },
+    /// `ALTER COLUMN c ..`.
+    AlterColumn { column: ColumnName, change: ColumnChange },
+    /// `SET (option = value, ..)`.
+    SetOptions(Vec<TableOption>),
+    /// `RENAME TO n`.
+    RenameTo(ColumnName),
+    /// `COMMENT '..'`.
+    Comment(Option<String>),
+}
+
+/// A name as a statement has it: folded, with its place.
+pub(crate) type ColumnName = (String, Position);
+
+/// What ALTER COLUMN changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ColumnChange {
+    /// `TYPE t`, and where the type stands.
+    Type(DataType, Position),
+    /// `SET DEFAULT e`, and where the expression stands.
+    SetDefault(Box<Expr>, Position),
+    /// `DROP DEFAULT`.
+    DropDefault,
+    /// `SET NOT NULL`.
+    SetNotNull,
+    /// `DROP NOT NULL`.
+    DropNotNull,
+    /// `COMMENT '..'`.
+    Comment(Option<String>),
+}
+
+/// `COMMENT ON .. IS ..`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Comment {
+    /// What it is about.
+    pub object: CommentObject,
+    /// The text; `None` removes it.
+    pub comment: Option<String>,
+}
+
+/// What a comment is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum CommentObject {
+    Namespace(String),
+    Table(TableRef),
+    Column(TableRef, ColumnName),
 }
 
 /// `[CONSTRAINT name] CHECK (condition)`.

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::{concat, take};
-use datafusion::common::ScalarValue;
-use parquet::arrow::ProjectionMask;
 
 use super::engine::Engine;
 use super::row_writer::RowPlace;
-use crate::catalog::{SEQ_COLUMN, Table};
-use crate::flush::{KeyLookup, ScopeManifest, read_rows_at};
+use crate::catalog::Table;
+use crate::flush::{KeyLookup, ScopeManifest, read_rows_with_seq};
 use crate::model::SegmentId;
 use crate::store::{DecodeTarget, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View, damaged};
 use crate::{Error, Result, SqlState};
@@ -106,11 +104,7 @@ impl StoredRows<'_> {
     }
 
     fn decoder(&self, rows: usize) -> Result<RowDecoder> {
-        let columns = self.table.definition.columns.iter().map(|column| DecodeTarget::Column {
-            id: column.id,
-            data_type: column.data_type.clone(),
-            missing: None::<ScalarValue>,
-        });
+        let columns = self.table.definition.columns.iter().map(DecodeTarget::column);
         let targets = columns.chain([DecodeTarget::Seq]).collect();
         RowDecoder::new(targets, self.table.layouts.clone(), rows)
     }
@@ -118,17 +112,6 @@ impl StoredRows<'_> {
     fn read_segment(&self, id: SegmentId, places: &[u32]) -> Result<Vec<ArrayRef>> {
         let state = self.manifest.segment(id).ok_or_else(|| damaged("the list of segments"))?;
         let segment = self.engine.tier.open(&state.meta)?;
-        let names = self.table.schema.fields().iter().map(|f| f.name().as_str());
-        let names: Vec<&str> = names.chain([SEQ_COLUMN]).collect();
-        let file = segment.footer.metadata().file_metadata().schema_descr();
-        let mask = ProjectionMask::columns(file, names.iter().copied());
-        let batch: RecordBatch = read_rows_at(&segment, mask, places)?;
-        let column = |name: &&str| {
-            batch
-                .column_by_name(name)
-                .cloned()
-                .ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
-        };
-        names.iter().map(column).collect()
+        read_rows_with_seq(&segment, self.table, places)
     }
 }

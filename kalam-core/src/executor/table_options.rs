@@ -35,19 +35,44 @@ pub(crate) fn table_options(spec: &CreateTable) -> Result<(TableKind, TableOptio
         access_level: AccessLevel::Private,
         compression: Compression::Zstd,
     };
-    for (index, option) in spec.options.iter().enumerate() {
-        if spec.options[..index].iter().any(|earlier| earlier.name == option.name) {
-            let message = format!("option {} is given twice", option.name);
-            return Err(invalid(message).with_position(option.position));
-        }
-        set(&mut options, kind, option).map_err(|e| e.with_position(option.position))?;
-    }
+    set_all(&mut options, kind, &spec.options)?;
     if kind == TableKind::Stream && options.ttl_seconds.is_none() {
         return Err(invalid("STREAM table needs TTL_SECONDS".to_owned())
             .with_hint("add WITH (TTL_SECONDS = n)")
             .with_position(spec.table.position));
     }
     Ok((kind, options))
+}
+
+/// Changes the options of a table.
+///
+/// # Errors
+/// As [`table_options`], and `0A000` for TYPE.
+pub(crate) fn alter_options(
+    options: &mut TableOptions,
+    kind: TableKind,
+    changes: &[TableOption],
+) -> Result<()> {
+    if let Some(option) = changes.iter().find(|option| option.name == "TYPE") {
+        return Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("a {kind} table cannot become another kind of table"),
+        )
+        .with_hint("create a table of the other kind and INSERT .. SELECT its rows")
+        .with_position(option.position));
+    }
+    set_all(options, kind, changes)
+}
+
+fn set_all(options: &mut TableOptions, kind: TableKind, given: &[TableOption]) -> Result<()> {
+    for (index, option) in given.iter().enumerate() {
+        if given[..index].iter().any(|earlier| earlier.name == option.name) {
+            let message = format!("option {} is given twice", option.name);
+            return Err(invalid(message).with_position(option.position));
+        }
+        set(options, kind, option).map_err(|e| e.with_position(option.position))?;
+    }
+    Ok(())
 }
 
 fn kind(spec: &CreateTable) -> Result<TableKind> {

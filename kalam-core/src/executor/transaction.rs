@@ -210,6 +210,8 @@ impl Transaction {
             .with_hint("write it before BEGIN or after COMMIT"));
         }
         let view = self.view(engine)?;
+        // Only a definition that is current now knows every row of the view.
+        engine.registry.check_current(table)?;
         let as_of = self.base.as_ref().map_or(Seq(0), |base| base.as_of);
         let mut writer = RowWriter::new(engine, table, user, view.clone())?;
         let outcome = statement(&view, &mut writer)?;
@@ -254,6 +256,8 @@ impl Transaction {
         }
         let mut run = Run::clone(&self.own.merged());
         let mut versions = self.versions.clone();
+        let written: Vec<_> = self.written_tables(&run).cloned().collect();
+        let _commits: Vec<_> = written.iter().map(|table| table.commits()).collect();
         for _ in 0..TRIES_MAX {
             match engine.store.commit(self.write_set(engine, &run, &versions)) {
                 Ok(_) => return Ok(()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::query_result::QueryResult;
-use super::row_writer::{RowWriter, retrying};
+use super::row_writer::{RowWriter, retrying, retrying_while};
 use super::statement::{Statement, WithinTransaction};
 use super::transaction::Transaction;
 use crate::catalog::Table;
@@ -40,8 +40,8 @@ impl Work {
     /// view, so it keeps nothing of an earlier run. A failed statement writes nothing.
     ///
     /// # Errors
-    /// What `statement` raises; `23505` naming the key, `40001` after many tries,
-    /// `58030`, `53100`.
+    /// What `statement` raises; `23505` naming the key, `40001` after many tries or if the
+    /// table was altered, after which its name has to be looked up again, `58030`, `53100`.
     pub(crate) fn write<T>(
         &mut self,
         engine: &Engine,
@@ -65,12 +65,17 @@ impl Work {
         mut statement: impl FnMut(&Arc<View>, &mut RowWriter<'_>) -> Result<T>,
     ) -> Result<(T, Option<Seq>)> {
         match self {
-            Work::Autocommit => retrying(|| {
-                let view = engine.store.view();
-                let mut writer = RowWriter::new(engine, table, user, view.clone())?;
-                let outcome = statement(&view, &mut writer)?;
-                Ok((outcome, writer.commit()?))
-            }),
+            Work::Autocommit => retrying_while(
+                || engine.registry.is_current(table),
+                || {
+                    let view = engine.store.view();
+                    // Only a definition that is current now knows every row of the view.
+                    engine.registry.check_current(table)?;
+                    let mut writer = RowWriter::new(engine, table, user, view.clone())?;
+                    let outcome = statement(&view, &mut writer)?;
+                    Ok((outcome, writer.commit()?))
+                },
+            ),
             Work::Transaction(transaction) => transaction.write(engine, table, user, statement),
         }
     }

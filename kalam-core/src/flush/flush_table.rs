@@ -101,6 +101,8 @@ impl Flusher<'_> {
             }
         };
         let (watch, view) = self.store.watch(range.clone());
+        // A definition that is current after the view was taken knows every row of it.
+        let table = &self.registry.current(table)?;
         let mut cursor = view.snapshot.cursor(Family::Hot, &range.start, &range.end);
         let scope = ScopeId { table: table.definition.id, user };
         let folder = self.registry.folder(table, user_id);
@@ -313,12 +315,7 @@ impl HotRows {
 
 /// What a segment holds of each row: all columns, `_seq`, the hidden key.
 fn segment_targets(table: &Table) -> Vec<DecodeTarget> {
-    let mut targets: Vec<_> = table
-        .definition
-        .columns
-        .iter()
-        .map(|c| DecodeTarget::Column { id: c.id, data_type: c.data_type.clone(), missing: None })
-        .collect();
+    let mut targets: Vec<_> = table.definition.columns.iter().map(DecodeTarget::column).collect();
     targets.push(DecodeTarget::Seq);
     if table.definition.has_hidden_key() {
         targets.push(DecodeTarget::HiddenKey);

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::array::{AsArray, Int64Array};
 use arrow::datatypes::Int64Type;
 use datafusion::common::ScalarValue;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::manifest::{ScopeManifest, SegmentState};
+use super::read_rows::{read_columns, read_rows};
 use super::segment::SegmentMeta;
 use super::segment_cache::{KeyBlock, OpenSegment};
 use super::segment_writer::KEY_BLOCK_ROWS;
@@ -110,47 +110,41 @@ impl KeyLookup<'_> {
         metadata.row_groups().iter().map(read).collect()
     }
 
-    /// The positions of the key columns in the file.
+    /// The key columns in the file, as leaves and in key order.
     fn key_columns(&self, segment: &OpenSegment) -> Result<Vec<usize>> {
-        let names = if self.table.key_positions.is_empty() {
-            vec![HIDDEN_KEY_COLUMN]
-        } else {
-            self.table.key_names()
+        let file = segment.footer.metadata().file_metadata().schema_descr();
+        let is_key = |root: usize, leaf: usize| file.get_column_root_idx(leaf) == root;
+        let leaf = |name: &str, found: &dyn Fn(usize) -> bool| {
+            let leaf = (0..file.num_columns()).find(|leaf| found(*leaf));
+            leaf.ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
         };
-        let columns = segment.footer.metadata().file_metadata().schema_descr();
-        names
-            .iter()
-            .map(|name| {
-                columns
-                    .columns()
-                    .iter()
-                    .position(|c| c.path().parts() == [*name])
-                    .ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
+        if self.table.key_positions.is_empty() {
+            let parts = |leaf: usize| file.column(leaf).path().parts() == [HIDDEN_KEY_COLUMN];
+            return Ok(vec![leaf(HIDDEN_KEY_COLUMN, &parts)?]);
+        }
+        let columns = self.table.key_positions.iter().map(|i| &self.table.definition.columns[*i]);
+        columns
+            .map(|column| {
+                let root = segment.column(column.id).map(|of_file| of_file.root);
+                let found = |leaf: usize| root.is_some_and(|root| is_key(root, leaf));
+                leaf(column.name.as_str(), &found)
             })
             .collect()
     }
 
     fn decode_block(&self, segment: &OpenSegment, first_row: u32) -> Result<KeyBlock> {
-        let leaves = self.key_columns(segment)?;
-        let mask = ProjectionMask::leaves(
-            segment.footer.metadata().file_metadata().schema_descr(),
-            leaves.iter().copied(),
-        );
         let rows = KEY_BLOCK_ROWS.min((segment.meta.rows - first_row) as usize);
-        let batch = read_rows(segment, mask, first_row, rows)?;
-        // A mask keeps the file's order; the key has its own.
-        let mut sorted = leaves.clone();
-        sorted.sort_unstable();
-        let arrays: Vec<ArrayRef> = leaves
-            .iter()
-            .map(|leaf| {
-                let index = sorted.iter().position(|l| l == leaf).expect("a permutation");
-                batch.column(index).clone()
-            })
-            .collect();
+        let arrays = if self.table.key_positions.is_empty() {
+            let leaves = self.key_columns(segment)?;
+            let file = segment.footer.metadata().file_metadata().schema_descr();
+            let batch = read_rows(segment, ProjectionMask::leaves(file, leaves), first_row, rows)?;
+            batch.columns().to_vec()
+        } else {
+            read_columns(segment, self.table, &self.table.key_positions, first_row, rows)?
+        };
         let encoder = self.table.key_codec.encoder(&arrays)?;
         let mut block = KeyBlock { bytes: Vec::new(), ends: Vec::with_capacity(rows) };
-        for row in 0..batch.num_rows() {
+        for row in 0..rows {
             encoder.encode(row, &mut block.bytes);
             block.ends.push(u32::try_from(block.bytes.len()).map_err(|_| {
                 Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "a block of keys passes 4 GiB")
@@ -209,77 +203,6 @@ fn visible(state: &SegmentState, row: u32) -> Option<bool> {
         Some(true)
     } else {
         None
-    }
-}
-
-/// Reads `rows` rows from `first_row` on, which lie in one row group.
-///
-/// # Errors
-/// `XX001` if they cannot be decoded.
-pub(crate) fn read_rows(
-    segment: &OpenSegment,
-    mask: ProjectionMask,
-    first_row: u32,
-    rows: usize,
-) -> Result<RecordBatch> {
-    let (group, within) = segment
-        .row_group_of(first_row)
-        .ok_or_else(|| segment.undecodable("a row lies past its end"))?;
-    let selection = RowSelection::from(vec![RowSelector::skip(within), RowSelector::select(rows)]);
-    let mut reader = segment
-        .reader()
-        .with_projection(mask)
-        .with_row_groups(vec![group])
-        .with_row_selection(selection)
-        .with_batch_size(rows)
-        .build()
-        .map_err(|e| segment.undecodable(e))?;
-    match reader.next() {
-        Some(Ok(batch)) if batch.num_rows() == rows => Ok(batch),
-        Some(Err(e)) => Err(segment.undecodable(e)),
-        Some(Ok(_)) | None => Err(segment.undecodable("it has fewer rows than it should")),
-    }
-}
-
-/// Reads the rows at these places, which are sorted and distinct.
-///
-/// # Errors
-/// `XX001` if they cannot be decoded.
-pub(crate) fn read_rows_at(
-    segment: &OpenSegment,
-    mask: ProjectionMask,
-    places: &[u32],
-) -> Result<RecordBatch> {
-    let mut groups: Vec<usize> = Vec::new();
-    let mut selectors: Vec<RowSelector> = Vec::new();
-    // Rows of the groups read so far, and how many of them the selection covers.
-    let (mut length, mut covered) = (0, 0);
-    for place in places {
-        let (group, within) = segment
-            .row_group_of(*place)
-            .ok_or_else(|| segment.undecodable("a row lies past its end"))?;
-        let metadata = segment.footer.metadata().row_group(group);
-        if groups.last() != Some(&group) {
-            groups.push(group);
-            length += usize::try_from(metadata.num_rows()).unwrap_or(0);
-        }
-        let at = length - usize::try_from(metadata.num_rows()).unwrap_or(0) + within;
-        selectors.push(RowSelector::skip(at - covered));
-        selectors.push(RowSelector::select(1));
-        covered = at + 1;
-    }
-    let mut reader = segment
-        .reader()
-        .with_projection(mask)
-        .with_row_groups(groups)
-        .with_row_selection(RowSelection::from(selectors))
-        .with_batch_size(places.len())
-        .build()
-        .map_err(|e| segment.undecodable(e))?;
-    match reader.next() {
-        Some(Ok(batch)) if batch.num_rows() == places.len() => Ok(batch),
-        Some(Err(e)) => Err(segment.undecodable(e)),
-        Some(Ok(_)) | None => Err(segment.undecodable("it has fewer rows than it should")),
     }
 }
 

@@ -3,11 +3,13 @@
 //! **Invariant**: at any view each key is live in exactly one place - hot, or one
 //! position of one segment that no deletion mark names.
 
+mod file_column;
 mod flush_table;
 mod lookup;
 mod manifest;
 mod manifest_export;
 mod mark;
+mod read_rows;
 mod recovery;
 mod segment;
 mod segment_cache;
@@ -16,12 +18,14 @@ mod segment_writer;
 mod tier;
 
 pub(crate) use crate::model::ScopeId;
+pub(crate) use file_column::FileColumn;
 pub(crate) use flush_table::{FlushReport, Flusher};
-pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup, read_rows, read_rows_at};
+pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup};
 pub(crate) use manifest::{ScopeEdit, ScopeManifest, SegmentState};
 pub(crate) use mark::{MarkKind, read_marks};
+pub(crate) use read_rows::{read_columns, read_rows_with_seq};
 pub(crate) use recovery::remove_orphans;
-pub(crate) use segment::SegmentMeta;
+pub(crate) use segment::{ColumnStatistics as StoredStatistics, SegmentMeta};
 pub(crate) use segment_cache::OpenSegment;
 pub(crate) use segment_writer::segment_schema;
 pub(crate) use tier::ColdTier;

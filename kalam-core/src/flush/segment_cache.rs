@@ -12,10 +12,11 @@ use parquet::file::reader::Length;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use super::file_column::FileColumn;
 use super::segment::SegmentMeta;
 use super::segment_file::SegmentSource;
 use super::segment_writer::{KEY_BLOCK_ROWS, KEY_INDEX, parse_key_index};
-use crate::model::SegmentId;
+use crate::model::{ColumnId, SegmentId};
 use crate::{Error, Result, SqlState};
 
 /// A segment whose bytes were checked, with its parsed footer.
@@ -23,6 +24,8 @@ pub(crate) struct OpenSegment {
     pub(crate) meta: Arc<SegmentMeta>,
     pub(crate) source: SegmentSource,
     pub(crate) footer: ArrowReaderMetadata,
+    /// The table's columns in it.
+    pub(crate) columns: Vec<FileColumn>,
     /// The first key of each block of [`KEY_BLOCK_ROWS`] rows.
     pub(crate) block_keys: Vec<Box<[u8]>>,
     /// Bloom filters, by row group and then key column; read on first use.
@@ -68,7 +71,14 @@ impl OpenSegment {
             .ok_or_else(|| damaged("it has no key index".into()))?;
         let footer = ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new())
             .map_err(|e| damaged(e.to_string()))?;
-        Ok(OpenSegment { meta: meta.clone(), source, footer, block_keys, blooms: OnceLock::new() })
+        let columns = FileColumn::all(footer.schema()).map_err(|e| damaged(e.to_string()))?;
+        let (meta, blooms) = (meta.clone(), OnceLock::new());
+        Ok(OpenSegment { meta, source, footer, columns, block_keys, blooms })
+    }
+
+    /// The file's column that is a column of the table, if it was written with it.
+    pub(crate) fn column(&self, id: ColumnId) -> Option<&FileColumn> {
+        self.columns.iter().find(|column| column.id == id)
     }
 
     /// A reader of the whole file.

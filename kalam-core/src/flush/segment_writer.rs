@@ -28,6 +28,9 @@ const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Larger dictionaries do not pay: a point read must decode all of one.
 const DICTIONARY_BYTES_MAX: usize = 64 << 10;
 
+/// Key of a field's metadata entry with its id in Parquet, which is the column's.
+pub(crate) const FIELD_ID: &str = "PARQUET:field_id";
+
 /// Key of the file's metadata entry with the first key of each block, in hexadecimal.
 pub(crate) const KEY_INDEX: &str = "kalam.key_index";
 
@@ -138,11 +141,11 @@ impl<'a> SegmentWriter<'a> {
 pub(crate) fn segment_schema(table: &Table) -> SchemaRef {
     let field_id = |field: Field, id: ColumnId| {
         let mut metadata = field.metadata().clone();
-        metadata.insert("PARQUET:field_id".into(), id.to_string());
+        metadata.insert(FIELD_ID.into(), id.to_string());
         field.with_metadata(metadata)
     };
     let mut fields: Vec<Field> =
-        table.definition.columns.iter().map(|c| field_id(c.arrow_field(), c.id)).collect();
+        table.definition.columns.iter().map(|c| field_id(file_field(c), c.id)).collect();
     fields.push(seq_field());
     if table.definition.has_hidden_key() {
         fields.push(Field::new(HIDDEN_KEY_COLUMN, DataType::Int64, false));
@@ -151,6 +154,11 @@ pub(crate) fn segment_schema(table: &Table) -> SchemaRef {
     metadata.insert("kalam.table".to_string(), table.definition.name.to_string());
     metadata.insert("kalam.schema_version".to_string(), table.definition.version.to_string());
     Arc::new(Schema::new_with_metadata(fields, metadata))
+}
+
+/// Deleted rows are in the file too.
+fn file_field(column: &ColumnDefinition) -> Field {
+    column.arrow_field().with_nullable(column.may_hold_null())
 }
 
 fn properties(table: &Table, sample: &RecordBatch) -> WriterProperties {

@@ -24,6 +24,18 @@ pub struct ColumnDefinition {
     pub default: Option<ColumnDefault>,
     /// What `COMMENT` says.
     pub comment: Option<String>,
+    /// What rows show that were written before the column was added: the bytes that a
+    /// record has for the value. `None`: NULL. A later change of the default leaves it.
+    #[serde(default, with = "hex_bytes", skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Vec<u8>>,
+    /// Of a column that became TEXT: the type that it had before. Older values are
+    /// brought to that type first, then written as its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_of: Option<KalamDataType>,
+    /// Whether rows may show NULL although the column is NOT NULL now: deleted ones,
+    /// which SET NOT NULL does not look at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once_nullable: bool,
 }
 
 /// What a missing value becomes.
@@ -36,6 +48,30 @@ pub struct ColumnDefault {
 }
 
 impl ColumnDefinition {
+    /// A column that takes NULL, without default and comment.
+    #[must_use]
+    pub fn new(id: ColumnId, name: Name, data_type: KalamDataType) -> ColumnDefinition {
+        ColumnDefinition {
+            id,
+            ordinal: id.get(),
+            name,
+            data_type,
+            chars_max: None,
+            nullable: true,
+            default: None,
+            comment: None,
+            initial: None,
+            text_of: None,
+            once_nullable: false,
+        }
+    }
+
+    /// Whether NULL can occur among all rows, deleted ones included.
+    #[must_use]
+    pub fn may_hold_null(&self) -> bool {
+        self.nullable || self.once_nullable
+    }
+
     /// The Arrow field, with the exact type in its metadata.
     #[must_use]
     pub fn arrow_field(&self) -> Field {
@@ -52,5 +88,27 @@ impl ColumnDefinition {
             field.metadata_mut().remove(KALAM_DATA_TYPE_KEY);
         }
         field
+    }
+}
+
+mod hex_bytes {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        bytes: &Option<Vec<u8>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => serializer.serialize_str(&hex::encode(bytes)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Vec<u8>>, D::Error> {
+        Option::<String>::deserialize(deserializer)?
+            .map(|text| hex::decode(text).map_err(serde::de::Error::custom))
+            .transpose()
     }
 }

@@ -9,10 +9,11 @@ mod name;
 mod role;
 mod secret;
 mod table_kind;
+mod widening;
 
 pub use arrow_type::KALAM_DATA_TYPE_KEY;
-pub(crate) use assignment::to_text;
 pub use assignment::{assign, check_not_null};
+pub(crate) use assignment::{to_text, to_widened_text};
 pub use column_definition::{ColumnDefault, ColumnDefinition};
 pub use data_type::KalamDataType;
 pub(crate) use id::ScopeId;

@@ -16,14 +16,16 @@ use datafusion::physical_plan::ExecutionPlan;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use roaring::RoaringBitmap;
 
+use super::file_mapping::{FileMapping, read_schema};
 use super::key_order::{Grouped, grouped};
 use super::segment_reader::{FileSegment, SegmentReaderFactory};
 use super::shape::{key_ordering, row_field, segment_field};
 use crate::activity::check_stop;
-use crate::catalog::{DELETED_COLUMN, Table};
-use crate::flush::OpenSegment;
-use crate::flush::{ColdTier, SegmentMeta, SegmentState, segment_schema};
-use crate::model::Seq;
+use crate::catalog::{ColumnDefinition, DELETED_COLUMN, Table, initial_value};
+use crate::flush::{
+    ColdTier, FileColumn, OpenSegment, SegmentMeta, SegmentState, StoredStatistics, segment_schema,
+};
+use crate::model::{KalamDataType, Seq};
 use crate::store::KeyCodec;
 use crate::{Result, SqlState};
 
@@ -44,19 +46,19 @@ pub(super) enum RowSet {
     Deleted(RoaringBitmap, Seq),
 }
 
-/// The plan over the given rows, showing `columns` of the file, `_segment`, `_row`,
-/// `_deleted` and the mark's `_seq` by name.
+/// The plan over the given rows, showing `columns` of the table as `fields` has them,
+/// `_segment`, `_row`, `_deleted` and the mark's `_seq` by name.
 ///
 /// # Errors
 /// `XX001` if a segment is damaged.
 pub(super) fn cold_scan(
     tier: &ColdTier,
-    table: &Table,
+    table: &Arc<Table>,
     segments: &[SegmentRows<'_>],
-    columns: &[&str],
+    (columns, fields): (&[&str], &Schema),
     partitions: usize,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let file_schema = scan_schema(table);
+    let file_schema = scan_schema(table, fields);
     let schema = TableSchema::builder(file_schema.clone())
         .with_table_partition_cols(vec![
             segment_field(),
@@ -83,22 +85,32 @@ pub(super) fn cold_scan(
         // The first use of a segment reads all of it.
         check_stop()?;
         let open = tier.open(&segment.state.meta)?;
-        let of_file = file_statistics(table, &file_schema, segment);
-        files.push((&*segment.state.meta, partitioned_file(open, segment, of_file)));
+        let of_file = file_statistics(table, &open, segment);
+        let schema = read_schema(table, &open);
+        let mut file = partitioned_file(open, segment, of_file);
+        file.arrow_schema = schema;
+        files.push((&*segment.state.meta, file));
     }
     let statistics = total(&schema, &files);
     let Grouped { groups, in_key_order } = grouped(files, partitions);
     let ordering = key_ordering(table, schema.table_schema()).filter(|_| in_key_order);
-    build(schema, groups, statistics, ordering, projection).map_err(|e| {
+    let mapping = Arc::new(FileMapping(table.clone()));
+    let files = Files { groups, mapping, statistics };
+    build(schema, files, ordering, projection).map_err(|e| {
         crate::Error::new(SqlState::INTERNAL_ERROR, "the cold scan cannot be planned")
             .with_source(e)
     })
 }
 
+struct Files {
+    groups: Vec<FileGroup>,
+    mapping: Arc<FileMapping>,
+    statistics: Statistics,
+}
+
 fn build(
     schema: TableSchema,
-    groups: Vec<FileGroup>,
-    statistics: Statistics,
+    files: Files,
     ordering: Option<LexOrdering>,
     projection: Vec<usize>,
 ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
@@ -107,23 +119,24 @@ fn build(
         .with_enable_page_index(true)
         .with_bloom_filter_on_read(true);
     let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-        .with_file_groups(groups)
-        .with_statistics(statistics)
+        .with_file_groups(files.groups)
+        .with_expr_adapter(Some(files.mapping))
+        .with_statistics(files.statistics)
         .with_output_ordering(ordering.into_iter().collect())
         .with_projection_indices(Some(projection))?
         .build();
     Ok(DataSourceExec::from_data_source(config))
 }
 
-/// The file's columns with the fields of the table: hot rows and segments have to
-/// agree in them, metadata included.
-fn scan_schema(table: &Table) -> SchemaRef {
+/// What all files are read as: the columns of a segment, with the fields that the scan
+/// shows. Hot rows and segments have to agree in them, metadata included.
+fn scan_schema(table: &Table, fields: &Schema) -> SchemaRef {
     let of_file = segment_schema(table);
     let fields: Vec<FieldRef> = of_file
         .fields()
         .iter()
-        .map(|field| match table.schema.fields().find(field.name()) {
-            Some((_, of_table)) => of_table.clone(),
+        .map(|field| match fields.fields().find(field.name()) {
+            Some((_, shown)) => shown.clone(),
             None => field.clone(),
         })
         .collect();
@@ -214,43 +227,85 @@ fn selection(listed: &RoaringBitmap, first: u32, end: u32, select: bool) -> RowS
     RowSelection::from(selectors)
 }
 
-/// What the manifest knows. Bounds and NULL counts include deleted rows, so they
-/// are exact only while there are none.
-fn file_statistics(table: &Table, schema: &Schema, segment: &SegmentRows<'_>) -> Statistics {
+/// What the manifest knows of a file, for the table's columns as they are now. Bounds
+/// and NULL counts include deleted rows, so they are exact only while there are none.
+fn file_statistics(table: &Table, open: &OpenSegment, segment: &SegmentRows<'_>) -> Statistics {
     let state = segment.state;
     let rows = match &segment.rows {
         RowSet::Live => state.live_rows(),
         RowSet::Deleted(rows, _) => rows.len(),
     };
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let exact = state.dead.is_empty();
-    let known = |found: Option<ScalarValue>| match found {
+    let of_column = |column: &ColumnDefinition| match open.column(column.id) {
+        Some(of_file) => {
+            let known = state.meta.columns.iter().find(|known| known.column == column.id);
+            known.map(|known| stored_statistics(column, of_file, known, exact))
+        }
+        None => initial_statistics(column, rows),
+    };
+    // The engine's own columns follow those of the table.
+    let own = 1 + usize::from(table.definition.has_hidden_key());
+    let columns = table
+        .definition
+        .columns
+        .iter()
+        .map(|column| of_column(column).unwrap_or_default())
+        .chain(std::iter::repeat_with(ColumnStatistics::new_unknown).take(own));
+    Statistics {
+        num_rows: Precision::Exact(rows),
+        total_byte_size: Precision::Inexact(usize::try_from(state.meta.bytes).unwrap_or(0) * 4),
+        column_statistics: columns.collect(),
+    }
+}
+
+/// What is known of a column that the file has, in the type that it has now.
+fn stored_statistics(
+    column: &ColumnDefinition,
+    of_file: &FileColumn,
+    known: &StoredStatistics,
+    exact: bool,
+) -> ColumnStatistics {
+    let bound = |bytes: &Option<Vec<u8>>| -> Option<ScalarValue> {
+        let codec = KeyCodec::new(vec![of_file.data_type.clone()]).ok()?;
+        let value = codec.decode(bytes.as_ref()?).ok()?.pop()?;
+        if of_file.data_type == column.data_type {
+            return Some(value);
+        }
+        // Numbers keep their order in a wider type, but not as text.
+        let is_text = column.data_type == KalamDataType::Text;
+        if is_text { None } else { value.cast_to(&column.data_type.arrow_type()).ok() }
+    };
+    let precise = |found: Option<ScalarValue>| match found {
         Some(value) if exact => Precision::Exact(value),
         Some(value) => Precision::Inexact(value),
         None => Precision::Absent,
     };
-    let mut columns = vec![ColumnStatistics::new_unknown(); schema.fields().len()];
-    for statistics in &state.meta.columns {
-        let Some(position) =
-            table.definition.columns.iter().position(|c| c.id == statistics.column)
-        else {
-            continue;
-        };
-        let data_type = &table.definition.columns[position].data_type;
-        let bound = |bytes: &Option<Vec<u8>>| {
-            let codec = KeyCodec::new(vec![data_type.clone()]).ok()?;
-            codec.decode(bytes.as_ref()?).ok()?.pop()
-        };
-        columns[position].min_value = known(bound(&statistics.min));
-        columns[position].max_value = known(bound(&statistics.max));
-        let nulls = usize::try_from(statistics.nulls).unwrap_or(usize::MAX);
-        columns[position].null_count =
-            if exact { Precision::Exact(nulls) } else { Precision::Inexact(nulls) };
+    let nulls = usize::try_from(known.nulls).unwrap_or(usize::MAX);
+    ColumnStatistics {
+        min_value: precise(bound(&known.min)),
+        max_value: precise(bound(&known.max)),
+        null_count: if exact { Precision::Exact(nulls) } else { Precision::Inexact(nulls) },
+        ..ColumnStatistics::new_unknown()
     }
-    Statistics {
-        num_rows: Precision::Exact(usize::try_from(rows).unwrap_or(usize::MAX)),
-        total_byte_size: Precision::Inexact(usize::try_from(state.meta.bytes).unwrap_or(0) * 4),
-        column_statistics: columns,
+}
+
+/// What is known of a column that the file lacks: all of its rows show one value.
+fn initial_statistics(column: &ColumnDefinition, rows: usize) -> Option<ColumnStatistics> {
+    let unknown = ColumnStatistics::new_unknown();
+    if column.initial.is_none() {
+        return Some(ColumnStatistics { null_count: Precision::Exact(rows), ..unknown });
     }
+    // A float may be NaN, which statistics do not order; others have no order at all.
+    let ordered = KeyCodec::new(vec![column.data_type.clone()]).is_ok()
+        && !matches!(column.data_type, KalamDataType::Float | KalamDataType::Double);
+    let null_count = Precision::Exact(0);
+    if !ordered {
+        return Some(ColumnStatistics { null_count, ..unknown });
+    }
+    let value = ScalarValue::try_from_array(&initial_value(column).ok()?, 0).ok()?;
+    let (min_value, max_value) = (Precision::Exact(value.clone()), Precision::Exact(value));
+    Some(ColumnStatistics { null_count, min_value, max_value, ..unknown })
 }
 
 /// The statistics of all files together, for the columns of the table schema.

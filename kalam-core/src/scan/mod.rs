@@ -3,6 +3,7 @@
 
 mod all_users_scan;
 mod cold_scan;
+mod file_mapping;
 mod hot_exec;
 mod keep_order;
 mod key_order;

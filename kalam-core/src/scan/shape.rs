@@ -79,11 +79,7 @@ pub(super) fn hot_target(table: &Table, name: &str) -> DecodeTarget {
         SEGMENT_COLUMN | ROW_COLUMN => DecodeTarget::Constant(ScalarValue::Int64(Some(0))),
         _ => {
             let column = table.definition.column(name).expect("scans show columns of the table");
-            DecodeTarget::Column {
-                id: column.id,
-                data_type: column.data_type.clone(),
-                missing: None,
-            }
+            DecodeTarget::column(column)
         }
     }
 }

@@ -237,7 +237,8 @@ impl TableScan {
         if deletions {
             columns.push(MARK_SEQ_COLUMN);
         }
-        let scan = cold_scan(&self.tier, &self.table, &segments, &columns, partitions)?;
+        let shown = (columns.as_slice(), &*self.schema());
+        let scan = cold_scan(&self.tier, &self.table, &segments, shown, partitions)?;
         if !deletions {
             return Ok(Some(scan));
         }

@@ -31,7 +31,8 @@ pub(crate) use overlay::{Overlay, Run};
 pub(crate) use read_set::RecentGuard;
 pub(crate) use rocks::Family;
 pub(crate) use row::{
-    DecodeTarget, FLAG_DELETED, RowDecoder, RowEncoder, RowHeader, RowLayout, set_flags,
+    DecodeTarget, FLAG_DELETED, Layouts, RowDecoder, RowEncoder, RowHeader, RowLayout,
+    read_stored_value, set_flags, stored_value,
 };
 pub(crate) use snapshot::{HotCursor, Snapshot, View, damaged};
 pub(crate) use unique_entry::{

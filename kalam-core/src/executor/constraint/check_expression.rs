@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, SelectItem, SetExpr, Value, VisitMut, VisitorMut,
+    Expr, Ident, Query, SelectItem, SetExpr, Value, VisitMut, VisitorMut, visit_expressions_mut,
 };
 
 use crate::executor::cte_scope::fold;
 use crate::executor::parse::parse;
+use crate::executor::show_create_table::quoted_name;
 use crate::executor::statement::Statement;
 use crate::model::TableName;
 use crate::{Error, Result, SqlState};
@@ -54,6 +55,39 @@ pub(super) fn parse_check(text: &str) -> Result<Expr> {
         [SelectItem::UnnamedExpr(expr)] => Ok(expr.clone()),
         _ => Err(damaged()),
     }
+}
+
+/// The columns that a condition of the catalog names.
+///
+/// # Errors
+/// `XX001` if the text is no expression.
+pub(crate) fn check_columns(text: &str) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    each_column(&mut parse_check(text)?, |name| names.push(fold(name)));
+    Ok(names)
+}
+
+/// A condition of the catalog with another name for one of its columns.
+///
+/// # Errors
+/// `XX001` if the text is no expression.
+pub(crate) fn renamed_check(text: &str, from: &str, to: &str) -> Result<String> {
+    let mut expr = parse_check(text)?;
+    each_column(&mut expr, |name| {
+        if fold(name) == from {
+            *name = if quoted_name(to) == to { Ident::new(to) } else { Ident::with_quote('"', to) };
+        }
+    });
+    Ok(expr.to_string())
+}
+
+fn each_column(expr: &mut Expr, mut each: impl FnMut(&mut Ident)) {
+    let _: ControlFlow<()> = visit_expressions_mut(expr, |expr| {
+        if let Expr::Identifier(name) = expr {
+            each(name);
+        }
+        ControlFlow::Continue(())
+    });
 }
 
 /// Takes the table's name from before its columns, and notes them.
@@ -118,5 +152,23 @@ impl VisitorMut for Names<'_> {
             Ok(()) => ControlFlow::Continue(()),
             Err(e) => ControlFlow::Break(e),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_renamed_wherever_it_stands() {
+        for (text, expected) in [
+            ("a > 0", "\"B\" > 0"),
+            ("a IS NULL OR length(a) < b", "\"B\" IS NULL OR length(\"B\") < b"),
+            ("b > 'a'", "b > 'a'"),
+        ] {
+            assert_eq!(renamed_check(text, "a", "B").expect("valid"), expected);
+        }
+        assert_eq!(renamed_check("\"B\" > b", "B", "c").expect("valid"), "c > b");
+        assert_eq!(check_columns("a > 0 AND \"B\" < a").expect("valid"), ["a", "B", "a"]);
     }
 }

@@ -32,18 +32,31 @@ impl UniqueWrites {
         columns: &[ArrayRef],
         primary_key: impl Fn(usize, &mut Vec<u8>),
     ) -> Result<()> {
-        for unique in &table.uniques {
-            each_key(table, user, unique, columns, |row, key| {
-                let mut owner = Vec::new();
-                primary_key(row, &mut owner);
-                if self.taken.contains_key(&key) {
-                    return Err(violation(table, &key));
-                }
-                self.taken.insert(key, owner);
-                Ok(())
-            })?;
-        }
-        Ok(())
+        let mut uniques = table.uniques.iter();
+        uniques.try_for_each(|unique| self.take_of(table, user, unique, columns, &primary_key))
+    }
+
+    /// As [`UniqueWrites::take`], of one constraint.
+    ///
+    /// # Errors
+    /// As [`UniqueWrites::take`].
+    pub(crate) fn take_of(
+        &mut self,
+        table: &Table,
+        user: UserKey,
+        unique: &UniqueIndex,
+        columns: &[ArrayRef],
+        primary_key: &impl Fn(usize, &mut Vec<u8>),
+    ) -> Result<()> {
+        each_key(table, user, unique, columns, |row, key| {
+            let mut owner = Vec::new();
+            primary_key(row, &mut owner);
+            if self.taken.contains_key(&key) {
+                return Err(violation(table, &key));
+            }
+            self.taken.insert(key, owner);
+            Ok(())
+        })
     }
 
     /// Notes that the entries of these rows, as they were, are free.

@@ -146,15 +146,10 @@ fn cast(value: &ScalarValue, written: &SqlType) -> Result<ScalarValue> {
     if value.is_null() {
         return ScalarValue::try_from(&data_type.arrow_type()).map_err(unexpected);
     }
+    let name = Name::new("column", "default")?;
     let column = ColumnDefinition {
-        id: ColumnId::HIDDEN_KEY,
-        ordinal: 1,
-        name: Name::new("column", "default")?,
-        data_type,
         chars_max,
-        nullable: true,
-        default: None,
-        comment: None,
+        ..ColumnDefinition::new(ColumnId::HIDDEN_KEY, name, data_type)
     };
     let array = assign(&column, &value.to_array().map_err(unexpected)?)?;
     ScalarValue::try_from_array(&array, 0).map_err(unexpected)

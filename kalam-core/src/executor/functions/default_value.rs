@@ -169,6 +169,22 @@ impl DefaultValue {
         Ok(self)
     }
 
+    /// Whether each row gets a value of its own, as opposed to each statement.
+    pub(crate) fn is_per_row(&self) -> bool {
+        match self {
+            DefaultValue::Constant(_)
+            | DefaultValue::Now
+            | DefaultValue::Today
+            | DefaultValue::CurrentUser
+            | DefaultValue::CurrentRole => false,
+            DefaultValue::SnowflakeId
+            | DefaultValue::UuidV7
+            | DefaultValue::UuidV4
+            | DefaultValue::Ulid
+            | DefaultValue::RandomString(_) => true,
+        }
+    }
+
     fn fits(&self, data_type: &KalamDataType) -> bool {
         use KalamDataType::{BigInt, Date, DateTime, Text, Timestamp, Uuid};
         match self {

@@ -82,6 +82,30 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
     if input.is_word(0, "LIKE") {
         return Err(unsupported("CREATE TABLE .. LIKE", input.position()));
     }
+    match table_constraint(input)? {
+        Some(TableConstraint::PrimaryKey(clause)) => create.primary_keys.push(clause),
+        Some(TableConstraint::Check(clause)) => create.checks.push(clause),
+        Some(TableConstraint::Unique(clause)) => create.uniques.push(clause),
+        None => {
+            if create.columns.len() == COLUMNS_MAX {
+                let message = format!("table has more than {COLUMNS_MAX} columns");
+                return Err(limits::exceeded(message).with_position(input.position()).into());
+            }
+            create.columns.push(column(input)?);
+        }
+    }
+    Ok(())
+}
+
+/// A constraint that stands beside the columns.
+pub(super) enum TableConstraint {
+    PrimaryKey(PrimaryKeyClause),
+    Check(CheckClause),
+    Unique(UniqueClause),
+}
+
+/// Takes a constraint if one is next, and not a column.
+pub(super) fn table_constraint(input: &mut Input<'_>) -> Parse<Option<TableConstraint>> {
     // `CONSTRAINT name` only gives a constraint a name; a column may be called
     // `constraint` or `check`, but then a type follows, not a name or `(`.
     let place = input.position();
@@ -94,21 +118,20 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
     }
     if input.take_words(&["PRIMARY", "KEY"]) {
         let columns = input.names()?;
-        create.primary_keys.push(PrimaryKeyClause { columns, position: place });
-        return Ok(());
+        let clause = PrimaryKeyClause { columns, position: place };
+        return Ok(Some(TableConstraint::PrimaryKey(clause)));
     }
     let opens = input.parser.peek_nth_token_ref(1).token == Token::LParen;
     if name.is_some() || opens || input.is_word(1, "NULLS") {
         if input.is_word(0, "CHECK") {
-            create.checks.push(check(input, name)?);
-            return Ok(());
+            return check(input, name).map(|clause| Some(TableConstraint::Check(clause)));
         }
         if input.take_word("UNIQUE") {
             nulls_distinct(input)?;
             let columns = input.names()?;
             refuse_deferred(input)?;
-            create.uniques.push(UniqueClause { name, columns, position: place });
-            return Ok(());
+            let clause = UniqueClause { name, columns, position: place };
+            return Ok(Some(TableConstraint::Unique(clause)));
         }
     }
     if let Some(word) = REFUSED_CONSTRAINTS.iter().find(|word| input.is_word(0, word))
@@ -116,13 +139,7 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
     {
         return Err(refused_constraint(word, place));
     }
-    if create.columns.len() == COLUMNS_MAX {
-        return Err(limits::exceeded(format!("table has more than {COLUMNS_MAX} columns"))
-            .with_position(place)
-            .into());
-    }
-    create.columns.push(column(input)?);
-    Ok(())
+    Ok(None)
 }
 
 fn refused_constraint(word: &str, place: Position) -> super::Failure {
@@ -166,7 +183,8 @@ fn refuse_deferred(input: &Input<'_>) -> Parse<()> {
     }
 }
 
-fn column(input: &mut Input<'_>) -> Parse<ColumnSpec> {
+/// `name type options`.
+pub(super) fn column(input: &mut Input<'_>) -> Parse<ColumnSpec> {
     let (name, place) = input.name()?;
     let type_position = input.position();
     let data_type = match &input.parser.peek_token_ref().token {
@@ -303,7 +321,7 @@ fn clause(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<bool> {
 }
 
 /// `name = 'text' | number | word`.
-fn option(input: &mut Input<'_>) -> Parse<TableOption> {
+pub(super) fn option(input: &mut Input<'_>) -> Parse<TableOption> {
     let (name, place) = input.name()?;
     input.expect(&Token::Eq)?;
     let negative = input.take(&Token::Minus);

@@ -1,5 +1,6 @@
 //! SQL text to statements. The text is tokenized once and parsed once.
 
+mod alter_table;
 mod assignment;
 mod create_table;
 mod create_view;

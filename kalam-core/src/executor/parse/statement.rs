@@ -7,7 +7,9 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
-use super::{create_table, create_view, insert, merge, modify, query, setting, user, with};
+use super::{
+    alter_table, create_table, create_view, insert, merge, modify, query, setting, user, with,
+};
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
 use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
@@ -27,6 +29,11 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("MERGE") => merge::merge(input, None)?,
         Some("CREATE") => create(input)?,
         Some("ALTER") if input.is_word(1, "USER") => user::alter_user(input)?,
+        Some("ALTER") => alter(input)?,
+        Some("COMMENT") if input.is_word(1, "ON") => {
+            input.take_words(&["COMMENT", "ON"]);
+            Statement::Comment(alter_table::comment(input)?)
+        }
         Some("DROP") => drop(input)?,
         Some("TRUNCATE") => truncate(input)?,
         Some("USE") => use_namespace(input)?,
@@ -57,7 +64,9 @@ fn create(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["CREATE", "NAMESPACE"]) || input.take_words(&["CREATE", "SCHEMA"]) {
         let if_not_exists = input.take_if_not_exists();
         let (name, _) = input.name()?;
-        return Ok(Statement::CreateNamespace { if_not_exists, name });
+        let described = input.take_word("DESCRIPTION") || input.take_word("COMMENT");
+        let description = if described { Some(input.text()?) } else { None };
+        return Ok(Statement::CreateNamespace { if_not_exists, name, description });
     }
     let kinds =
         [("USER", TableKind::User), ("SHARED", TableKind::Shared), ("STREAM", TableKind::Stream)];
@@ -77,6 +86,19 @@ fn create(input: &mut Input<'_>) -> Parse<Statement> {
     }
     if input.take_words(&["CREATE", "USER"]) {
         return user::create_user(input);
+    }
+    Err(refusal(input))
+}
+
+fn alter(input: &mut Input<'_>) -> Parse<Statement> {
+    if input.take_words(&["ALTER", "NAMESPACE"]) || input.take_words(&["ALTER", "SCHEMA"]) {
+        return alter_table::alter_namespace(input);
+    }
+    let is_table =
+        ["USER", "SHARED", "STREAM"].iter().any(|kind| input.take_words(&["ALTER", kind, "TABLE"]))
+            || input.take_words(&["ALTER", "TABLE"]);
+    if is_table {
+        return alter_table::alter_table(input).map(Statement::AlterTable);
     }
     Err(refusal(input))
 }
@@ -173,8 +195,14 @@ fn show(input: &mut Input<'_>) -> Parse<Statement> {
 fn describe(input: &mut Input<'_>) -> Parse<Statement> {
     input.parser.advance_token();
     let table = table_after_optional_word(input)?;
-    if input.is_word(0, "HISTORY") {
-        return Err(unsupported("DESCRIBE .. HISTORY", input.position()));
+    if input.take_word("HISTORY") {
+        return Ok(Statement::DescribeHistory { table });
+    }
+    if input.take_words(&["AS", "OF"]) {
+        input.expect_word("SCHEMA")?;
+        input.expect_word("VERSION")?;
+        let version = input.parser.parse_literal_uint()?;
+        return Ok(Statement::DescribeVersion { table, version });
     }
     Ok(Statement::Describe { table })
 }
@@ -243,8 +271,8 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
         None if input.parser.peek_token_ref().token == Token::LParen => {}
         None => return input.refuse(),
         Some(
-            word @ ("CREATE" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN"
-            | "STORAGE" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "TRUNCATE"),
+            word @ ("CREATE" | "ALTER" | "COMMENT" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC"
+            | "EXPLAIN" | "STORAGE" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "TRUNCATE"),
         ) => return Err(unsupported(format!("PREPARE .. AS {word}"), place)),
         Some(_) => return Err(refusal(input)),
     }

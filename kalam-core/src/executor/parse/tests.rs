@@ -196,7 +196,7 @@ fn statements_of_other_systems_are_named_and_refused() {
         ("GRANT SELECT ON t TO u", "GRANT"),
         ("CREATE INDEX i ON t (a)", "CREATE INDEX"),
         ("CREATE UNIQUE INDEX i ON t (a)", "CREATE UNIQUE INDEX"),
-        ("ALTER TABLE t ADD COLUMN a INT", "ALTER TABLE"),
+        ("ALTER VIEW v RENAME TO w", "ALTER VIEW"),
         ("CREATE TEMP TABLE t (a INT)", "CREATE TEMP TABLE"),
         ("PREPARE TRANSACTION 'p'", "PREPARE TRANSACTION"),
         ("EXPLAIN CREATE TABLE t (a INT)", "EXPLAIN CREATE"),

@@ -4,9 +4,8 @@ use arrow::array::RecordBatch;
 
 use super::Moment;
 use crate::Result;
-use crate::catalog::{ColumnDefinition, SchemaVersionEntry, TableDefinition};
-use crate::executor::describe::written_type;
-use crate::executor::show_create_table::quoted_name;
+use crate::catalog::{SchemaVersionEntry, TableDefinition};
+use crate::executor::describe::written_columns;
 use crate::executor::text_table::{TextColumn, TextTable};
 
 /// One row for each version of each table's columns, by namespace, table and version.
@@ -29,16 +28,8 @@ pub(super) fn rows(moment: &Moment<'_>) -> Result<RecordBatch> {
         .numbers("version", versions().map(|v| v.version.get()))
         .with("is_current", TextColumn::Flag(current))
         .numbers("columns", versions().map(|v| v.columns.len()))
-        .texts("definition", versions().map(|v| definition(&v.columns)))
+        .texts("definition", versions().map(written_columns))
         .texts("change", versions().map(|v| &v.change))
         .moments("created_at", versions().map(|v| v.created_at_ms))
         .finish())
-}
-
-fn definition(columns: &[ColumnDefinition]) -> String {
-    let written = |c: &ColumnDefinition| {
-        let null = if c.nullable { "" } else { " NOT NULL" };
-        format!("{} {}{null}", quoted_name(c.name.as_str()), written_type(c))
-    };
-    columns.iter().map(written).collect::<Vec<_>>().join(", ")
 }

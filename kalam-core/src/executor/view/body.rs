@@ -88,8 +88,12 @@ pub(crate) fn restricted(
     columns: &[UsedColumn],
     with_system_columns: bool,
 ) -> Result<Inlined> {
-    const ITSELF: &str = "_itself";
-    let column = |name: &str| Expr::Column(Column::new(Some(ITSELF), name));
+    let name = match relation {
+        Relation::Table(table) => &table.definition.name,
+        Relation::View(view) => &view.name,
+    };
+    let itself = TableReference::partial(name.namespace.as_str(), name.table.as_str());
+    let column = |name: &str| Expr::Column(Column::new(Some(itself.clone()), name));
     let mut shown = Vec::with_capacity(columns.len());
     for used in columns {
         let current = match relation {
@@ -107,7 +111,7 @@ pub(crate) fn restricted(
     if with_system_columns && matches!(relation, Relation::Table(_)) {
         shown.extend(SYSTEM_COLUMNS.map(column));
     }
-    LogicalPlanBuilder::scan(ITSELF, source, None)
+    LogicalPlanBuilder::scan(itself.clone(), source, None)
         .and_then(|scan| scan.project(shown))
         .and_then(LogicalPlanBuilder::build)
         .map(Inlined)

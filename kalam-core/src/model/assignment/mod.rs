@@ -16,7 +16,7 @@ use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-pub(crate) use text::to_text;
+pub(crate) use text::{to_text, to_widened_text};
 
 use super::ColumnDefinition;
 use super::KalamDataType;

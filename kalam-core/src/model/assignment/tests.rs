@@ -12,16 +12,8 @@ use super::*;
 use crate::model::{ColumnId, Name};
 
 fn column(data_type: &str) -> ColumnDefinition {
-    ColumnDefinition {
-        id: ColumnId(1),
-        ordinal: 1,
-        name: Name::new("column", "a").expect("valid name"),
-        data_type: data_type.parse().expect("known type"),
-        chars_max: None,
-        nullable: true,
-        default: None,
-        comment: None,
-    }
+    let name = Name::new("column", "a").expect("valid name");
+    ColumnDefinition::new(ColumnId(1), name, data_type.parse().expect("known type"))
 }
 
 fn fit(data_type: &str, array: impl Array + 'static) -> Result<ArrayRef> {

@@ -180,13 +180,36 @@ fn ascii(text: &str) -> Option<&str> {
     text.is_ascii().then_some(text)
 }
 
-/// Any array as text: what an assignment to TEXT and a column that was widened to
-/// TEXT show. Lists and vectors become JSON arrays, UUIDs are hyphenated.
+/// What becomes of a value that has no text: bytes that are not UTF-8, dates past the
+/// calendar.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WithoutText {
+    Refused,
+    /// Bytes as `\x` and hexadecimal digits, dates as the stored number.
+    AsStored,
+}
+
+/// Any array as text: what an assignment to TEXT shows. Lists and vectors become JSON
+/// arrays, UUIDs are hyphenated.
 ///
 /// # Errors
 /// `22021` for bytes that are not UTF-8, `22008` for dates past the calendar,
 /// `42804` for types without a text form.
 pub(crate) fn to_text(array: &ArrayRef) -> Result<StringArray> {
+    text_of(array, WithoutText::Refused)
+}
+
+/// The values of a column that was widened to TEXT, as text: [`to_text`] for every
+/// value that has one. Rows that are stored must stay readable, so the others show what
+/// is stored: bytes as `\x` and hexadecimal digits, dates and times as their number.
+///
+/// # Errors
+/// `42804` for types without a text form, which no column has.
+pub(crate) fn to_widened_text(array: &ArrayRef) -> Result<StringArray> {
+    text_of(array, WithoutText::AsStored)
+}
+
+fn text_of(array: &ArrayRef, without: WithoutText) -> Result<StringArray> {
     match array.data_type() {
         DataType::Utf8 => Ok(array.as_string().clone()),
         DataType::FixedSizeBinary(16) => Ok(array
@@ -194,25 +217,46 @@ pub(crate) fn to_text(array: &ArrayRef) -> Result<StringArray> {
             .iter()
             .map(|v| v.and_then(|v| Uuid::from_slice(v).ok()).map(|uuid| uuid.to_string()))
             .collect()),
-        DataType::Binary => bytes_to_text(array.as_binary::<i32>()),
+        DataType::Binary => bytes_to_text(array.as_binary::<i32>(), without),
         DataType::FixedSizeBinary(_) => {
-            bytes_to_text(&array.as_fixed_size_binary().iter().collect::<BinaryArray>())
+            bytes_to_text(&array.as_fixed_size_binary().iter().collect::<BinaryArray>(), without)
         }
         DataType::FixedSizeList(item, _) => {
             let list =
                 cast(array, &DataType::List(item.clone())).map_err(|e| no_text(array, &e))?;
-            list_to_text(list.as_list())
+            list_to_text(list.as_list(), without)
         }
-        DataType::List(_) => list_to_text(array.as_list()),
+        DataType::List(_) => list_to_text(array.as_list(), without),
         from if from.is_nested() => Err(Error::new(
             SqlState::DATATYPE_MISMATCH,
             format!("values of type {from} have no text form"),
         )),
-        _ => {
-            let text = cast_exact(array, &DataType::Utf8).map_err(|e| no_text(array, &e))?;
-            Ok(text.as_string().clone())
-        }
+        from => match cast_exact(array, &DataType::Utf8) {
+            Ok(text) => Ok(text.as_string().clone()),
+            Err(_) if without == WithoutText::AsStored && from.is_temporal() => {
+                temporal_to_text(array)
+            }
+            Err(e) => Err(no_text(array, &e)),
+        },
     }
+}
+
+/// Value by value, because one of them is past the calendar.
+fn temporal_to_text(array: &ArrayRef) -> Result<StringArray> {
+    let stored = if array.data_type() == &DataType::Date32 {
+        cast(array, &DataType::Int32).and_then(|days| cast(&days, &DataType::Int64))
+    } else {
+        cast(array, &DataType::Int64)
+    };
+    let stored = stored.map_err(|e| no_text(array, &e))?;
+    let stored = stored.as_primitive::<Int64Type>();
+    let text = |row: usize| {
+        array.is_valid(row).then(|| match cast_exact(&array.slice(row, 1), &DataType::Utf8) {
+            Ok(text) => text.as_string::<i32>().value(0).to_owned(),
+            Err(_) => stored.value(row).to_string(),
+        })
+    };
+    Ok((0..array.len()).map(text).collect())
 }
 
 fn no_text(array: &ArrayRef, error: &arrow::error::ArrowError) -> Error {
@@ -223,21 +267,16 @@ fn no_text(array: &ArrayRef, error: &arrow::error::ArrowError) -> Error {
     Error::new(state, "value has no text form").with_detail(error.to_string())
 }
 
-fn bytes_to_text(array: &BinaryArray) -> Result<StringArray> {
-    array
-        .iter()
-        .map(|v| {
-            v.map(|bytes| {
-                std::str::from_utf8(bytes).map_err(|_| {
-                    Error::new(SqlState::INVALID_ENCODING, "bytes are not valid UTF-8")
-                })
-            })
-            .transpose()
-        })
-        .collect()
+fn bytes_to_text(array: &BinaryArray, without: WithoutText) -> Result<StringArray> {
+    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) if without == WithoutText::AsStored => Ok(format!("\\x{}", hex::encode(bytes))),
+        Err(_) => Err(Error::new(SqlState::INVALID_ENCODING, "bytes are not valid UTF-8")),
+    };
+    array.iter().map(|v| v.map(text).transpose()).collect()
 }
 
-fn list_to_text(array: &ListArray) -> Result<StringArray> {
+fn list_to_text(array: &ListArray, without: WithoutText) -> Result<StringArray> {
     let element = array.value_type();
     let is_bare = element.is_numeric() || element == DataType::Boolean;
     (0..array.len())
@@ -246,7 +285,7 @@ fn list_to_text(array: &ListArray) -> Result<StringArray> {
                 return Ok(None);
             }
             let mut text = String::from("[");
-            for (place, element) in to_text(&array.value(row))?.iter().enumerate() {
+            for (place, element) in text_of(&array.value(row), without)?.iter().enumerate() {
                 if place > 0 {
                     text.push_str(", ");
                 }

@@ -8,10 +8,9 @@ use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, Int64Array};
 use datafusion::common::ScalarValue;
 
 use super::builder::ColumnBuilder;
-use super::layout::{RowLayout, Slot};
-use super::{RowHeader, damaged};
-use crate::model::{ColumnId, KalamDataType, to_text};
-use crate::store::column::Column;
+use super::layout::{Layouts, RowLayout, Slot};
+use super::{RowHeader, damaged, read_stored_value};
+use crate::model::{ColumnDefinition, ColumnId, KalamDataType, SchemaVersion, to_widened_text};
 use crate::store::key::take_i64;
 use crate::{Error, Result, SqlState};
 
@@ -19,14 +18,7 @@ use crate::{Error, Result, SqlState};
 #[derive(Clone, Debug)]
 pub(crate) enum DecodeTarget {
     /// A column of the table.
-    Column {
-        /// Which.
-        id: ColumnId,
-        /// Its type now; records of earlier versions are widened to it.
-        data_type: KalamDataType,
-        /// What records of versions without the column show; `None` is NULL.
-        missing: Option<ScalarValue>,
-    },
+    Column(ColumnTarget),
     /// The commit order, as Int64.
     Seq,
     /// Whether the row was deleted, as Boolean.
@@ -37,12 +29,36 @@ pub(crate) enum DecodeTarget {
     Constant(ScalarValue),
 }
 
+/// A column of the table, as records of every version show it.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnTarget {
+    id: ColumnId,
+    /// Its type now; records of earlier versions are widened to it.
+    data_type: KalamDataType,
+    /// The type that earlier values have before they become text.
+    text_of: Option<KalamDataType>,
+    /// The stored bytes of what records of versions without the column show.
+    initial: Option<Vec<u8>>,
+}
+
+impl DecodeTarget {
+    /// The target that shows a column.
+    pub(crate) fn column(column: &ColumnDefinition) -> DecodeTarget {
+        DecodeTarget::Column(ColumnTarget {
+            id: column.id,
+            data_type: column.data_type.clone(),
+            text_of: column.text_of.clone(),
+            initial: column.initial.clone(),
+        })
+    }
+}
+
 /// Decodes the wanted columns of records straight into Arrow arrays; no other column
 /// is touched. Every read is bounds-checked: damaged bytes are an error.
 pub(crate) struct RowDecoder {
-    layouts: Vec<Arc<RowLayout>>,
-    /// For each layout, where each output finds its value.
-    plans: Vec<Vec<Source>>,
+    layouts: Arc<Layouts>,
+    /// One for each version that was met, the current one first.
+    plans: Vec<Plan>,
     outputs: Vec<Output>,
     /// The plan of the last record: most records are of one version.
     plan: usize,
@@ -50,6 +66,12 @@ pub(crate) struct RowDecoder {
     /// Set by an error, which leaves columns of different lengths.
     is_spent: bool,
     scratch: Vec<u8>,
+}
+
+/// Where each output finds its value in the records of one version.
+struct Plan {
+    layout: Arc<RowLayout>,
+    sources: Vec<Source>,
 }
 
 /// Where an output finds its value in the records of one layout.
@@ -65,8 +87,7 @@ enum Source {
 }
 
 enum Output {
-    /// The bytes are what a record without the column shows; `None` is NULL.
-    Column(ColumnBuilder, KalamDataType, Option<Vec<u8>>),
+    Column(ColumnBuilder, ColumnTarget),
     Seq(Vec<i64>),
     Deleted(BooleanBufferBuilder),
     HiddenKey(Vec<i64>),
@@ -78,21 +99,16 @@ impl RowDecoder {
     /// Without targets it counts.
     ///
     /// # Errors
-    /// `XX000` if a layout holds a column in a type that does not widen to the
-    /// target's, or a missing value is of another type.
+    /// `XX001` if the current layout holds a column in a type that does not widen to
+    /// the target's.
     pub(crate) fn new(
         targets: Vec<DecodeTarget>,
-        layouts: Vec<Arc<RowLayout>>,
+        layouts: Arc<Layouts>,
         capacity: usize,
     ) -> Result<Self> {
-        let plans = layouts
-            .iter()
-            .map(|layout| targets.iter().map(|target| Source::find(target, layout)).collect())
-            .collect::<Result<_>>()?;
-        let outputs = targets
-            .into_iter()
-            .map(|target| Output::new(target, capacity))
-            .collect::<Result<_>>()?;
+        let outputs: Vec<_> =
+            targets.into_iter().map(|target| Output::new(target, capacity)).collect();
+        let plans = vec![Plan::new(layouts.current().clone(), &outputs)?];
         Ok(RowDecoder {
             layouts,
             plans,
@@ -122,17 +138,14 @@ impl RowDecoder {
 
     fn decode(&mut self, key_suffix: &[u8], record: &[u8]) -> Result<()> {
         let header = RowHeader::read(record)?;
-        if self.layouts.get(self.plan).is_none_or(|layout| layout.version != header.version) {
-            let plan = self.layouts.iter().position(|layout| layout.version == header.version);
-            self.plan = plan.ok_or_else(|| {
-                damaged().with_detail(format!("schema version {} is unknown", header.version))
-            })?;
+        if self.plans[self.plan].layout.version != header.version {
+            self.plan = self.plan_of(header.version)?;
         }
-        let layout = &self.layouts[self.plan];
+        let Plan { layout, sources } = &self.plans[self.plan];
         layout.check(record)?;
-        for (output, source) in self.outputs.iter_mut().zip(&self.plans[self.plan]) {
+        for (output, source) in self.outputs.iter_mut().zip(sources) {
             match output {
-                Output::Column(builder, data_type, missing) => match source {
+                Output::Column(builder, target) => match source {
                     Source::Same { number, .. } | Source::Widened { number, .. }
                         if RowLayout::is_null(record, *number) =>
                     {
@@ -142,10 +155,10 @@ impl RowDecoder {
                     Source::Widened { slot, from, .. } => {
                         self.scratch.clear();
                         let value = layout.value(record, *slot)?;
-                        widen(from, data_type, value, &mut self.scratch)?;
+                        target.widen(from, value, &mut self.scratch)?;
                         builder.append(&self.scratch)?;
                     }
-                    Source::Missing | Source::NotStored => match missing {
+                    Source::Missing | Source::NotStored => match &target.initial {
                         Some(value) => builder.append(value)?,
                         None => builder.append_null(),
                     },
@@ -168,6 +181,15 @@ impl RowDecoder {
         Ok(())
     }
 
+    /// The plan for the records of a version, made when the first one is met.
+    fn plan_of(&mut self, version: SchemaVersion) -> Result<usize> {
+        if let Some(known) = self.plans.iter().position(|plan| plan.layout.version == version) {
+            return Ok(known);
+        }
+        self.plans.push(Plan::new(self.layouts.at(version)?, &self.outputs)?);
+        Ok(self.plans.len() - 1)
+    }
+
     /// The arrays of the rows since the last call, in the order of the targets, of
     /// exactly their types' Arrow types; starts the next batch.
     ///
@@ -182,9 +204,17 @@ impl RowDecoder {
     }
 }
 
+impl Plan {
+    fn new(layout: Arc<RowLayout>, outputs: &[Output]) -> Result<Plan> {
+        let sources =
+            outputs.iter().map(|output| Source::find(output, &layout)).collect::<Result<_>>()?;
+        Ok(Plan { layout, sources })
+    }
+}
+
 impl Source {
-    fn find(target: &DecodeTarget, layout: &RowLayout) -> Result<Source> {
-        let DecodeTarget::Column { id, data_type, .. } = target else {
+    fn find(output: &Output, layout: &RowLayout) -> Result<Source> {
+        let Output::Column(_, ColumnTarget { id, data_type, .. }) = output else {
             return Ok(Source::NotStored);
         };
         let Some(number) = layout.columns.iter().position(|column| column.id == *id) else {
@@ -195,35 +225,31 @@ impl Source {
             return Ok(Source::Same { number, slot: column.slot });
         }
         if !column.data_type.widens_to(data_type) {
-            return Err(Error::new(
-                SqlState::INTERNAL_ERROR,
-                format!("column {id} is {}, which does not widen to {data_type}", column.data_type),
-            ));
+            return Err(damaged().with_detail(format!(
+                "column {id} is {}, which does not widen to {data_type}",
+                column.data_type
+            )));
         }
         Ok(Source::Widened { number, slot: column.slot, from: column.data_type.clone() })
     }
 }
 
 impl Output {
-    fn new(target: DecodeTarget, capacity: usize) -> Result<Output> {
-        Ok(match target {
-            DecodeTarget::Column { data_type, missing, .. } => {
-                let missing = match missing {
-                    Some(value) if !value.is_null() => Some(stored_bytes(&data_type, &value)?),
-                    _ => None,
-                };
-                Output::Column(ColumnBuilder::new(&data_type, capacity), data_type, missing)
+    fn new(target: DecodeTarget, capacity: usize) -> Output {
+        match target {
+            DecodeTarget::Column(column) => {
+                Output::Column(ColumnBuilder::new(&column.data_type, capacity), column)
             }
             DecodeTarget::Seq => Output::Seq(Vec::with_capacity(capacity)),
             DecodeTarget::Deleted => Output::Deleted(BooleanBufferBuilder::new(capacity)),
             DecodeTarget::HiddenKey => Output::HiddenKey(Vec::with_capacity(capacity)),
             DecodeTarget::Constant(value) => Output::Constant(value),
-        })
+        }
     }
 
     fn finish(&mut self, rows: usize) -> Result<ArrayRef> {
         Ok(match self {
-            Output::Column(builder, ..) => builder.finish()?,
+            Output::Column(builder, _) => builder.finish()?,
             Output::Seq(values) | Output::HiddenKey(values) => {
                 let next = Vec::with_capacity(values.capacity());
                 Arc::new(Int64Array::from(mem::replace(values, next)))
@@ -236,21 +262,18 @@ impl Output {
     }
 }
 
-/// The bytes that a record would have for a value.
-fn stored_bytes(data_type: &KalamDataType, value: &ScalarValue) -> Result<Vec<u8>> {
-    let array = value.to_array().map_err(|e| {
-        Error::new(SqlState::INTERNAL_ERROR, "missing value has no array").with_source(e)
-    })?;
-    let column = Column::new(data_type, &array)?;
-    let mut bytes = Vec::new();
-    match data_type.is_fixed_width() {
-        Some(width) => {
-            bytes.resize(width, 0);
-            column.write_fixed(0, &mut bytes);
+impl ColumnTarget {
+    /// Appends the stored bytes of a value of type `from` in the column's type.
+    fn widen(&self, from: &KalamDataType, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        match &self.text_of {
+            Some(before) if before != from && self.data_type == KalamDataType::Text => {
+                let mut value = Vec::new();
+                widen(from, before, bytes, &mut value)?;
+                widen(before, &self.data_type, &value, out)
+            }
+            _ => widen(from, &self.data_type, bytes, out),
         }
-        None => column.append_variable(0, &mut bytes),
     }
-    Ok(bytes)
 }
 
 /// Appends the stored bytes of a value in a wider type.
@@ -281,9 +304,8 @@ fn widen(from: &KalamDataType, to: &KalamDataType, bytes: &[u8], out: &mut Vec<u
         (BigInt, Text) => write_text(i64::from_le_bytes(fixed(bytes)?), out),
         // Rare enough to go through an array of one value.
         _ => {
-            let mut value = ColumnBuilder::new(from, 1);
-            value.append(bytes)?;
-            out.extend_from_slice(to_text(&value.finish()?)?.value(0).as_bytes());
+            let text = to_widened_text(&read_stored_value(from, Some(bytes))?)?;
+            out.extend_from_slice(text.value(0).as_bytes());
         }
     }
     Ok(())

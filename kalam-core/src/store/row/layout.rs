@@ -1,8 +1,62 @@
 //! Where the columns of one schema version lie in a record.
 
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
 use super::{HEADER_LEN, damaged};
 use crate::Result;
 use crate::model::{ColumnId, KalamDataType, SchemaVersion};
+
+/// The columns of a schema version, by ordinal position.
+pub(crate) type VersionColumns = Vec<(ColumnId, KalamDataType)>;
+
+/// The layouts of a table: that of the current version, and those of earlier ones,
+/// each made when a record of it is read for the first time. Most tables with a long
+/// history have records of one or two versions.
+pub(crate) struct Layouts {
+    current: Arc<RowLayout>,
+    earlier: RwLock<Vec<Arc<RowLayout>>>,
+    columns_at: Box<dyn Fn(SchemaVersion) -> Option<VersionColumns> + Send + Sync>,
+}
+
+impl Layouts {
+    /// `columns_at` knows the columns of earlier versions.
+    pub(crate) fn new(
+        current: RowLayout,
+        columns_at: impl Fn(SchemaVersion) -> Option<VersionColumns> + Send + Sync + 'static,
+    ) -> Layouts {
+        Layouts {
+            current: Arc::new(current),
+            earlier: RwLock::default(),
+            columns_at: Box::new(columns_at),
+        }
+    }
+
+    /// The layout of new records.
+    pub(crate) fn current(&self) -> &Arc<RowLayout> {
+        &self.current
+    }
+
+    /// The layout of the records of a version.
+    ///
+    /// # Errors
+    /// `XX001` if the table never had this version.
+    pub(super) fn at(&self, version: SchemaVersion) -> Result<Arc<RowLayout>> {
+        if version == self.current.version {
+            return Ok(self.current.clone());
+        }
+        let known = self.earlier.read().iter().find(|layout| layout.version == version).cloned();
+        if let Some(layout) = known {
+            return Ok(layout);
+        }
+        let columns = (self.columns_at)(version)
+            .ok_or_else(|| damaged().with_detail(format!("schema version {version} is unknown")))?;
+        let layout = Arc::new(RowLayout::new(version, &columns));
+        self.earlier.write().push(layout.clone());
+        Ok(layout)
+    }
+}
 
 /// Where the columns of one schema version lie in a record.
 #[derive(Debug)]

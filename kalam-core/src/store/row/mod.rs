@@ -12,10 +12,12 @@ mod builder;
 mod decode;
 mod encode;
 mod layout;
+mod value;
 
 pub(crate) use decode::{DecodeTarget, RowDecoder};
 pub(crate) use encode::RowEncoder;
-pub(crate) use layout::RowLayout;
+pub(crate) use layout::{Layouts, RowLayout};
+pub(crate) use value::{read_stored_value, stored_value};
 
 use crate::model::{SchemaVersion, Seq};
 use crate::{Error, Result, SqlState};

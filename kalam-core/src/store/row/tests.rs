@@ -8,9 +8,10 @@ use datafusion::common::ScalarValue;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::layout::VersionColumns;
 use super::*;
 use crate::model::arbitrary::{any_scalar_type, any_type};
-use crate::model::{ColumnId, KalamDataType};
+use crate::model::{ColumnDefinition, ColumnId, KalamDataType, Name};
 use crate::store::arbitrary::{any_option, array, embedding, list, null};
 
 fn columns(types: &[KalamDataType]) -> Vec<(ColumnId, KalamDataType)> {
@@ -21,11 +22,24 @@ fn layout(version: u16, types: &[KalamDataType]) -> Arc<RowLayout> {
     Arc::new(RowLayout::new(SchemaVersion(version), &columns(types)))
 }
 
+fn definition(id: ColumnId, data_type: KalamDataType) -> ColumnDefinition {
+    ColumnDefinition::new(id, Name::new("column", "c").expect("valid name"), data_type)
+}
+
 fn targets(types: &[KalamDataType]) -> Vec<DecodeTarget> {
-    columns(types)
-        .into_iter()
-        .map(|(id, data_type)| DecodeTarget::Column { id, data_type, missing: None })
-        .collect()
+    columns(types).into_iter().map(|(id, t)| DecodeTarget::column(&definition(id, t))).collect()
+}
+
+/// Layouts of which the first is the current one; the others have these columns.
+fn layouts(
+    version: u16,
+    types: &[KalamDataType],
+    earlier: &[(u16, &[KalamDataType])],
+) -> Arc<Layouts> {
+    let earlier: Vec<(SchemaVersion, VersionColumns)> =
+        earlier.iter().map(|(version, types)| (SchemaVersion(*version), columns(types))).collect();
+    let find = move |version| earlier.iter().find(|(v, _)| *v == version).map(|(_, c)| c.clone());
+    Arc::new(Layouts::new(RowLayout::new(SchemaVersion(version), &columns(types)), find))
 }
 
 fn record(layout: &RowLayout, arrays: &[ArrayRef], row: usize) -> Vec<u8> {
@@ -54,7 +68,7 @@ fn round_trip(data_type: &KalamDataType, values: Vec<ScalarValue>) {
     let written = array(data_type, values);
     let layout = layout(1, types);
     let mut decoder =
-        RowDecoder::new(targets(types), vec![layout.clone()], 8).expect("targets fit");
+        RowDecoder::new(targets(types), layouts(1, types, &[]), 8).expect("targets fit");
     for row in 0..written.len() {
         let record = record(&layout, std::slice::from_ref(&written), row);
         decoder.push(&[], &record).expect("record is whole");
@@ -72,7 +86,7 @@ proptest! {
         let skip = skip.min(rows);
         // Sliced arrays must read as their copies do.
         let arrays: Vec<ArrayRef> = arrays.iter().map(|a| a.slice(skip, rows - skip)).collect();
-        let mut decoder = RowDecoder::new(targets(&types), vec![layout.clone()], rows)?;
+        let mut decoder = RowDecoder::new(targets(&types), layouts(3, &types, &[]), rows)?;
         let mut records = Vec::new();
         for row in 0..rows - skip {
             records.clear();
@@ -98,7 +112,7 @@ proptest! {
         let layout = layout(1, &types);
         let whole = record(&layout, &arrays, 0);
         let read = |record: &[u8]| -> Result<Vec<ArrayRef>> {
-            let mut decoder = RowDecoder::new(targets(&types), vec![layout.clone()], 1)?;
+            let mut decoder = RowDecoder::new(targets(&types), layouts(1, &types, &[]), 1)?;
             decoder.push(&[], record)?;
             decoder.finish()
         };
@@ -123,7 +137,7 @@ proptest! {
             bytes[..4].copy_from_slice(&[1, 1, 0, 0]);
         }
         let _ = RowHeader::read(&bytes);
-        let mut decoder = RowDecoder::new(targets(&types), vec![layout(1, &types)], 1)?;
+        let mut decoder = RowDecoder::new(targets(&types), layouts(1, &types, &[]), 1)?;
         if decoder.push(&bytes, &bytes).is_ok() {
             let _ = decoder.finish();
         }
@@ -132,8 +146,10 @@ proptest! {
     #[test]
     fn any_scalar_widens_to_text(data_type in any_scalar_type()) {
         let narrow = layout(1, std::slice::from_ref(&data_type));
-        let target = targets(&[KalamDataType::Text]);
-        let mut decoder = RowDecoder::new(target, vec![narrow.clone()], 1)?;
+        let wide = [KalamDataType::Text];
+        let earlier = [data_type.clone()];
+        let layouts = layouts(2, &wide, &[(1, &earlier)]);
+        let mut decoder = RowDecoder::new(targets(&wide), layouts, 1)?;
         let written = new_null_array(&data_type.arrow_type(), 1);
         decoder.push(&[], &record(&narrow, &[written], 0))?;
         prop_assert!(decoder.finish()?[0].is_null(0));
@@ -241,10 +257,11 @@ fn records_of_earlier_versions_are_widened_and_filled() {
     ];
     let (old_layout, new_layout) = (layout(1, &old), layout(2, &new));
     let mut wanted = targets(&new);
-    let DecodeTarget::Column { missing, .. } = &mut wanted[4] else { unreachable!() };
-    *missing = Some(ScalarValue::Utf8(Some("filled".into())));
-    let mut decoder = RowDecoder::new(wanted, vec![new_layout.clone(), old_layout.clone()], 2)
-        .expect("targets fit");
+    let filled = definition(ColumnId(5), KalamDataType::Text);
+    wanted[4] =
+        DecodeTarget::column(&ColumnDefinition { initial: Some(b"filled".to_vec()), ..filled });
+    let mut decoder =
+        RowDecoder::new(wanted, layouts(2, &new, &[(1, &old)]), 2).expect("targets fit");
     let old_arrays = [
         array(&old[0], vec![ScalarValue::Int16(Some(-3))]),
         array(&old[1], vec![ScalarValue::Float32(Some(0.5))]),
@@ -269,8 +286,13 @@ fn records_of_earlier_versions_are_widened_and_filled() {
 #[test]
 fn narrowing_and_unknown_versions_are_errors() {
     let wide = layout(1, &[KalamDataType::BigInt]);
-    assert!(RowDecoder::new(targets(&[KalamDataType::Int]), vec![wide.clone()], 1).is_err());
-    let mut decoder = RowDecoder::new(vec![], vec![layout(2, &[])], 1).expect("counts");
+    let narrowed = RowDecoder::new(
+        targets(&[KalamDataType::Int]),
+        layouts(1, &[KalamDataType::BigInt], &[]),
+        1,
+    );
+    assert!(narrowed.is_err());
+    let mut decoder = RowDecoder::new(vec![], layouts(2, &[], &[]), 1).expect("counts");
     let one = new_null_array(&KalamDataType::BigInt.arrow_type(), 1);
     let error = decoder.push(&[], &record(&wide, &[one], 0)).expect_err("version 1 is unknown");
     assert_eq!(error.sqlstate(), SqlState::DATA_CORRUPTED);
@@ -285,12 +307,12 @@ fn system_columns_and_constants_come_beside_the_columns() {
         [Arc::new(Int32Array::from(vec![1, 2])), Arc::new(StringArray::from(vec!["a", "b"]))];
     let wanted = vec![
         DecodeTarget::Seq,
-        DecodeTarget::Column { id: ColumnId(2), data_type: KalamDataType::Text, missing: None },
+        DecodeTarget::column(&definition(ColumnId(2), KalamDataType::Text)),
         DecodeTarget::Deleted,
         DecodeTarget::HiddenKey,
         DecodeTarget::Constant(ScalarValue::Utf8(Some("ann".into()))),
     ];
-    let mut decoder = RowDecoder::new(wanted, vec![layout.clone()], 2).expect("targets fit");
+    let mut decoder = RowDecoder::new(wanted, layouts(1, &types, &[]), 2).expect("targets fit");
     for row in 0..2u8 {
         let mut record = record(&layout, &arrays, usize::from(row));
         set_seq(&mut record, Seq(100 + u64::from(row)));
@@ -305,8 +327,24 @@ fn system_columns_and_constants_come_beside_the_columns() {
     assert_eq!(read[2].as_boolean().iter().collect::<Vec<_>>(), [Some(false), Some(true)]);
     assert_eq!(read[3].as_primitive::<Int64Type>().values().as_ref(), [7, 8]);
     assert_eq!(read[4].as_string::<i32>().value(1), "ann");
-    let mut counter = RowDecoder::new(vec![], vec![layout.clone()], 0).expect("counts");
+    let mut counter = RowDecoder::new(vec![], layouts(1, &types, &[]), 0).expect("counts");
     counter.push(&[], &record(&layout, &arrays, 0)).expect("record is whole");
     assert_eq!(counter.len(), 1);
     assert_eq!(counter.finish().expect("nothing to decode").len(), 0);
+}
+
+#[test]
+fn a_value_stored_alone_reads_back() {
+    for (data_type, value) in [
+        (KalamDataType::SmallInt, ScalarValue::Int16(Some(-5))),
+        (KalamDataType::Text, ScalarValue::Utf8(Some("é".into()))),
+        (KalamDataType::Embedding(2), embedding(vec![1.0, -0.0])),
+        (KalamDataType::Uuid, null(&KalamDataType::Uuid)),
+    ] {
+        let written = array(&data_type, vec![value]);
+        let bytes = stored_value(&data_type, &written).expect("of the type");
+        let read = read_stored_value(&data_type, bytes.as_deref()).expect("whole");
+        assert_eq!(&read, &written, "{data_type}");
+    }
+    assert!(read_stored_value(&KalamDataType::Int, Some(&[1, 2])).is_err());
 }

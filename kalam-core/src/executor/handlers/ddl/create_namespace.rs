@@ -16,6 +16,7 @@ pub(crate) fn run(
     caller: &Caller,
     name: &str,
     if_not_exists: bool,
+    description: Option<&str>,
 ) -> Result<QueryResult> {
     if RESERVED_NAMESPACES.contains(&name) {
         return Err(Error::new(
@@ -28,8 +29,9 @@ pub(crate) fn run(
         return Ok(QueryResult::empty());
     }
     let created_at_ms = engine.clock.now_ms();
+    let description = description.map(str::to_owned);
     let record = caller.did("CREATE NAMESPACE", Some(name.to_string()));
-    let namespace = Namespace { name, description: None, created_at_ms };
+    let namespace = Namespace { name, description, created_at_ms };
     let mut set = engine.registry.add_namespace(namespace);
     engine.audit.add(&mut set, record);
     match engine.store.commit(set).map_err(Error::from) {

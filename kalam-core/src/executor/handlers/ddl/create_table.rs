@@ -32,7 +32,7 @@ pub(crate) fn run(
     let definition = define_table(statement, name, id, engine.clock.now_ms())?;
     let table = Arc::new(engine.registry.derive(Arc::new(definition))?);
     compile_checks(engine, &table)?;
-    let mut set = engine.registry.add_table(&table);
+    let mut set = engine.registry.add_table(&table, false);
     let name = table.definition.name.to_string();
     engine.audit.add(&mut set, caller.did("CREATE TABLE", Some(name)));
     match engine.store.commit(set).map_err(Error::from) {

@@ -62,7 +62,7 @@ pub(crate) fn run(
         let batches = engine.collect(planner.stream(&plan)?)?;
         fill(engine, caller, &table, view, &batches).map(QueryResult::affected)
     } else {
-        let set = created(engine, caller, &table);
+        let set = created(engine, caller, &table, false);
         engine.store.commit(set).map_err(Error::from).map(|_| QueryResult::empty())
     };
     match done {
@@ -135,13 +135,13 @@ fn fill(
         target.write(&mut writer, &columns, batch.num_rows(), Taken::Refuse)?;
         rows += batch.num_rows() as u64;
     }
-    writer.commit_with(created(engine, caller, table))?;
+    writer.commit_with(created(engine, caller, table, true))?;
     Ok(rows)
 }
 
 /// The table's part of the commit.
-fn created(engine: &Engine, caller: &Caller, table: &Arc<Table>) -> WriteSet {
-    let mut set = engine.registry.add_table(table);
+fn created(engine: &Engine, caller: &Caller, table: &Arc<Table>, filled: bool) -> WriteSet {
+    let mut set = engine.registry.add_table(table, filled);
     let name = table.definition.name.to_string();
     engine.audit.add(&mut set, caller.did("CREATE TABLE AS", Some(name)));
     set

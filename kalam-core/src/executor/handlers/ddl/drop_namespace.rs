@@ -1,18 +1,16 @@
 //! `DROP NAMESPACE`.
 
-use std::sync::Arc;
-
-use super::drop_table::drop_relations;
-use crate::Result;
+use super::drop_table::stage_drop;
 use crate::catalog::{DEFAULT_NAMESPACE, RESERVED_NAMESPACES, undefined_namespace};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
+use crate::executor::row_writer::retrying;
 use crate::model::Name;
-use crate::{Error, SqlState};
+use crate::{Error, Result, SqlState};
 
-/// Drops a namespace, with `cascade` its tables and views first, in a commit of their
-/// own, and the views of other namespaces that use them.
+/// Drops a namespace, with `cascade` together with its tables and views and the views of
+/// other namespaces that use them: all of it in one commit.
 ///
 /// # Errors
 /// `3F000` if it is missing, `2BP01` if it holds tables or views, `42501` for `default` and
@@ -33,18 +31,21 @@ pub(crate) fn run(
     if !engine.registry.has_namespace(name) {
         return if if_exists { Ok(QueryResult::empty()) } else { Err(undefined_namespace(name)) };
     }
-    if cascade {
-        drop_relations(engine, caller, true, || {
-            let mut tables = engine.registry.tables()?;
-            tables.retain(|table| table.definition.name.namespace.as_str() == name);
-            let mut views = engine.registry.views();
-            views.retain(|view| view.name.namespace.as_str() == name);
-            Ok((tables, views))
-        })?;
-    }
-    let name = Name::new("namespace", name)?;
-    let mut set = Arc::clone(&engine.registry).remove_namespace(&name);
-    engine.audit.add(&mut set, caller.did("DROP NAMESPACE", Some(name.to_string())));
-    engine.store.commit(set)?;
+    let namespace = Name::new("namespace", name)?;
+    retrying(|| {
+        let (mut tables, mut views) = (Vec::new(), Vec::new());
+        if cascade {
+            tables = engine.registry.tables()?;
+            tables.retain(|table| table.definition.name.namespace == namespace);
+            views = engine.registry.views();
+            views.retain(|view| view.name.namespace == namespace);
+        }
+        let (mut set, dropped) = stage_drop(engine, caller, cascade, (tables, views))?;
+        engine.registry.remove_namespace(&mut set, &namespace, dropped);
+        engine.audit.add(&mut set, caller.did("DROP NAMESPACE", Some(namespace.to_string())));
+        engine.store.commit(set)?;
+        Ok(())
+    })?;
+    engine.tier.collect_garbage(&engine.store)?;
     Ok(QueryResult::empty())
 }

@@ -69,12 +69,11 @@ pub(super) fn find<T>(
 /// Tables and views to drop.
 pub(super) type Dropped = (Vec<Arc<Table>>, Vec<Arc<ViewDefinition>>);
 
-/// Drops what `look_up` finds, with `cascade` the views that use it too: definitions,
-/// hot rows and manifest entries in one commit. The files go when no running query
-/// needs them. `look_up` may run several times.
+/// Drops what `look_up` finds in one commit. The files go when no running query needs
+/// them. `look_up` may run several times.
 ///
 /// # Errors
-/// `2BP01` if a view uses what is dropped, and what `look_up` raises.
+/// As [`stage_drop`], and what `look_up` raises.
 pub(super) fn drop_relations(
     engine: &Engine,
     caller: &Caller,
@@ -82,32 +81,47 @@ pub(super) fn drop_relations(
     look_up: impl Fn() -> Result<Dropped>,
 ) -> Result<()> {
     retrying(|| {
-        let (mut tables, mut views) = look_up()?;
-        let mut ids: BTreeSet<TableId> = BTreeSet::new();
-        tables.retain(|table| ids.insert(table.definition.id));
-        views.retain(|view| ids.insert(view.id));
-        if ids.is_empty() {
-            return Ok(());
+        let (set, dropped) = stage_drop(engine, caller, cascade, look_up()?)?;
+        if !dropped.is_empty() {
+            engine.store.commit(set)?;
         }
-        if cascade {
-            views.extend(engine.registry.dependents(&ids));
-        }
-        let mut set = WriteSet::default();
-        engine.registry.remove_relations(&mut set, &tables, &views, cascade);
-        for table in &tables {
-            remove_rows(engine, table, &mut set)?;
-        }
-        for table in &tables {
-            let name = table.definition.name.to_string();
-            engine.audit.add(&mut set, caller.did("DROP TABLE", Some(name)));
-        }
-        for view in &views {
-            engine.audit.add(&mut set, caller.did("DROP VIEW", Some(view.name.to_string())));
-        }
-        engine.store.commit(set)?;
         Ok(())
     })?;
     engine.tier.collect_garbage(&engine.store)
+}
+
+/// The commit that removes tables and views, with `cascade` the views that use them too:
+/// definitions, hot rows and manifest entries. With the ids of all that goes.
+///
+/// # Errors
+/// `XX001`; the commit raises `2BP01` if a view uses what is dropped.
+pub(super) fn stage_drop(
+    engine: &Engine,
+    caller: &Caller,
+    cascade: bool,
+    (mut tables, mut views): Dropped,
+) -> Result<(WriteSet, BTreeSet<TableId>)> {
+    let mut set = WriteSet::default();
+    let mut ids: BTreeSet<TableId> = BTreeSet::new();
+    tables.retain(|table| ids.insert(table.definition.id));
+    views.retain(|view| ids.insert(view.id));
+    if ids.is_empty() {
+        return Ok((set, ids));
+    }
+    if cascade {
+        views.extend(engine.registry.dependents(&ids));
+        ids.extend(views.iter().map(|view| view.id));
+    }
+    engine.registry.remove_relations(&mut set, &tables, &views, cascade);
+    for table in &tables {
+        remove_rows(engine, table, &mut set)?;
+        let name = table.definition.name.to_string();
+        engine.audit.add(&mut set, caller.did("DROP TABLE", Some(name)));
+    }
+    for view in &views {
+        engine.audit.add(&mut set, caller.did("DROP VIEW", Some(view.name.to_string())));
+    }
+    Ok((set, ids))
 }
 
 /// Removes the rows of all users.

@@ -1,5 +1,8 @@
 //! Statements that define.
 
+pub(crate) mod alter_namespace;
+pub(crate) mod alter_table;
+pub(crate) mod comment;
 pub(crate) mod create_namespace;
 pub(crate) mod create_table;
 pub(crate) mod create_table_as;

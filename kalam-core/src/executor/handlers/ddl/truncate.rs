@@ -1,6 +1,6 @@
 //! `TRUNCATE`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::remove_rows::RemoveRows;
 use crate::Result;
@@ -23,23 +23,24 @@ use crate::store::{WriteSet, unique_scope_prefix};
 pub(crate) fn run(engine: &Engine, caller: &Caller, names: &[TableRef]) -> Result<QueryResult> {
     retrying(|| {
         let mut set = WriteSet::default();
-        let mut seen = BTreeSet::new();
+        let mut tables = BTreeMap::new();
         for name in names {
             let table = resolve_table(engine, caller, name, TableAction::Write)?;
-            let id = table.definition.id;
-            let Some(user) = read_scope(engine, caller, &table)? else { continue };
-            if !seen.insert(id) {
-                continue;
-            }
+            tables.insert(table.definition.id, table);
+        }
+        for (id, table) in &tables {
+            let id = *id;
+            let Some(user) = read_scope(engine, caller, table)? else { continue };
             let mut edit = ScopeEdit::new(&engine.tier.manifest, ScopeId { table: id, user });
             edit.remove_all();
-            set.changes.push(engine.registry.unchanged(&table));
+            set.changes.push(engine.registry.unchanged(table));
             set.changes.push(Box::new(edit));
             set.changes.push(Box::new(RemoveRows { prefix: table.scope_prefix(user).to_vec() }));
             if !table.uniques.is_empty() {
                 set.changes.push(Box::new(RemoveRows { prefix: unique_scope_prefix(id, user) }));
             }
         }
+        let _commits: Vec<_> = tables.values().map(|table| table.commits()).collect();
         if !set.changes.is_empty() {
             engine.store.commit(set)?;
         }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatchReader;
+use arrow::array::RecordBatch;
 
 use super::new_rows::InsertTarget;
+use crate::Result;
 use crate::activity::check_stop;
 use crate::catalog::Table;
 use crate::executor::caller::Caller;
@@ -12,9 +13,8 @@ use crate::executor::engine::Engine;
 use crate::executor::resolve::write_scope;
 use crate::executor::row_writer::Taken;
 use crate::executor::work::Work;
-use crate::{Error, Result, SqlState};
 
-/// Appends all batches in one commit; columns match by name.
+/// Appends all batches, which have one schema, in one commit; columns match by name.
 ///
 /// # Errors
 /// `42703` for a column that the table does not have, `23505`, and what INSERT
@@ -24,19 +24,15 @@ pub(crate) fn run(
     caller: &Caller,
     work: &mut Work,
     table: &Arc<Table>,
-    data: Box<dyn RecordBatchReader + Send>,
+    batches: &[RecordBatch],
     taken: Taken,
 ) -> Result<u64> {
-    let schema = data.schema();
+    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(0) };
     let names = schema.fields().iter().map(|f| f.name().as_str());
     let target = InsertTarget::new(engine, caller, table, names)?;
-    let mut complete = Vec::new();
-    for batch in data {
+    let mut complete = Vec::with_capacity(batches.len());
+    for batch in batches {
         check_stop()?;
-        let batch = batch.map_err(|e| {
-            Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("the data cannot be read: {e}"))
-                .with_source(e)
-        })?;
         complete.push((target.complete(batch.columns(), batch.num_rows())?, batch.num_rows()));
     }
     let user = write_scope(engine, caller, table)?;

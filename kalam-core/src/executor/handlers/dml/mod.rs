@@ -16,7 +16,7 @@ pub(crate) mod update;
 
 pub(crate) use evaluator::{given_query, with_ctes};
 pub(crate) use merge::{merge_actions, merge_from};
-pub(crate) use new_rows::{InsertTarget, undefined_column};
+pub(crate) use new_rows::{InsertTarget, undefined_column, undefined_column_of};
 pub(crate) use on_conflict::{check_conflict_target, conflict_rows};
 pub(crate) use returning::{Returning, settled};
 pub(crate) use target::{SourceColumns, source_columns, target_and, target_query};

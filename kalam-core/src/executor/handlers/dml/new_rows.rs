@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, new_null_array};
 
-use crate::catalog::{ColumnDefinition, DefaultValue, Table};
+use crate::catalog::{ColumnDefinition, DefaultValue, Table, TableDefinition};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::functions::{DefaultContext, table_defaults};
@@ -118,12 +118,16 @@ impl<'a> InsertTarget<'a> {
 
 /// The error for a column that a table does not have.
 pub(crate) fn undefined_column(table: &Table, name: &str) -> Error {
+    undefined_column_of(&table.definition, name)
+}
+
+/// As [`undefined_column`], for a definition.
+pub(crate) fn undefined_column_of(table: &TableDefinition, name: &str) -> Error {
     let error = Error::new(
         SqlState::UNDEFINED_COLUMN,
-        format!("column \"{name}\" of table \"{}\" does not exist", table.definition.name),
+        format!("column \"{name}\" of table \"{}\" does not exist", table.name),
     );
     let near = table
-        .definition
         .columns
         .iter()
         .map(|c| c.name.as_str())

@@ -1,15 +1,19 @@
 //! `DESCRIBE`, `SHOW CREATE TABLE` and `SHOW CREATE VIEW`.
 
-use crate::Result;
 use crate::catalog::Relation;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
-use crate::executor::describe::{describe, describe_columns, describe_view};
+use crate::executor::describe::{
+    describe, describe_columns, describe_history, describe_version, describe_view,
+};
 use crate::executor::engine::Engine;
+use crate::executor::gateway::TableAction;
 use crate::executor::handlers::ddl::drop_view::is_a_table;
-use crate::executor::resolve::{computed_table, resolve_relation};
+use crate::executor::resolve::{computed_table, resolve_relation, resolve_table};
 use crate::executor::show_create_table::{show_create_table, show_create_view};
 use crate::executor::statement::TableRef;
+use crate::model::SchemaVersion;
+use crate::{Error, Result, SqlState};
 
 /// The columns of a table or view.
 ///
@@ -28,6 +32,42 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<
         Relation::Table(table) => describe(&table.definition),
         Relation::View(view) => describe_view(&view),
     }))
+}
+
+/// The schema versions of a table.
+///
+/// # Errors
+/// `42P01`, `42501`.
+pub(crate) fn history(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
+    let table = resolve_table(engine, caller, table, TableAction::Read)?;
+    Ok(QueryResult::ready(describe_history(&table.definition)))
+}
+
+/// The columns that a table had in a schema version.
+///
+/// # Errors
+/// `42P01`, `42501`, `22023` for a version that it never had.
+pub(crate) fn version(
+    engine: &Engine,
+    caller: &Caller,
+    table: &TableRef,
+    version: u64,
+) -> Result<QueryResult> {
+    let table = resolve_table(engine, caller, table, TableAction::Read)?;
+    let definition = &table.definition;
+    let columns =
+        u16::try_from(version).ok().map(SchemaVersion).and_then(|v| definition.columns_at(v));
+    let columns = columns.ok_or_else(|| {
+        Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("table \"{}\" has no schema version {version}", definition.name),
+        )
+        .with_hint(format!("versions are 1 to {}", definition.version))
+    })?;
+    Ok(QueryResult::ready(describe_version(
+        &definition.primary_key,
+        columns.iter().map(AsRef::as_ref),
+    )))
 }
 
 /// The statement that would create the table or view.

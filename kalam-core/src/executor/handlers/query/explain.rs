@@ -58,6 +58,7 @@ fn of_query(
     (explain, query): (&Explain, &ParsedQuery),
     params: &[ScalarValue],
 ) -> Result<Vec<String>> {
+    let view = work.view(engine)?;
     if let Some(point) = point_read::find(engine, caller, query, params)? {
         let key = key_detail(&point.table, &point.key).unwrap_or_default();
         let mut lines = vec![
@@ -66,7 +67,7 @@ fn of_query(
         ];
         if explain.analyze {
             let started = Instant::now();
-            let found = point.read(engine, caller, work)?;
+            let found = point.read(engine, caller, &view)?;
             let (rows, place) = match &found {
                 Some((_, tier)) => (1, tier.as_str()),
                 None => (0, "nowhere"),
@@ -76,7 +77,6 @@ fn of_query(
         }
         return Ok(lines);
     }
-    let view = work.view(engine)?;
     let mut query = Query::clone(query);
     let planner = prepare(engine, caller, &mut query, view)?;
     let plan = planner.logical(query, params)?;

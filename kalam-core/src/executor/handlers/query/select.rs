@@ -30,10 +30,12 @@ pub(crate) fn run(
     query: &ParsedQuery,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    if let Some(result) = point_read::run(engine, caller, work, query, params)? {
+    // Before any table is looked up: a definition that is older than the view does not
+    // know all of its rows.
+    let view = work.view(engine)?;
+    if let Some(result) = point_read::run(engine, caller, query, params, &view)? {
         return Ok(result);
     }
-    let view = work.view(engine)?;
     query_plan::run(engine, caller, query.shape(), params, view)
 }
 

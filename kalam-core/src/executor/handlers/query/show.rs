@@ -41,8 +41,8 @@ pub(crate) fn tables(
 /// # Errors
 /// `XX001` if a definition does not decode.
 pub(crate) fn namespaces(engine: &Engine, caller: &Caller) -> Result<QueryResult> {
-    let names: Vec<_> = engine.registry.namespaces().iter().map(|n| n.name.clone()).collect();
+    let namespaces = engine.registry.namespaces();
     let tables: Vec<_> =
         visible_tables(engine, caller)?.iter().map(|t| t.definition.clone()).collect();
-    Ok(QueryResult::ready(show_namespaces(&names, &tables)))
+    Ok(QueryResult::ready(show_namespaces(&namespaces, &tables)))
 }
