@@ -237,7 +237,6 @@ fn without_end(line: &String) -> String {
     line.trim_end().to_owned()
 }
 
-#[expect(clippy::ptr_arg, reason = "the runner's signature")]
 fn columns_fit(actual: &Vec<Column>, expected: &Vec<Column>) -> bool {
     actual == expected
 }
