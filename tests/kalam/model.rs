@@ -389,7 +389,7 @@ impl World {
             }
             Operation::Upsert(rows, updates) => self.upsert(step, rows, *updates, before),
             Operation::UpdateFrom(source, limit) => self.update_from(step, *source, *limit, before),
-            Operation::MergeFrom(source, limit) => self.merge_from(step, *source, *limit, before),
+            Operation::MergeFrom(source, limit) => self.merge_from(step, *source, *limit, &before),
             Operation::CopyFrom(source, limit) => {
                 let copied: Vec<Row> = self
                     .expected(*source, step.user)
@@ -517,7 +517,7 @@ impl World {
         step: &Step,
         source: usize,
         limit: i32,
-        before: Rows,
+        before: &Rows,
     ) -> Result<(), TestCaseError> {
         let sql = format!(
             "MERGE INTO {} AS t USING {} AS x ON x.a = t.a AND x.b = t.b \
