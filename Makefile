@@ -35,6 +35,7 @@ prove: setup ## run the Rust tests whose names contain OF, as in `make prove OF=
 bench: setup ## build with optimization and write benchmarks/results
 	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
 	@$(ENV) step "benchmarks"; "$$VENV_ARROW/bin/python" -u benchmarks/run.py
+	@$(ENV) step "the engine's small paths"; cargo bench --workspace --locked --bench engine
 
 lint: setup ## format, clippy, stubs against the built module, Python type check
 	@$(ENV) step "format"; cargo fmt --all --check

@@ -38,7 +38,11 @@ const OPENER: &str = "root";
     ),
     text_signature = "(path=':memory:', *, user=None, role=None, password=None, namespace=None, config=None)"
 )]
-#[allow(clippy::needless_pass_by_value, reason = "pyo3 hands owned values to functions")]
+#[allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_arguments,
+    reason = "pyo3 hands owned values to functions, and each keyword is an argument"
+)]
 pub fn connect(
     py: Python<'_>,
     path: PathBuf,

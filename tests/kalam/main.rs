@@ -14,6 +14,7 @@ mod counters;
 mod coverage;
 mod crash;
 mod damage;
+mod datafusion_files;
 mod definition;
 mod disk_full;
 mod evolution;

@@ -64,7 +64,7 @@ fn a_value_that_threads_take_and_free_is_there_at_most_once() {
                     match taken {
                         Ok(_) => _ = balance.fetch_add(1, Ordering::Relaxed),
                         Err(e) => {
-                            assert!(["23505", "40001"].contains(&e.sqlstate().as_str()), "{e:?}")
+                            assert!(["23505", "40001"].contains(&e.sqlstate().as_str()), "{e:?}");
                         }
                     }
                     let freed = match i % 3 {

@@ -123,7 +123,7 @@ impl Alteration<'_> {
                 Ok(())
             }
             AlterAction::AddCheck(clause) => {
-                self.add_constraints(std::slice::from_ref(clause), &[])
+                self.add_constraints(std::slice::from_ref(&**clause), &[])
             }
             AlterAction::AddUnique(clause) => {
                 self.add_constraints(&[], std::slice::from_ref(clause))

@@ -18,18 +18,18 @@ use crate::model::{ColumnId, KalamDataType};
 /// place in the primary key, from 1) or NULL, default TEXT or NULL, comment TEXT or
 /// NULL.
 pub(crate) fn describe(table: &TableDefinition) -> RecordBatch {
-    describe_version(&table.primary_key, table.columns.iter())
+    describe_version(&table.primary_key, &table.columns)
 }
 
 /// As [`describe`], for the columns of any version of a table with this key.
-pub(crate) fn describe_version<'a>(
+pub(crate) fn describe_version<C: AsRef<ColumnDefinition>>(
     key: &[ColumnId],
-    columns: impl Iterator<Item = &'a ColumnDefinition> + Clone,
+    columns: &[C],
 ) -> RecordBatch {
     let default = |c: &ColumnDefinition| c.default.as_ref().map(|d| d.expression.clone());
     let place =
         |c: &ColumnDefinition| key.iter().position(|id| *id == c.id).map(|place| count(place + 1));
-    let columns = || columns.clone();
+    let columns = || columns.iter().map(AsRef::as_ref);
     TextTable::default()
         .numbers("ordinal", columns().map(|c| i64::from(c.ordinal)))
         .texts("column", columns().map(|c| &c.name))

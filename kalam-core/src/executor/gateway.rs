@@ -283,6 +283,102 @@ mod tests {
         }
     }
 
+    /// The words with which tests/kalam/authorization.rs has a statement. A new statement
+    /// does not compile until it stands here, and passes when it is in that matrix.
+    fn in_matrix(statement: &Statement) -> &'static str {
+        match statement {
+            Statement::CreateNamespace { .. } => "CREATE NAMESPACE",
+            Statement::DropNamespace { .. } => "DROP NAMESPACE",
+            Statement::AlterNamespace { .. } => "ALTER NAMESPACE",
+            Statement::AlterTable(_) => "ALTER TABLE",
+            Statement::Comment(_) => "COMMENT ON",
+            Statement::DescribeHistory { .. } => "DESCRIBE {t} HISTORY",
+            Statement::DescribeVersion { .. } => "DESCRIBE {t} AS OF",
+            Statement::UseNamespace(_) => "USE ",
+            Statement::ShowNamespaces => "SHOW NAMESPACES",
+            Statement::ShowTables { .. } => "SHOW TABLES",
+            Statement::Describe { .. } => "DESCRIBE",
+            Statement::CreateTable(_) => "CREATE TABLE made",
+            Statement::CreateTableAs(_) => "CREATE TABLE copy_",
+            Statement::DropTable { .. } => "DROP TABLE",
+            Statement::Truncate { .. } => "TRUNCATE",
+            Statement::CreateView(_) => "CREATE VIEW",
+            Statement::DropView { .. } => "DROP VIEW",
+            Statement::Insert(_) => "INSERT INTO",
+            Statement::Update(_) => "UPDATE",
+            Statement::Delete(_) => "DELETE FROM",
+            Statement::Merge(_) => "MERGE INTO",
+            Statement::Query(_) => "SELECT",
+            Statement::Explain(_) => "EXPLAIN",
+            Statement::Prepare(_) => "PREPARE",
+            Statement::Execute(_) => "PREPARE p AS SELECT 1; EXECUTE p",
+            Statement::Deallocate { .. } => "PREPARE p AS SELECT 1; EXECUTE p; DEALLOCATE p",
+            Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
+            Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
+            Statement::ShowManifest { .. } => "SHOW MANIFEST",
+            Statement::ShowStats { .. } => "SHOW STATS",
+            Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+            Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
+            Statement::CreateUser(_) => "CREATE USER '",
+            Statement::AlterUser(_) => "ALTER USER",
+            Statement::DropUser { .. } => "DROP USER",
+            Statement::ExecuteAs(_) => "EXECUTE AS USER",
+            Statement::Set(_) => "SET statement_timeout",
+            Statement::ShowSetting(_) => "SHOW statement_timeout",
+            Statement::Transaction(_) => "BEGIN",
+        }
+    }
+
+    #[test]
+    fn every_statement_is_in_the_matrix() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/kalam/authorization.rs");
+        let matrix = std::fs::read_to_string(path).expect("the matrix can be read");
+        for sql in [
+            "CREATE NAMESPACE n",
+            "DROP NAMESPACE n",
+            "ALTER NAMESPACE n SET DESCRIPTION 'x'",
+            "ALTER TABLE t ADD COLUMN a INT",
+            "COMMENT ON TABLE t IS 'x'",
+            "DESCRIBE t HISTORY",
+            "DESCRIBE t AS OF SCHEMA VERSION 1",
+            "USE n",
+            "SHOW NAMESPACES",
+            "SHOW TABLES",
+            "DESCRIBE t",
+            "CREATE TABLE t (a INT)",
+            "CREATE TABLE t AS SELECT 1 AS a",
+            "DROP TABLE t",
+            "TRUNCATE t",
+            "CREATE VIEW v AS SELECT 1 AS a",
+            "DROP VIEW v",
+            "INSERT INTO t VALUES (1)",
+            "UPDATE t SET a = 1",
+            "DELETE FROM t",
+            "MERGE INTO t USING s ON true WHEN MATCHED THEN DELETE",
+            "SELECT 1",
+            "EXPLAIN SELECT 1",
+            "PREPARE p AS SELECT 1",
+            "EXECUTE p",
+            "DEALLOCATE p",
+            "STORAGE FLUSH TABLE t",
+            "STORAGE FLUSH ALL",
+            "SHOW MANIFEST FOR t",
+            "SHOW STATS FOR TABLE t",
+            "SHOW CREATE TABLE t",
+            "SHOW CREATE VIEW v",
+            "CREATE USER 'u'",
+            "ALTER USER 'u' SET ROLE dba",
+            "DROP USER 'u'",
+            "EXECUTE AS USER 'u' (SELECT 1)",
+            "SET statement_timeout = 1",
+            "SHOW statement_timeout",
+            "BEGIN",
+        ] {
+            let words = format!("\"{}", in_matrix(&statement(sql)));
+            assert!(matrix.contains(&words), "{sql}: no text of the matrix begins with {words}");
+        }
+    }
+
     #[test]
     fn tables_follow_kind_and_access_level() {
         use TableAction::{Read, Write};

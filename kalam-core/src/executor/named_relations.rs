@@ -35,6 +35,37 @@ pub(crate) fn authorize_expression(
     }
 }
 
+/// Whether a query names what only dba and system may read, whoever's rows they are:
+/// tables of namespace `system`, and `all_users`.
+pub(crate) fn reads_system(query: &Query) -> bool {
+    query.visit(&mut OfSystem).is_break()
+}
+
+struct OfSystem;
+
+impl Visitor for OfSystem {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        let is_of_system = match factor {
+            TableFactor::Table { name, args: None, .. } => {
+                matches!(name.0.as_slice(), [.., ObjectNamePart::Identifier(namespace), _]
+                    if fold(namespace) == SYSTEM_NAMESPACE)
+            }
+            TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => {
+                is_all_users(name)
+            }
+            _ => false,
+        };
+        if is_of_system { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn is_all_users(name: &ObjectName) -> bool {
+    matches!(name.0.as_slice(), [ObjectNamePart::Identifier(name)]
+        if name.value.eq_ignore_ascii_case(ALL_USERS_FUNCTION))
+}
+
 struct Named<'a> {
     engine: &'a Engine,
     caller: &'a Caller,
@@ -101,13 +132,9 @@ impl Named<'_> {
     }
 
     fn function(&self, name: &ObjectName) -> Result<()> {
-        match name.0.as_slice() {
-            [ObjectNamePart::Identifier(name)]
-                if name.value.eq_ignore_ascii_case(ALL_USERS_FUNCTION) =>
-            {
-                authorize_all_users(self.caller.role)
-            }
-            _ => Ok(()),
+        if is_all_users(name) {
+            return authorize_all_users(self.caller.role);
         }
+        Ok(())
     }
 }

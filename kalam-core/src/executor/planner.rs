@@ -548,7 +548,10 @@ impl ContextProvider for Planner<'_> {
         let schema = DFSchema::empty();
         let args = args
             .into_iter()
-            .map(|arg| simplifier.coerce(arg, &schema).and_then(|e| simplifier.simplify(e)))
+            .map(|arg| {
+                let arg = simplifier.coerce(arg, &schema)?;
+                simplifier.simplify(arg).map(in_nanoseconds)
+            })
             .collect::<DataFusionResult<Vec<_>>>()?;
         let args = TableFunctionArgs::new(&args, &self.state);
         Ok(provider_as_source(function.create_table_provider_with_args(args)?))
@@ -618,5 +621,17 @@ impl ContextProvider for Planner<'_> {
 
     fn udwf_names(&self) -> Vec<String> {
         self.state.window_functions().keys().cloned().collect()
+    }
+}
+
+/// A timestamp as the table functions take it.
+fn in_nanoseconds(expr: Expr) -> Expr {
+    match expr {
+        Expr::Literal(ScalarValue::TimestampMicrosecond(micros, zone), metadata) => {
+            // What has no nanoseconds is too far away for the functions, which say so.
+            let nanos = micros.map(|micros| micros.saturating_mul(1_000));
+            Expr::Literal(ScalarValue::TimestampNanosecond(nanos, zone), metadata)
+        }
+        expr => expr,
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn resolve_relation(
         Relation::Table(table) => {
             authorize_table(TableAction::Read, &table.definition, caller.role)?;
         }
-        Relation::View(view) if is_visible(&engine.registry, view, caller.role) => {}
+        Relation::View(view) if is_visible(engine, view, caller.role) => {}
         Relation::View(view) => {
             return Err(Error::new(
                 SqlState::INSUFFICIENT_PRIVILEGE,
@@ -148,7 +148,7 @@ pub(crate) fn visible_tables(engine: &Engine, caller: &Caller) -> Result<Vec<Arc
 /// The views of which the caller may read all that they read.
 pub(crate) fn visible_views(engine: &Engine, caller: &Caller) -> Vec<Arc<ViewDefinition>> {
     let mut views = engine.registry.views();
-    views.retain(|view| is_visible(&engine.registry, view, caller.role));
+    views.retain(|view| is_visible(engine, view, caller.role));
     views
 }
 

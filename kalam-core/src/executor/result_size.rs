@@ -186,7 +186,14 @@ fn series(args: &[ColumnarValue], rows: usize) -> usize {
         _ => return 0,
     };
     let by = number(2);
+    let is_null = |arg: &ColumnarValue, row: usize| match arg {
+        ColumnarValue::Scalar(value) => value.is_null(),
+        ColumnarValue::Array(array) => array.is_null(row),
+    };
     sum(rows, |row| {
+        if args.iter().any(|arg| is_null(arg, row)) {
+            return 0;
+        }
         let from = from.as_ref().map_or(0, |from| from(row));
         let by = by.as_ref().map_or(1, |by| by(row)).unsigned_abs().max(1);
         let items = to(row).abs_diff(from) / by + 1;

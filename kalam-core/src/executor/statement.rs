@@ -357,7 +357,7 @@ pub(crate) enum AlterAction {
     /// `DROP COLUMN`.
     DropColumn { if_exists: bool, column: ColumnName, cascade: bool },
     /// `ADD [CONSTRAINT c] CHECK ..`.
-    AddCheck(CheckClause),
+    AddCheck(Box<CheckClause>),
     /// `ADD [CONSTRAINT c] UNIQUE ..`.
     AddUnique(UniqueClause),
     /// `RENAME CONSTRAINT a TO b`.

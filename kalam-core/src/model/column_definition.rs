@@ -47,6 +47,12 @@ pub struct ColumnDefault {
     pub expression: String,
 }
 
+impl AsRef<ColumnDefinition> for ColumnDefinition {
+    fn as_ref(&self) -> &ColumnDefinition {
+        self
+    }
+}
+
 impl ColumnDefinition {
     /// A column that takes NULL, without default and comment.
     #[must_use]

@@ -66,28 +66,28 @@ mod tests {
         ColumnDefinition { text_of: Some(text_of), ..column }
     }
 
-    fn read(text_of: KalamDataType, from: KalamDataType, array: ArrayRef) -> Vec<String> {
-        let text = text_column(text_of).widen(&array, &from).expect("widens");
+    fn read(text_of: KalamDataType, from: &KalamDataType, array: &ArrayRef) -> Vec<String> {
+        let text = text_column(text_of).widen(array, from).expect("widens");
         text.as_string::<i32>().iter().map(|v| v.unwrap_or("NULL").to_owned()).collect()
     }
 
     #[test]
     fn text_is_that_of_the_last_type_before_it() {
         let tenth: ArrayRef = Arc::new(Float32Array::from(vec![Some(0.1), None]));
-        let direct = read(KalamDataType::Float, KalamDataType::Float, tenth.clone());
+        let direct = read(KalamDataType::Float, &KalamDataType::Float, &tenth);
         assert_eq!(direct, ["0.1", "NULL"]);
-        let through = read(KalamDataType::Double, KalamDataType::Float, tenth);
+        let through = read(KalamDataType::Double, &KalamDataType::Float, &tenth);
         assert_eq!(through, ["0.10000000149011612", "NULL"]);
         let small: ArrayRef = Arc::new(Int16Array::from(vec![-7]));
-        assert_eq!(read(KalamDataType::BigInt, KalamDataType::SmallInt, small), ["-7"]);
+        assert_eq!(read(KalamDataType::BigInt, &KalamDataType::SmallInt, &small), ["-7"]);
     }
 
     #[test]
     fn every_stored_value_has_a_text() {
         let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&b"ab"[..], &[0xFF, 0]]));
-        assert_eq!(read(KalamDataType::Bytes, KalamDataType::Bytes, bytes), ["ab", "\\xff00"]);
+        assert_eq!(read(KalamDataType::Bytes, &KalamDataType::Bytes, &bytes), ["ab", "\\xff00"]);
         let dates: ArrayRef = Arc::new(Date32Array::from(vec![Some(0), Some(i32::MAX), None]));
-        let shown = read(KalamDataType::Date, KalamDataType::Date, dates);
+        let shown = read(KalamDataType::Date, &KalamDataType::Date, &dates);
         assert_eq!(shown, ["1970-01-01", "2147483647", "NULL"]);
     }
 

@@ -48,7 +48,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         description: "bytes of RocksDB's block cache; decoded keys of segments take a quarter as much more",
         allowed: "a size of at least 1 MiB, such as '256MiB'",
         read: |options| options.cache_bytes.to_string(),
-        write: |options, value| Some(options.cache_bytes = bytes(value, 1 << 20)?),
+        write: |options, value| {
+            options.cache_bytes = bytes(value, 1 << 20)?;
+            Some(())
+        },
     },
     Setting {
         name: "durability",
@@ -57,7 +60,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         description: "when a commit is acknowledged: on the device (full), with the operating system (normal), without a log (off)",
         allowed: "'full', 'normal' or 'off'",
         read: |options| options.durability.as_str().to_owned(),
-        write: |options, value| Some(options.durability = Durability::from_word(value)?),
+        write: |options, value| {
+            options.durability = Durability::from_word(value)?;
+            Some(())
+        },
     },
     Setting {
         name: "max_result_bytes",
@@ -66,7 +72,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         description: "most bytes of rows that one statement returns; 0: no limit",
         allowed: "a size such as '64MiB', or 0 for no limit",
         read: |options| options.max_result_bytes.to_string(),
-        write: |options, value| Some(options.max_result_bytes = bytes(value, 0)?),
+        write: |options, value| {
+            options.max_result_bytes = bytes(value, 0)?;
+            Some(())
+        },
     },
     Setting {
         name: "memory_limit",
@@ -75,7 +84,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         description: "bytes that the operators of all running queries hold together; sorts and joins spill beyond it",
         allowed: "a size of at least 16 MiB, such as '2GiB'",
         read: |options| options.memory_limit_bytes.to_string(),
-        write: |options, value| Some(options.memory_limit_bytes = bytes(value, 16 << 20)?),
+        write: |options, value| {
+            options.memory_limit_bytes = bytes(value, 16 << 20)?;
+            Some(())
+        },
     },
     Setting {
         name: "statement_timeout",
@@ -84,7 +96,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         description: "time that a caller waits for a statement and its rows; 0: no limit",
         allowed: "milliseconds, or a time such as '5s' or '2min'; 0 for no limit",
         read: |options| options.statement_timeout.as_millis().to_string(),
-        write: |options, value| Some(options.statement_timeout = duration(value)?),
+        write: |options, value| {
+            options.statement_timeout = duration(value)?;
+            Some(())
+        },
     },
     Setting {
         name: "storage_path",
@@ -93,7 +108,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         description: "folder of the default storage's segments; a relative path starts in the database directory",
         allowed: "a folder",
         read: |options| options.storage_path.clone(),
-        write: |options, value| Some(options.storage_path = folder(value)?),
+        write: |options, value| {
+            options.storage_path = folder(value)?;
+            Some(())
+        },
     },
     Setting {
         name: "temp_directory",
@@ -102,7 +120,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         description: "folder of what queries spill; a relative path starts in the database directory",
         allowed: "a folder",
         read: |options| options.temp_directory.clone(),
-        write: |options, value| Some(options.temp_directory = folder(value)?),
+        write: |options, value| {
+            options.temp_directory = folder(value)?;
+            Some(())
+        },
     },
     Setting {
         name: "threads",
@@ -113,7 +134,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         read: |options| options.threads.to_string(),
         write: |options, value| {
             let threads = value.parse().ok().filter(|n| (1..=1024).contains(n))?;
-            Some(options.threads = threads)
+            options.threads = threads;
+            Some(())
         },
     },
 ];

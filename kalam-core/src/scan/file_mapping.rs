@@ -1,6 +1,7 @@
 //! From a table's columns to those of a file that was written with an earlier version.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
@@ -122,13 +123,19 @@ impl OneFile {
 }
 
 /// The text of a column that was widened to TEXT.
-#[derive(Debug, Eq, Hash)]
+#[derive(Debug, Eq)]
 struct WidenedText(Arc<dyn PhysicalExpr>);
 
 // The derived one does not compile for a shared expression.
 impl PartialEq for WidenedText {
     fn eq(&self, other: &Self) -> bool {
         self.0.eq(&other.0)
+    }
+}
+
+impl Hash for WidenedText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 

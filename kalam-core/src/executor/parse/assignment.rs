@@ -50,7 +50,7 @@ fn assignment(input: &mut Input<'_>, name: &str, assignments: &mut Vec<Assignmen
     let is_query = starts_query(input, 1);
     input.expect(&Token::LParen)?;
     let values = if is_query {
-        split(*query::query(input)?, columns.len(), place)?
+        split(&*query::query(input)?, columns.len(), place)?
     } else {
         input.separated(value)?
     };
@@ -89,8 +89,8 @@ fn add(
 }
 
 /// A query of one row as a subquery for each of its columns.
-fn split(query: Query, columns: usize, place: Position) -> Parse<Vec<InsertValue>> {
-    let items = plain_items(&query);
+fn split(query: &Query, columns: usize, place: Position) -> Parse<Vec<InsertValue>> {
+    let items = plain_items(query);
     if let Some(items) = items
         && items != columns
     {

@@ -84,7 +84,7 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
     }
     match table_constraint(input)? {
         Some(TableConstraint::PrimaryKey(clause)) => create.primary_keys.push(clause),
-        Some(TableConstraint::Check(clause)) => create.checks.push(clause),
+        Some(TableConstraint::Check(clause)) => create.checks.push(*clause),
         Some(TableConstraint::Unique(clause)) => create.uniques.push(clause),
         None => {
             if create.columns.len() == COLUMNS_MAX {
@@ -100,7 +100,7 @@ fn element(input: &mut Input<'_>, create: &mut CreateTable) -> Parse<()> {
 /// A constraint that stands beside the columns.
 pub(super) enum TableConstraint {
     PrimaryKey(PrimaryKeyClause),
-    Check(CheckClause),
+    Check(Box<CheckClause>),
     Unique(UniqueClause),
 }
 
@@ -124,7 +124,7 @@ pub(super) fn table_constraint(input: &mut Input<'_>) -> Parse<Option<TableConst
     let opens = input.parser.peek_nth_token_ref(1).token == Token::LParen;
     if name.is_some() || opens || input.is_word(1, "NULLS") {
         if input.is_word(0, "CHECK") {
-            return check(input, name).map(|clause| Some(TableConstraint::Check(clause)));
+            return check(input, name).map(|clause| Some(TableConstraint::Check(Box::new(clause))));
         }
         if input.take_word("UNIQUE") {
             nulls_distinct(input)?;

@@ -7,10 +7,11 @@ use datafusion::sql::sqlparser::ast::{
     Visitor, VisitorMut,
 };
 
-use crate::catalog::{SchemaRegistry, ViewDefinition};
+use crate::catalog::ViewDefinition;
 use crate::executor::cte_scope::{CteScopes, Found, fold};
 use crate::executor::engine::Engine;
 use crate::executor::gateway::{TableAction, may};
+use crate::executor::named_relations::reads_system;
 use crate::executor::query_shape::{deep_stack, parameter_index};
 use crate::executor::show_create_table::quoted_name;
 use crate::executor::statement::Statement;
@@ -55,11 +56,17 @@ pub(crate) fn parse_text(engine: &Engine, text: &str) -> Result<Query> {
 }
 
 /// Whether a role may read everything that a view reads.
-pub(crate) fn is_visible(registry: &SchemaRegistry, view: &ViewDefinition, role: Role) -> bool {
-    registry.read_by(view).into_iter().all(|id| match registry.table_by_id(id) {
-        Ok(Some(table)) => may(TableAction::Read, &table.definition, role),
-        _ => registry.view(id).is_some(),
-    })
+pub(crate) fn is_visible(engine: &Engine, view: &ViewDefinition, role: Role) -> bool {
+    let registry = &engine.registry;
+    // What no one stores has no id, so it is looked for in the text.
+    let may_read_text = |text: &str| {
+        role >= Role::Dba || parse_text(engine, text).is_ok_and(|query| !reads_system(&query))
+    };
+    may_read_text(&view.query)
+        && registry.read_by(view).into_iter().all(|id| match registry.table_by_id(id) {
+            Ok(Some(table)) => may(TableAction::Read, &table.definition, role),
+            _ => registry.view(id).is_some_and(|inner| may_read_text(&inner.query)),
+        })
 }
 
 struct Parameters;

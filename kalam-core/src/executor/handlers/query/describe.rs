@@ -64,10 +64,7 @@ pub(crate) fn version(
         )
         .with_hint(format!("versions are 1 to {}", definition.version))
     })?;
-    Ok(QueryResult::ready(describe_version(
-        &definition.primary_key,
-        columns.iter().map(AsRef::as_ref),
-    )))
+    Ok(QueryResult::ready(describe_version(&definition.primary_key, columns)))
 }
 
 /// The statement that would create the table or view.
