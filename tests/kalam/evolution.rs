@@ -359,7 +359,8 @@ impl World {
         }
     }
 
-    /// DESCRIBE, information_schema, SHOW CREATE TABLE and `SELECT *` tell of one table.
+    /// DESCRIBE, information_schema, system.columns, SHOW CREATE TABLE and `SELECT *` tell of
+    /// one table.
     fn check_catalog(&self) {
         let root = self.fixture.root();
         let described = fixture::rows(root, "DESCRIBE t");
@@ -378,6 +379,12 @@ impl World {
             assert_eq!(row[..3], described[..3]);
             assert_eq!(row[3], nullable);
         }
+        let listed = fixture::rows(
+            root,
+            "SELECT ordinal, column_name, type, nullable, key, \"default\", comment FROM \
+             system.columns WHERE table_name = 't' AND namespace = 'default' ORDER BY ordinal",
+        );
+        assert_eq!(listed, described);
         let result = self.sessions[0].execute("SELECT * FROM t", &kalam_core::Params::None);
         let schema = result.expect("it can be read").schema();
         assert!(schema.fields().iter().map(|f| f.name()).eq(names.iter().copied()));
