@@ -398,11 +398,11 @@ impl Session {
         }
     }
 
-    /// Runs one INSERT, UPDATE or DELETE for each set of parameters, each on what the
+    /// Runs one INSERT, UPDATE, DELETE or MERGE for each set of parameters, each on what the
     /// earlier ones left, in one commit: all of them or none. Returns the rows affected.
     ///
     /// # Errors
-    /// As [`Session::execute`].
+    /// As [`Session::execute`], and `0A000` for RETURNING.
     pub fn execute_many(&self, sql: &str, params: &[Params]) -> Result<u64> {
         self.within_transaction(|| {
             let caller = self.caller()?;

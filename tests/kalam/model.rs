@@ -1,7 +1,7 @@
 //! Random operations against the database and against a map: never a difference.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use kalam_core::Session;
@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::fixture::{self, Fixture};
+use crate::render;
 
 /// Time for new cases; a failure is shrunk beyond it.
 const TIME_MAX: Duration = Duration::from_secs(20);
@@ -72,6 +73,10 @@ enum Operation {
     DeleteWhere(i32),
     DeleteIn(usize, i32),
     CopyFrom(usize, i32),
+    /// ON CONFLICT, and whether it updates.
+    Upsert(Vec<Row>, bool),
+    UpdateFrom(usize, i32),
+    MergeFrom(usize, i32),
     Flush,
     FlushAll,
     Reopen,
@@ -117,6 +122,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (0..10i32).prop_map(Operation::DeleteWhere),
         1 => (0..TABLES.len(), 0..10i32).prop_map(|(t, v)| Operation::DeleteIn(t, v)),
         2 => (0..TABLES.len(), 0..8i32).prop_map(|(t, a)| Operation::CopyFrom(t, a)),
+        4 => (proptest::collection::vec(row(), 1..6), proptest::bool::weighted(0.7))
+            .prop_map(|(rows, updates)| Operation::Upsert(rows, updates)),
+        2 => (0..TABLES.len(), 0..8i32).prop_map(|(t, v)| Operation::UpdateFrom(t, v)),
+        2 => (0..TABLES.len(), 0..8i32).prop_map(|(t, v)| Operation::MergeFrom(t, v)),
         3 => Just(Operation::Flush),
         1 => Just(Operation::FlushAll),
         1 => Just(Operation::Reopen),
@@ -201,18 +210,45 @@ impl World {
     }
 
     /// Runs a write whose outcome the model knows: the rows after it and how many it
-    /// affects, or `None` for a duplicate key.
+    /// affects, or `None` for a duplicate key or a row that would change twice.
     fn write(
         &mut self,
         step: &Step,
         sql: &str,
         outcome: Option<(Rows, u64)>,
     ) -> Result<(), TestCaseError> {
+        self.write_returning(step, sql, outcome, None)
+    }
+
+    /// As [`World::write`], with the rows that the statement returns.
+    fn write_returning(
+        &mut self,
+        step: &Step,
+        sql: &str,
+        outcome: Option<(Rows, u64)>,
+        returned: Option<Vec<Row>>,
+    ) -> Result<(), TestCaseError> {
         if self.open.is_some() {
             self.control(step.user, "SAVEPOINT statement")?;
         }
-        let result = fixture::try_run(&self.sessions[step.user], sql);
+        let sql = match &returned {
+            Some(_) => format!("{sql} RETURNING a, b, v, s"),
+            None => sql.to_owned(),
+        };
+        let result = affected_and_rows(&self.sessions[step.user], &sql);
         self.log.push(format!("/* {} */ {sql}", USERS[step.user]));
+        let result = match (result, returned, &outcome) {
+            (Ok((affected, mut found)), Some(expected), Some(_)) => {
+                let mut expected: Vec<Vec<String>> = expected.iter().map(Row::text).collect();
+                found.sort();
+                expected.sort();
+                if found != expected {
+                    return Err(self.fail(&format!("returned {found:?}, not {expected:?}")));
+                }
+                Ok(affected)
+            }
+            (result, ..) => result.map(|(affected, _)| affected),
+        };
         if self.open.is_some() && result.is_err() {
             self.control(step.user, "ROLLBACK TO statement")?;
         }
@@ -224,7 +260,7 @@ impl World {
                 *self.expected(step.table, step.user) = after;
                 Ok(())
             }
-            (Err(error), None) if error.sqlstate().as_str() == "23505" => {
+            (Err(error), None) if ["23505", "21000"].contains(&error.sqlstate().as_str()) => {
                 self.compare(step.table, step.user)
             }
             (Ok(affected), None) => {
@@ -349,8 +385,11 @@ impl World {
                 let values: Vec<String> = rows.iter().map(Row::sql).collect();
                 let sql = format!("INSERT INTO {name} (a, b, v, s) VALUES {}", values.join(", "));
                 let outcome = with_rows(before, step.table, rows.iter().cloned());
-                self.write(step, &sql, outcome)
+                self.write_returning(step, &sql, outcome, Some(rows.clone()))
             }
+            Operation::Upsert(rows, updates) => self.upsert(step, rows, *updates, before),
+            Operation::UpdateFrom(source, limit) => self.update_from(step, *source, *limit, before),
+            Operation::MergeFrom(source, limit) => self.merge_from(step, *source, *limit, &before),
             Operation::CopyFrom(source, limit) => {
                 let copied: Vec<Row> = self
                     .expected(*source, step.user)
@@ -408,6 +447,113 @@ impl World {
         }
     }
 
+    fn upsert(
+        &mut self,
+        step: &Step,
+        rows: &[Row],
+        updates: bool,
+        mut after: Rows,
+    ) -> Result<(), TestCaseError> {
+        let Table { name, key, .. } = TABLES[step.table];
+        let values: Vec<String> = rows.iter().map(Row::sql).collect();
+        let action = match updates {
+            true => format!("({key}) DO UPDATE SET v = {name}.v + 1, s = excluded.s"),
+            false => "DO NOTHING".to_owned(),
+        };
+        let sql = format!(
+            "INSERT INTO {name} (a, b, v, s) VALUES {} ON CONFLICT {action}",
+            values.join(", ")
+        );
+        let (mut count, mut returned, mut seen) = (0, Vec::new(), BTreeSet::new());
+        for row in rows {
+            let key = row.key(step.table);
+            let is_first = seen.insert(key.clone());
+            if updates && !is_first {
+                return self.write(step, &sql, None);
+            }
+            match after.get_mut(&key) {
+                None => {
+                    after.insert(key, row.clone());
+                    returned.push(row.clone());
+                    count += 1;
+                }
+                Some(old) if updates => {
+                    let new = Row { v: old.v.map(|v| v + 1), s: row.s.clone(), ..old.clone() };
+                    count += u64::from(new != *old);
+                    returned.push(new.clone());
+                    *old = new;
+                }
+                Some(_) => {}
+            }
+        }
+        self.write_returning(step, &sql, Some((after, count)), Some(returned))
+    }
+
+    fn update_from(
+        &mut self,
+        step: &Step,
+        source: usize,
+        limit: i32,
+        before: Rows,
+    ) -> Result<(), TestCaseError> {
+        let sql = format!(
+            "UPDATE {} AS t SET v = x.v FROM {} AS x WHERE x.a = t.a AND x.v >= {limit}",
+            TABLES[step.table].name, TABLES[source].name
+        );
+        let others = self.expected(source, step.user).clone();
+        let mut ambiguous = false;
+        let outcome = updated(before, step.table, |row| {
+            let matching =
+                others.values().filter(|other| other.a == row.a && other.v >= Some(limit));
+            let values: BTreeSet<Option<i32>> = matching.map(|other| other.v).collect();
+            ambiguous |= values.len() > 1;
+            values.first().map(|v| Row { v: *v, ..row.clone() })
+        });
+        self.write(step, &sql, outcome.filter(|_| !ambiguous))
+    }
+
+    fn merge_from(
+        &mut self,
+        step: &Step,
+        source: usize,
+        limit: i32,
+        before: &Rows,
+    ) -> Result<(), TestCaseError> {
+        let sql = format!(
+            "MERGE INTO {} AS t USING {} AS x ON x.a = t.a AND x.b = t.b \
+             WHEN MATCHED AND x.v >= {limit} THEN DELETE \
+             WHEN MATCHED THEN UPDATE SET v = x.v, s = 'm' \
+             WHEN NOT MATCHED AND x.v < {limit} THEN INSERT VALUES (x.a, x.b, x.v, x.s)",
+            TABLES[step.table].name, TABLES[source].name
+        );
+        let (mut after, mut count) = (before.clone(), 0);
+        for other in self.expected(source, step.user).clone().into_values() {
+            let matched = before.values().find(|row| row.a == other.a && row.b == other.b);
+            let high = other.v.is_some_and(|v| v >= limit);
+            match matched {
+                Some(row) if high => {
+                    after.remove(&row.key(step.table));
+                    count += 1;
+                }
+                Some(row) => {
+                    let new = Row { v: other.v, s: "m".into(), ..row.clone() };
+                    count += u64::from(new != *row);
+                    after.insert(new.key(step.table), new);
+                }
+                None if other.v.is_some_and(|v| v < limit) => {
+                    let key = other.key(step.table);
+                    // A key that the statement frees is not free for it.
+                    if before.contains_key(&key) || after.insert(key, other).is_some() {
+                        return self.write(step, &sql, None);
+                    }
+                    count += 1;
+                }
+                None => {}
+            }
+        }
+        self.write(step, &sql, Some((after, count)))
+    }
+
     /// UPDATE and DELETE.
     fn change(
         &mut self,
@@ -417,6 +563,15 @@ impl World {
     ) -> Result<(), TestCaseError> {
         let table = step.table;
         let name = TABLES[table].name;
+        let returned = match change {
+            Operation::UpdateKey(new) => before.get(&new.key(table)).map(|row| Row {
+                v: new.v,
+                s: new.s.clone(),
+                ..row.clone()
+            }),
+            Operation::DeleteKey(gone) => before.get(&gone.key(table)).cloned(),
+            _ => None,
+        };
         let (sql, outcome) = match change {
             Operation::UpdateKey(new) => (
                 format!(
@@ -468,8 +623,19 @@ impl World {
             ),
             other => panic!("{other:?} changes no rows"),
         };
-        self.write(step, &sql, outcome)
+        let by_key = matches!(change, Operation::UpdateKey(_) | Operation::DeleteKey(_));
+        self.write_returning(step, &sql, outcome, by_key.then(|| returned.into_iter().collect()))
     }
+}
+
+/// Runs a statement: rows affected, and rows returned as text.
+fn affected_and_rows(
+    session: &Session,
+    sql: &str,
+) -> Result<(u64, fixture::Rows), kalam_core::Error> {
+    let result = session.execute(sql, &kalam_core::Params::None)?;
+    let affected = result.rows_affected().unwrap_or(0);
+    Ok((affected, render::rows(&result.collect()?)))
 }
 
 fn where_key(table: usize, row: &Row) -> String {
@@ -499,7 +665,11 @@ fn without(mut rows: Rows, gone: impl Fn(&Row) -> bool) -> Option<(Rows, u64)> {
 }
 
 /// Keys are unique at the end of the statement; unchanged rows do not count.
-fn updated(rows: Rows, table: usize, change: impl Fn(&Row) -> Option<Row>) -> Option<(Rows, u64)> {
+fn updated(
+    rows: Rows,
+    table: usize,
+    mut change: impl FnMut(&Row) -> Option<Row>,
+) -> Option<(Rows, u64)> {
     let mut after = Rows::new();
     let mut count = 0;
     for row in rows.into_values() {

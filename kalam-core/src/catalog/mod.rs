@@ -1,6 +1,7 @@
 //! The catalog: what exists, under which names, in which versions.
 
 mod constraint;
+mod default_value;
 mod namespace;
 mod path_template;
 mod registry;
@@ -14,6 +15,7 @@ mod view_definition;
 
 pub use crate::model::{ColumnDefault, ColumnDefinition};
 pub use constraint::{CheckConstraint, UniqueConstraint};
+pub(crate) use default_value::DefaultValue;
 pub use namespace::{DEFAULT_NAMESPACE, Namespace, RESERVED_NAMESPACES};
 pub use path_template::{PathTemplate, TablePath};
 pub use registry::SchemaRegistry;

@@ -8,7 +8,9 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::physical_plan::PhysicalExpr;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{ColumnDefinition, StorageDefinition, TableDefinition, TablePath, UniqueConstraint};
+use super::{
+    ColumnDefinition, DefaultValue, StorageDefinition, TableDefinition, TablePath, UniqueConstraint,
+};
 use crate::model::{ConstraintId, KalamDataType, Name, UserId, UserKey};
 use crate::store::{
     DecodeTarget, KeyCodec, Layouts, RowLayout, View, read_stored_value, scope_prefix,
@@ -39,6 +41,8 @@ pub struct Table {
     pub(crate) uniques: Vec<UniqueIndex>,
     /// The conditions of the CHECK constraints, in their order, once rows were written.
     pub(crate) compiled_checks: OnceLock<Vec<Arc<dyn PhysicalExpr>>>,
+    /// The defaults of the columns, in their order, once rows were written.
+    pub(crate) parsed_defaults: OnceLock<Vec<Option<DefaultValue>>>,
     path: TablePath,
     shared: Shared,
 }
@@ -139,6 +143,7 @@ impl Table {
             key_positions,
             uniques: UniqueIndex::all(&definition)?,
             compiled_checks: OnceLock::new(),
+            parsed_defaults: OnceLock::new(),
             path,
             shared: Shared::default(),
             definition,

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::DataType;
 use super::constraint::{Constraints, check_columns, define_constraints, renamed_check};
 use super::define_table::{SYSTEM_COLUMNS, column_default, define_column};
 use super::describe::written_type;
-use super::functions::{DefaultContext, DefaultValue};
+use super::functions::DefaultContext;
 use super::handlers::dml::undefined_column_of;
 use super::limits::{self, COLUMNS_MAX};
 use super::statement::{
@@ -19,7 +19,7 @@ use super::statement::{
 };
 use super::table_options::alter_options;
 use super::type_name::{is_serial, kalam_type};
-use crate::catalog::{ColumnDefinition, TableDefinition, initial_value};
+use crate::catalog::{ColumnDefinition, DefaultValue, TableDefinition, initial_value};
 use crate::model::{ColumnId, ConstraintId, KalamDataType, Name, SchemaVersion, TableName, assign};
 use crate::store::stored_value;
 use crate::{Error, Position, Result, SqlState};

@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use datafusion::sql::sqlparser::ast::Expr;
 
 use super::constraint::{Constraints, define_constraints};
-use super::functions::DefaultValue;
 use super::statement::{ColumnSpec, CreateTable};
 use super::table_options::table_options;
 use super::type_name::{is_serial, kalam_type};
-use crate::catalog::{ColumnDefault, ColumnDefinition, TableDefinition};
+use crate::catalog::{ColumnDefault, ColumnDefinition, DefaultValue, TableDefinition};
 use crate::model::{ColumnId, KalamDataType, Name, SchemaVersion, TableId, TableName};
 use crate::{Error, Position, Result, SqlState};
 

@@ -230,6 +230,23 @@ fn column_name(expr: &Expr, relation: &str) -> Option<String> {
     }
 }
 
+/// The encoded key of a condition that is nothing but a value for each column of the
+/// primary key of a relation.
+///
+/// # Errors
+/// `XX000` if a value does not encode.
+pub(crate) fn whole_key(
+    table: &Table,
+    relation: &str,
+    selection: &Expr,
+    params: &[ScalarValue],
+) -> Result<Option<Vec<u8>>> {
+    match conditions(selection, params) {
+        Some(conditions) => key(table, relation, &conditions),
+        None => Ok(None),
+    }
+}
+
 /// The encoded key, if the conditions name each key column once and nothing else,
 /// with values that mean the same in the column's type.
 fn key(

@@ -56,7 +56,8 @@ impl QueryResult {
         self.schema.clone()
     }
 
-    /// Rows that an INSERT, UPDATE or DELETE changed; `None` for everything else.
+    /// Rows that an INSERT, UPDATE, DELETE or MERGE changed, those of RETURNING that stayed
+    /// as they were left out; `None` for everything else.
     #[must_use]
     pub fn rows_affected(&self) -> Option<u64> {
         self.rows_affected

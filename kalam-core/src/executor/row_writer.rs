@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
 use super::constraint::{UniqueWrites, check_rows, duplicate_entry, each_owner, unique_detail};
 use super::engine::Engine;
@@ -77,6 +78,7 @@ pub(crate) struct RowWriter<'a> {
     uniques: UniqueWrites,
     /// Whether the statement can deal with a key that another commit takes meanwhile.
     resolves_conflicts: bool,
+    memory: MemoryReservation,
 }
 
 impl<'a> RowWriter<'a> {
@@ -105,6 +107,22 @@ impl<'a> RowWriter<'a> {
             touched: HashSet::new(),
             uniques: UniqueWrites::default(),
             resolves_conflicts: false,
+            memory: MemoryConsumer::new("writes").register(engine.running.context.memory_pool()),
+        })
+    }
+
+    /// Takes memory for the writes so far from what all statements share.
+    fn account(&mut self) -> Result<()> {
+        self.memory.try_resize(self.rows.bytes()).map_err(|e| {
+            Error::new(
+                SqlState::OUT_OF_MEMORY,
+                format!(
+                    "the changes of table \"{}\" pass the memory limit",
+                    self.table.definition.name
+                ),
+            )
+            .with_hint("change fewer rows at once, or raise memory_limit")
+            .with_source(e)
         })
     }
 
@@ -161,6 +179,16 @@ impl<'a> RowWriter<'a> {
         Ok(found)
     }
 
+    /// The live row of a key, which is without scope.
+    ///
+    /// # Errors
+    /// `XX001`.
+    pub(crate) fn find(&self, key: &[u8]) -> Result<Option<StoredRow>> {
+        let key = [self.prefix.as_slice(), key].concat();
+        let place = self.stored_rows().find(&key)?;
+        Ok(place.map(|place| StoredRow { key, place }))
+    }
+
     /// The columns of live rows, then their `_seq`.
     ///
     /// # Errors
@@ -206,7 +234,7 @@ impl<'a> RowWriter<'a> {
     /// Adds new rows.
     ///
     /// # Errors
-    /// `23514`; `23505` if a key is taken. Outside of a transaction the hot tier is checked
+    /// `53200`; `23514`; `23505` if a key is taken. Outside of a transaction the hot tier is checked
     /// when the statement commits.
     pub(crate) fn insert(
         &mut self,
@@ -246,7 +274,7 @@ impl<'a> RowWriter<'a> {
                 self.clear_cold(self.rows.len() - 1, taken)?;
             }
         }
-        Ok(())
+        self.account()
     }
 
     /// Makes sure that nothing shows the key of a write any more, and says in the write
@@ -320,7 +348,7 @@ impl<'a> RowWriter<'a> {
             );
             self.touch(key)?;
         }
-        Ok(())
+        self.account()
     }
 
     /// A row can be changed once: a second change would start from the same
@@ -393,7 +421,7 @@ impl<'a> RowWriter<'a> {
                 }
             }
         }
-        Ok(())
+        self.account()
     }
 
     /// Deletes the old keys that no row of the statement took.
@@ -430,6 +458,7 @@ impl<'a> RowWriter<'a> {
                 deleted += 1;
             }
         }
+        self.account()?;
         Ok(deleted)
     }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::constant::constant;
 use super::unexpected;
-use crate::catalog::ColumnDefinition;
+use crate::catalog::{ColumnDefinition, DefaultValue, Table};
 use crate::env::IdSource;
 use crate::executor::dialect::KalamDialect;
 use crate::model::{KalamDataType, assign};
@@ -24,31 +24,6 @@ pub(crate) const RANDOM_STRING_CHARS_MAX: u32 = 1_024;
 
 const KNOWN_DEFAULTS: &str = "a default is a constant, NOW(), CURRENT_TIMESTAMP, CURRENT_DATE, \
     SNOWFLAKE_ID(), UUID_V7(), UUID(), ULID(), CURRENT_USER(), CURRENT_ROLE() or RANDOM_STRING(n)";
-
-/// What a missing value becomes.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum DefaultValue {
-    /// The same value for every row.
-    Constant(ScalarValue),
-    /// The time of the statement.
-    Now,
-    /// The date of the statement, in UTC.
-    Today,
-    /// A new id.
-    SnowflakeId,
-    /// A new UUID of version 7.
-    UuidV7,
-    /// A new UUID of version 4.
-    UuidV4,
-    /// A new ULID.
-    Ulid,
-    /// The session's user.
-    CurrentUser,
-    /// The session's role.
-    CurrentRole,
-    /// Letters and digits, this many.
-    RandomString(u32),
-}
 
 /// What the values of defaults come from.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +36,21 @@ pub(crate) struct DefaultContext<'a> {
     pub role: &'a str,
     /// Where ids come from.
     pub ids: &'a IdSource,
+}
+
+/// The defaults of a table's columns, in their order. The first call parses them.
+///
+/// # Errors
+/// As [`DefaultValue::parse`].
+pub(crate) fn table_defaults(table: &Table) -> Result<&[Option<DefaultValue>]> {
+    if let Some(parsed) = table.parsed_defaults.get() {
+        return Ok(parsed);
+    }
+    let parse = |column: &ColumnDefinition| {
+        column.default.as_ref().map(|d| DefaultValue::parse(&d.expression)).transpose()
+    };
+    let parsed = table.definition.columns.iter().map(parse).collect::<Result<_>>()?;
+    Ok(table.parsed_defaults.get_or_init(|| parsed))
 }
 
 impl DefaultValue {

@@ -12,7 +12,8 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-use super::default_value::{DefaultContext, DefaultValue, RANDOM_STRING_CHARS_MAX};
+use super::default_value::{DefaultContext, RANDOM_STRING_CHARS_MAX};
+use crate::catalog::DefaultValue;
 use crate::env::IdSource;
 use crate::model::KalamDataType;
 

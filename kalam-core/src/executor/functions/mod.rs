@@ -10,7 +10,7 @@ mod vector_argument;
 mod vector_functions;
 
 pub(crate) use checked_sum::checked_sum;
-pub(crate) use default_value::{DefaultContext, DefaultValue};
+pub(crate) use default_value::{DefaultContext, table_defaults};
 pub(crate) use id_functions::id_functions;
 pub(in crate::executor) use json::is_json;
 pub(crate) use json::{json_cast, json_functions};

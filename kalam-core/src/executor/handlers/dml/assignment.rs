@@ -9,7 +9,7 @@ use super::evaluator::Evaluator;
 use super::new_rows::undefined_column;
 use super::target::TargetRows;
 use crate::catalog::Table;
-use crate::executor::functions::{DefaultContext, DefaultValue};
+use crate::executor::functions::{DefaultContext, table_defaults};
 use crate::executor::modify_statement::{Assignment, InsertValue};
 use crate::executor::row_writer::{RowPlace, RowWriter};
 use crate::model::{assign, check_not_null};
@@ -83,11 +83,12 @@ impl<'a> Assignments<'a> {
         rows: &TargetRows,
     ) -> Result<RowChange> {
         let name = table.definition.name.to_string();
+        let defaults = table_defaults(table)?;
         let mut all = rows.columns.clone();
         let mut changed = BooleanArray::from(vec![false; rows.len()]);
         for ((position, value), array) in self.values.iter().zip(&rows.values) {
             let column = &table.definition.columns[*position];
-            let array = match (value, &column.default) {
+            let array = match (value, &defaults[*position]) {
                 (InsertValue::Default, Some(default)) => {
                     let context = DefaultContext {
                         now_us: evaluator.engine.clock.now_us(),
@@ -95,7 +96,7 @@ impl<'a> Assignments<'a> {
                         role: evaluator.caller.role.as_str(),
                         ids: &evaluator.engine.ids,
                     };
-                    DefaultValue::parse(&default.expression)?.array(rows.len(), &context)?
+                    default.array(rows.len(), &context)?
                 }
                 _ => array.clone(),
             };

@@ -38,7 +38,10 @@ pub(crate) fn run(
     let selected = selected(&target, statement, shows_sources);
     let ((deleted, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let found = selected.rows(&evaluator, view)?;
+            let found = match selected.point_row(&evaluator, writer, None)? {
+                Some(found) => found,
+                None => selected.rows(&evaluator, view)?,
+            };
             let (mut deleted, mut affected) = (0, Vec::new());
             for mut rows in found.rows {
                 if !statement.using.is_empty() {

@@ -8,6 +8,8 @@ use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr, TableWithJoins};
 
+use crate::activity::Activity;
+use crate::executor::batch_stream::BatchStream;
 use crate::executor::built_query::{query_of, relation_of, select_of};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -46,6 +48,18 @@ impl<'a> Evaluator<'a> {
         Evaluator { engine, caller, params, ctes }
     }
 
+    /// Starts a query of the statement.
+    ///
+    /// # Errors
+    /// What the query gets wrong.
+    pub(super) fn batches(&self, query: &Query, view: &Arc<View>) -> Result<Batches<'a>> {
+        let mut query = with_ctes(self.ctes, query.clone());
+        let planner = prepare(self.engine, self.caller, &mut query, view.clone())?;
+        let plan = planner.logical(query, self.params)?;
+        let stream = BatchStream::new(planner.stream(&plan)?);
+        Ok(Batches { engine: self.engine, stream })
+    }
+
     /// Evaluates items of a select list over those of the rows that `selection` keeps.
     ///
     /// # Errors
@@ -68,6 +82,28 @@ impl<'a> Evaluator<'a> {
             Error::new(SqlState::INTERNAL_ERROR, "values of expressions do not fit together")
                 .with_source(e)
         })
+    }
+}
+
+/// The batches of a query, as they come.
+pub(super) struct Batches<'a> {
+    engine: &'a Engine,
+    stream: BatchStream,
+}
+
+impl Batches<'_> {
+    /// How many columns they have.
+    pub(super) fn columns(&self) -> usize {
+        self.stream.schema().fields().len()
+    }
+
+    /// The next one.
+    ///
+    /// # Errors
+    /// What the query raises while it runs, `57014`.
+    pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let activity = Activity::current().unwrap_or_default();
+        self.stream.next(self.engine.runtime(), &activity)
     }
 }
 

@@ -3,24 +3,24 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{Expr, Value, ValueWithSpan, Visit, Visitor};
 
-use super::evaluator::{Evaluator, with_ctes};
+use super::evaluator::Evaluator;
 use super::new_rows::InsertTarget;
 use super::on_conflict::ConflictResolution;
 use super::returning::{AffectedRows, Returning, result};
-use super::row_values::{BoundRow, Chunk, values};
+use super::row_values::{BoundRow, values};
 use super::target::TargetTable;
 use crate::catalog::Table;
 use crate::executor::QueryResult;
 use crate::executor::built_query::has_query;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::handlers::query::select;
 use crate::executor::modify_statement::{Insert, InsertSource, InsertValue, OnConflict};
 use crate::executor::named_relations::authorize_expression;
-use crate::executor::row_writer::Taken;
+use crate::executor::row_writer::{RowWriter, Taken};
 use crate::executor::work::Work;
 use crate::store::View;
 use crate::{Error, Result, SqlState};
@@ -65,36 +65,106 @@ pub(crate) fn run_many<P: AsRef<[ScalarValue]>>(
     for expr in on_conflict.into_iter().flat_map(OnConflict::expressions) {
         authorize_expression(engine, caller, statement.ctes.as_deref(), expr)?;
     }
+    let returns = returning.is_some();
     let ((changed, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let mut resolution = match on_conflict {
-                Some(clause) => Some(ConflictResolution::new(&target, clause)?),
-                None => None,
+            let resolution = on_conflict.map(|clause| ConflictResolution::new(&target, clause));
+            let mut run = Run {
+                new: &new,
+                evaluator: &evaluator,
+                view,
+                writer,
+                resolution: resolution.transpose()?,
+                changed: 0,
+                affected: returns.then(Vec::new),
             };
-            let (mut changed, mut affected) = (0, Vec::new());
-            for (values, rows) in rows(&new, &evaluator, &names, statement, sets, view)? {
-                let columns = new.complete(&values, rows)?;
-                let Some(resolution) = &mut resolution else {
-                    new.write(writer, &columns, rows, Taken::Refuse)?;
-                    changed += rows as u64;
-                    if returning.is_some() {
-                        affected.push(AffectedRows::written(columns, rows));
-                    }
-                    continue;
-                };
-                let (count, rows) =
-                    resolution.write(&evaluator, view, writer, (&new, &columns, rows))?;
-                changed += count;
-                affected.extend(rows);
-            }
-            if let Some(resolution) = resolution {
-                resolution.finish(writer)?;
-            }
-            let returned =
-                returning.as_ref().map(|list| list.rows(&evaluator, view, &affected, &Vec::new()));
+            run.insert(&names, statement, sets)?;
+            let (changed, affected) = run.finish()?;
+            let affected = returning.as_ref().zip(affected);
+            let returned = affected
+                .map(|(list, affected)| list.rows(&evaluator, view, &affected, &Vec::new()));
             Ok((changed, returned.transpose()?))
         })?;
     result(changed, returned, seq)
+}
+
+/// One run of the statement.
+struct Run<'r, 'w, 'a> {
+    new: &'r InsertTarget<'r>,
+    evaluator: &'r Evaluator<'r>,
+    view: &'r Arc<View>,
+    writer: &'r mut RowWriter<'w>,
+    resolution: Option<ConflictResolution<'a>>,
+    /// Rows that are inserted or really change.
+    changed: u64,
+    /// What RETURNING may show.
+    affected: Option<Vec<AffectedRows>>,
+}
+
+impl Run<'_, '_, '_> {
+    /// Inserts the rows of each set of parameters, a batch of a query as it comes.
+    fn insert<P: AsRef<[ScalarValue]>>(
+        &mut self,
+        names: &[&str],
+        statement: &Insert,
+        sets: &[P],
+    ) -> Result<()> {
+        match &statement.source {
+            InsertSource::DefaultValues => self.add(&[], sets.len()),
+            InsertSource::Values(rows) => {
+                for row in rows {
+                    check_width(names.len(), row.len(), statement)?;
+                }
+                let bound: Vec<BoundRow<'_>> = sets
+                    .iter()
+                    .flat_map(|params| rows.iter().map(|row| (row.as_slice(), params.as_ref())))
+                    .collect();
+                if bound.is_empty() {
+                    return Ok(());
+                }
+                let (values, rows) = values(self.new, self.evaluator, &bound, self.view)?;
+                self.add(&values, rows)
+            }
+            InsertSource::Query(query) => {
+                for params in sets {
+                    let evaluator = Evaluator { params: params.as_ref(), ..*self.evaluator };
+                    let mut batches = evaluator.batches(query, self.view)?;
+                    check_width(names.len(), batches.columns(), statement)?;
+                    while let Some(batch) = batches.next()? {
+                        self.add(batch.columns(), batch.num_rows())?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Inserts rows, given the values of the columns that the statement names.
+    fn add(&mut self, values: &[ArrayRef], rows: usize) -> Result<()> {
+        let columns = self.new.complete(values, rows)?;
+        let Some(resolution) = &mut self.resolution else {
+            self.new.write(self.writer, &columns, rows, Taken::Refuse)?;
+            self.changed += rows as u64;
+            if let Some(affected) = &mut self.affected {
+                affected.push(AffectedRows::written(columns, rows));
+            }
+            return Ok(());
+        };
+        let new = (self.new, columns.as_slice(), rows);
+        let (count, rows) = resolution.write(self.evaluator, self.view, self.writer, new)?;
+        self.changed += count;
+        if let Some(affected) = &mut self.affected {
+            affected.extend(rows);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(u64, Option<Vec<AffectedRows>>)> {
+        if let Some(resolution) = self.resolution {
+            resolution.finish(self.writer)?;
+        }
+        Ok((self.changed, self.affected))
+    }
 }
 
 /// Whether inserting the rows of all sets at once does what one set after another does,
@@ -142,52 +212,13 @@ fn target_names<'a>(table: &'a Table, statement: &'a Insert) -> Vec<&'a str> {
     }
 }
 
-fn rows<P: AsRef<[ScalarValue]>>(
-    target: &InsertTarget<'_>,
-    evaluator: &Evaluator<'_>,
-    names: &[&str],
-    statement: &Insert,
-    sets: &[P],
-    view: &Arc<View>,
-) -> Result<Vec<Chunk>> {
-    match &statement.source {
-        InsertSource::DefaultValues => Ok(vec![(Vec::new(), sets.len())]),
-        InsertSource::Values(rows) => {
-            for row in rows {
-                check_width(names.len(), row.len(), statement)?;
-            }
-            let bound: Vec<BoundRow<'_>> = sets
-                .iter()
-                .flat_map(|params| rows.iter().map(|row| (row.as_slice(), params.as_ref())))
-                .collect();
-            if bound.is_empty() {
-                return Ok(Vec::new());
-            }
-            values(target, evaluator, &bound, view).map(|chunk| vec![chunk])
-        }
-        InsertSource::Query(query) => {
-            let query = with_ctes(&statement.ctes, query.as_ref().clone());
-            let mut batches = Vec::new();
-            for params in sets {
-                let (engine, caller) = (target.engine, target.caller);
-                let params = params.as_ref();
-                batches.extend(select::collect(engine, caller, &query, params, view.clone())?);
-            }
-            let Some(first) = batches.first() else { return Ok(Vec::new()) };
-            if statement.columns.is_empty() && first.num_columns() < names.len() {
-                return Err(width_error(names.len(), first.num_columns(), statement));
-            }
-            check_width(names.len(), first.num_columns(), statement)?;
-            Ok(batches.iter().map(|b| (b.columns().to_vec(), b.num_rows())).collect())
-        }
-    }
-}
-
 fn check_width(expected: usize, found: usize, statement: &Insert) -> Result<()> {
-    if expected == found { Ok(()) } else { Err(width_error(expected, found, statement)) }
-}
-
-fn width_error(expected: usize, found: usize, statement: &Insert) -> Error {
-    Error::new(SqlState::SYNTAX_ERROR, format!("INSERT has {found} values for {expected} columns"))
-        .with_position(statement.table.position)
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::new(
+        SqlState::SYNTAX_ERROR,
+        format!("INSERT has {found} values for {expected} columns"),
+    )
+    .with_position(statement.table.position))
 }

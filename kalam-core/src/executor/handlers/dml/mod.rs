@@ -8,6 +8,7 @@ pub(crate) mod insert;
 pub(crate) mod merge;
 mod new_rows;
 mod on_conflict;
+mod plain_value;
 mod returning;
 mod row_values;
 mod target;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, new_null_array};
 
-use crate::catalog::{ColumnDefinition, Table, TableDefinition};
+use crate::catalog::{ColumnDefinition, DefaultValue, Table, TableDefinition};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::functions::{DefaultContext, DefaultValue};
+use crate::executor::functions::{DefaultContext, table_defaults};
 use crate::executor::row_writer::{RowWriter, Taken};
 use crate::model::{assign, check_not_null};
 use crate::{Error, Result, SqlState};
@@ -20,7 +20,7 @@ pub(crate) struct InsertTarget<'a> {
     table: &'a Table,
     /// For each column of the table: the position of its value.
     sources: Vec<Option<usize>>,
-    defaults: Vec<Option<DefaultValue>>,
+    defaults: &'a [Option<DefaultValue>],
 }
 
 impl<'a> InsertTarget<'a> {
@@ -48,10 +48,7 @@ impl<'a> InsertTarget<'a> {
                 ));
             }
         }
-        let default = |column: &ColumnDefinition| {
-            column.default.as_ref().map(|d| DefaultValue::parse(&d.expression)).transpose()
-        };
-        let defaults = columns.iter().map(default).collect::<Result<_>>()?;
+        let defaults = table_defaults(table)?;
         Ok(InsertTarget { engine, caller, table, sources, defaults })
     }
 

@@ -12,16 +12,14 @@ use datafusion::sql::sqlparser::ast::Expr;
 use super::assignment::{Assignments, RowChange};
 use super::evaluator::Evaluator;
 use super::new_rows::{InsertTarget, undefined_column};
+use super::plain_value::PlainRows;
 use super::returning::AffectedRows;
-use super::row_values::literal;
 use super::target::{TargetRows, TargetTable};
 use super::update::finish_moves;
 use crate::catalog::{Table, seq_field};
 use crate::executor::built_query::value_items;
-use crate::executor::cte_scope::fold;
 use crate::executor::given_rows::GivenRows;
-use crate::executor::modify_statement::{ConflictTarget, InsertValue, OnConflict};
-use crate::executor::plan_error::from_datafusion;
+use crate::executor::modify_statement::{ConflictTarget, OnConflict};
 use crate::executor::row_writer::{Arbiters, Conflicting, RowWriter, Taken, changed_twice};
 use crate::executor::stored_rows::StoredRow;
 use crate::store::{SCOPE_PREFIX_LEN, View, damaged};
@@ -206,7 +204,7 @@ struct Conflict<'a> {
 }
 
 impl Conflict<'_> {
-    /// The new values if each is a column, a literal or a parameter: without a planner.
+    /// The new values, if there is no WHERE and none of them needs a planner.
     fn plain_values(
         &self,
         assignments: &Assignments<'_>,
@@ -216,35 +214,13 @@ impl Conflict<'_> {
         if selection.is_some() {
             return Ok(None);
         }
-        let columns = &self.target.table.definition.columns;
-        let rows = self.excluded.first().map_or(0, |column| column.len());
-        let mut values = Vec::with_capacity(assignments.values.len());
-        for (position, value) in &assignments.values {
-            let InsertValue::Expr(expr) = value else {
-                let null = arrow::array::new_null_array(self.existing[*position].data_type(), rows);
-                values.push(null);
-                continue;
-            };
-            if let Some(column) = self.column(expr) {
-                values.push(column.clone());
-            } else if let Some(value) = literal(expr, evaluator.params, &columns[*position])? {
-                values.push(value.to_array_of_size(rows).map_err(from_datafusion)?);
-            } else {
-                return Ok(None);
-            }
-        }
-        Ok(Some(values))
-    }
-
-    fn column(&self, expr: &Expr) -> Option<&ArrayRef> {
-        let Expr::CompoundIdentifier(parts) = expr else { return None };
-        let [relation, column] = parts.as_slice() else { return None };
-        let position = self.target.table.schema.index_of(&fold(column)).ok()?;
-        match fold(relation) {
-            relation if relation == EXCLUDED => Some(&self.excluded[position]),
-            relation if relation == self.target.name => Some(&self.existing[position]),
-            _ => None,
-        }
+        let rows = PlainRows {
+            table: &self.target.table,
+            relations: vec![(&self.target.name, self.existing), (EXCLUDED, self.excluded)],
+            params: evaluator.params,
+            rows: self.excluded.first().map_or(0, |column| column.len()),
+        };
+        rows.values(assignments)
     }
 
     /// The rows that WHERE keeps, and their new values.

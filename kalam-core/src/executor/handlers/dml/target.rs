@@ -9,15 +9,16 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array, make_comparator};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array, make_comparator, new_empty_array};
 use arrow::compute::{SortOptions, concat_batches, take};
 use arrow::datatypes::FieldRef;
 use datafusion::common::TableReference;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr, TableWithJoins};
 
-use super::assignment::differs;
+use super::assignment::{Assignments, differs};
 use super::evaluator::{Evaluator, with_ctes};
+use super::plain_value::PlainRows;
 use crate::catalog::Table;
 use crate::executor::built_query::{all_of, query_of, relation_of, select_of, value_items};
 use crate::executor::caller::Caller;
@@ -26,8 +27,9 @@ use crate::executor::gateway::TableAction;
 use crate::executor::handlers::query::select::prepare;
 use crate::executor::modify_statement::Ctes;
 use crate::executor::planner::{Planner, TARGET_RELATION};
+use crate::executor::point_read::whole_key;
 use crate::executor::resolve::{read_scope, resolve_table, write_scope};
-use crate::executor::row_writer::{RowPlace, changed_twice, row_places};
+use crate::executor::row_writer::{RowPlace, RowWriter, changed_twice, row_places};
 use crate::executor::statement::TableRef;
 use crate::model::{TableKind, UserKey};
 use crate::scan::Shape;
@@ -197,6 +199,67 @@ impl Target<'_> {
         batches.retain(|batch| batch.num_rows() > 0);
         let rows = batches.iter().map(|b| self.split(b, sources.len())).collect::<Result<_>>()?;
         Ok(Found { rows, sources })
+    }
+
+    /// The row of a WHERE that names the whole primary key, without a planner; `None` if
+    /// WHERE is another, or a value needs one. `assignments` are what the values are of.
+    ///
+    /// # Errors
+    /// `XX001`, and what the values raise.
+    pub(super) fn point_row(
+        &self,
+        evaluator: &Evaluator<'_>,
+        writer: &RowWriter<'_>,
+        assignments: Option<&Assignments<'_>>,
+    ) -> Result<Option<Found>> {
+        let TargetTable { table, name, .. } = self.target;
+        let is_plain = self.from.len() == 1 && self.from[0].joins.is_empty();
+        let is_stream = table.definition.kind == TableKind::Stream;
+        let Some(selection) = self.selection.filter(|_| is_plain && !is_stream) else {
+            return Ok(None);
+        };
+        let Some(key) = whole_key(table, name, selection, evaluator.params)? else {
+            return Ok(None);
+        };
+        // A value that needs a planner is checked by it, whether there is a row or not.
+        if !self.has_plain_values(evaluator, assignments)? {
+            return Ok(None);
+        }
+        let Some(stored) = writer.find(&key)? else {
+            return Ok(Some(Found { rows: Vec::new(), sources: Vec::new() }));
+        };
+        let place = stored.place;
+        let mut columns = writer.read(&[stored])?;
+        let seqs = columns.pop().expect("it comes after the columns");
+        let values = match assignments {
+            None => Vec::new(),
+            Some(assignments) => {
+                let relations = vec![(name.as_str(), columns.as_slice())];
+                let params = evaluator.params;
+                let row = PlainRows { table, relations, params, rows: 1 };
+                match row.values(assignments)? {
+                    Some(values) => values,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let (places, hidden, sources) = (vec![place], None, Vec::new());
+        let row = TargetRows { columns, seqs, places, hidden, sources, values };
+        Ok(Some(Found { rows: vec![row], sources: Vec::new() }))
+    }
+
+    fn has_plain_values(
+        &self,
+        evaluator: &Evaluator<'_>,
+        assignments: Option<&Assignments<'_>>,
+    ) -> Result<bool> {
+        let Some(assignments) = assignments else { return Ok(true) };
+        let TargetTable { table, name, .. } = self.target;
+        let fields = table.schema.fields().iter();
+        let none: Vec<ArrayRef> = fields.map(|field| new_empty_array(field.data_type())).collect();
+        let relations = vec![(name.as_str(), none.as_slice())];
+        let rows = PlainRows { table, relations, params: evaluator.params, rows: 0 };
+        Ok(rows.values(assignments)?.is_some())
     }
 
     fn split(&self, batch: &RecordBatch, sources: usize) -> Result<TargetRows> {

@@ -42,7 +42,10 @@ pub(crate) fn run(
     let selected = selected(&target, statement, &assignments, shows_sources);
     let ((updated, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let found = selected.rows(&evaluator, view)?;
+            let found = match selected.point_row(&evaluator, writer, Some(&assignments))? {
+                Some(found) => found,
+                None => selected.rows(&evaluator, view)?,
+            };
             let (mut updated, mut moved, mut affected) = (0, Vec::new(), Vec::new());
             for mut rows in found.rows {
                 if !statement.from.is_empty() {
