@@ -46,8 +46,8 @@ pub fn figures() -> Vec<Figure> {
     let parses = (after.parses - before.parses) as f64;
     vec![
         Figure::at_most(
-            format!("Parses for each of {} texts of a mixed workload", texts.len()),
-            parses / texts.len() as f64,
+            format!("Parses for each of {STATEMENTS} statements, of {} texts", texts.len()),
+            parses / STATEMENTS as f64,
             1.0,
             "",
         ),

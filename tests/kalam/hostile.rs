@@ -232,6 +232,16 @@ fn odd_values_end_in_a_clean_error_or_an_answer() {
         ),
         ("negative length", select("SUBSTR('abc', 1, -1)"), &["22011", "22023"]),
         ("left", select("LEFT('abc', -9223372036854775808)"), &["00000", "22003"]),
+        (
+            "series",
+            select("generate_series(-9223372036854775808, 9223372036854775807)"),
+            &["53200", "54000", "22023"],
+        ),
+        (
+            "series of times",
+            select("range('2000-01-01'::TIMESTAMP, NOW(), INTERVAL '0 days')"),
+            &["22023"],
+        ),
         ("element", select("(ARRAY[1, 2])[9223372036854775807]"), &["00000", "22003", "22023"]),
         (
             "dimensions",

@@ -211,7 +211,8 @@ impl DB for Shared {
     }
 }
 
-fn engine_panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+/// A panic of the engine as an error.
+pub(crate) fn engine_panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -222,7 +223,7 @@ fn engine_panicked(panic: &(dyn std::any::Any + Send)) -> Error {
 
 /// An engine error with its SQLSTATE in front of the message.
 #[derive(Debug)]
-struct Failure(Error);
+pub(crate) struct Failure(pub(crate) Error);
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -315,7 +316,8 @@ fn run_file(path: &Path, mode: Mode) -> Vec<String> {
     failures
 }
 
-fn slt_files(folder: &Path) -> Vec<PathBuf> {
+/// Every `.slt` file below a folder, by path.
+pub(crate) fn slt_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {

@@ -195,8 +195,9 @@ fn series(args: &[ColumnarValue], rows: usize) -> usize {
             return 0;
         }
         let from = from.as_ref().map_or(0, |from| from(row));
-        let by = by.as_ref().map_or(1, |by| by(row)).unsigned_abs().max(1);
-        let items = to(row).abs_diff(from) / by + 1;
+        let by = by.as_ref().map_or(1, |by| by(row)).unsigned_abs();
+        // A step of 0 is the function's to refuse.
+        let items = to(row).abs_diff(from).checked_div(by).map_or(0, |n| n.saturating_add(1));
         usize::try_from(items).unwrap_or(usize::MAX).saturating_mul(ITEM_BYTES)
     })
 }

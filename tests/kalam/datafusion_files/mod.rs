@@ -10,7 +10,6 @@ mod skip_list;
 mod translation;
 mod value;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,10 +18,11 @@ use arrow::datatypes::DataType;
 use kalam_core::model::Role;
 use kalam_core::{Database, Error, Options, Params, Session, SqlState};
 use sqllogictest::{
-    ColumnType, DB, DBOutput, ExpectedError, Location, Normalizer, QueryExpect, Record, Runner,
-    SortMode, StatementExpect,
+    ColumnType, DB, DBOutput, ExpectedError, Location, Normalizer, QueryExpect, Record,
+    RecordOutput, Runner, SortMode, StatementExpect,
 };
 
+use crate::slt::{Failure, engine_panicked, slt_files};
 use skip_list::{Fate, SkipList};
 use translation::translated;
 
@@ -120,7 +120,7 @@ impl DB for Shared {
     // that blocks on another one would panic.
     fn run(&mut self, sql: &str) -> Result<DBOutput<Column>, Failure> {
         std::thread::scope(|scope| scope.spawn(|| self.driver().run(sql)).join())
-            .unwrap_or_else(|_| Err(Error::new(SqlState::INTERNAL_ERROR, "the engine panicked")))
+            .unwrap_or_else(|panic| Err(engine_panicked(&*panic)))
             .map_err(Failure)
     }
 
@@ -133,18 +133,6 @@ impl DB for Shared {
         Some(error.0.sqlstate().to_string())
     }
 }
-
-/// An engine error with its SQLSTATE in front of the message.
-#[derive(Debug)]
-struct Failure(Error);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}", self.0.sqlstate(), self.0.message())
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// A type of a column, by the letter that the files have for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,6 +255,15 @@ fn adapted(mut record: Record<Column>) -> Record<Column> {
     record
 }
 
+/// Whether the error that a record expects is a defect of the engine.
+fn is_internal(output: &RecordOutput<Column>) -> bool {
+    let (RecordOutput::Statement { error, .. } | RecordOutput::Query { error, .. }) = output else {
+        return false;
+    };
+    let failure = error.as_ref().and_then(|error| error.downcast_ref::<Failure>());
+    failure.is_some_and(|Failure(error)| error.sqlstate() == SqlState::INTERNAL_ERROR)
+}
+
 /// Where a record stands: its line, after the file's name if another file includes it.
 fn place(file: &Path, location: &Location) -> String {
     let own = Path::new(location.file());
@@ -329,7 +326,11 @@ fn run_file(folder: &Path, file: &Path, list: &SkipList, mode: Mode) -> Tally {
             continue;
         }
         shared.driver().expects_rows = is_query;
-        match (runner.run(adapted(record)), fate) {
+        let outcome = match runner.run(adapted(record)) {
+            Ok(output) if is_internal(&output) => Err("an internal error".to_owned()),
+            outcome => outcome.map_err(|error| error.to_string()),
+        };
+        match (outcome, fate) {
             (Ok(_), Fate::Holds) => tally.held += 1,
             (Err(_), Fate::Fails) => tally.listed += 1,
             (Ok(_), _) => tally.unexpected.push(format!("{name} {place}: listed, and holds")),
@@ -342,24 +343,6 @@ fn run_file(folder: &Path, file: &Path, list: &SkipList, mode: Mode) -> Tally {
         tally.unexpected.push(format!("{name} {place}: listed, and no record stands there"));
     }
     tally
-}
-
-/// Every `.slt` file below a folder, by path.
-fn slt_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("the package's folders can be read") {
-            let path = entry.expect("folder entries can be read").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "slt") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files
 }
 
 fn run_all(mode: Mode) {
