@@ -229,6 +229,19 @@ fn columns_fit(actual: &Vec<Column>, expected: &Vec<Column>) -> bool {
     actual == expected
 }
 
+fn outside_of_parentheses(sql: &str) -> String {
+    let mut depth = 0_usize;
+    let is_outside = |c: &char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    };
+    sql.chars().filter(is_outside).collect()
+}
+
 /// Fits a record to what the two engines have in common: that something is an error,
 /// not its text; of a query without ORDER BY the rows, not their order, and if it has
 /// a LIMIT too, their number.
@@ -242,8 +255,11 @@ fn adapted(mut record: Record<Column>) -> Record<Column> {
             sql, expected: QueryExpect::Results { results, sort_mode, .. }, ..
         } => {
             let words = sql.to_ascii_uppercase();
-            let is_ordered = words.contains("ORDER BY");
-            if !is_ordered && words.contains("LIMIT") {
+            let outermost = outside_of_parentheses(&words);
+            let is_ordered = outermost.contains("ORDER BY");
+            let is_limited = outermost.contains("LIMIT")
+                || words.contains("LIMIT") && !words.contains("ORDER BY");
+            if !is_ordered && is_limited {
                 results.insert(0, ANY_ROWS.to_owned());
             } else if !is_ordered || *sort_mode == Some(SortMode::RowSort) {
                 *sort_mode = None;
