@@ -1,0 +1,1 @@
+//! The C API and the ADBC driver of KalamDB.
