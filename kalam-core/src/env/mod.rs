@@ -5,9 +5,11 @@
 //! behind them.
 
 mod clock;
+mod fault;
 mod id_source;
 mod salt;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub(crate) use fault::fault_point;
 pub use id_source::{IdSource, SNOWFLAKE_EPOCH_MS};
 pub(crate) use salt::salt;

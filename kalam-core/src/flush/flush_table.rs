@@ -14,6 +14,7 @@ use super::segment_writer::{SegmentWriter, segment_schema};
 use super::tier::ColdTier;
 use crate::activity::check_stop;
 use crate::catalog::{SchemaRegistry, Table, UserDirectory};
+use crate::env::fault_point;
 use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserId, UserKey};
 use crate::store::{
     DecodeTarget, Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, Store, WriteSet,
@@ -170,7 +171,9 @@ impl Flusher<'_> {
             writer.write(&batch, |row| rows.keys.get(first + row))?;
             batch = rows.next_batch(cursor, self.tier.segment_rows_max)?;
         }
+        fault_point("flush.before_sync")?;
         let file = writer.finish()?;
+        fault_point("flush.after_sync")?;
         let meta = SegmentMeta {
             id,
             scope,
@@ -216,6 +219,7 @@ impl Flusher<'_> {
         let mut set = WriteSet::default();
         set.changes.push(self.registry.unchanged(table));
         set.changes.push(Box::new(edit));
+        fault_point("flush.before_commit")?;
         self.store.commit(set)?;
         Ok(())
     }
