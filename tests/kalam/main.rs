@@ -21,6 +21,7 @@ mod evolution;
 mod explain;
 mod fault;
 mod fixture;
+mod flush_policy;
 mod heap;
 mod hostile;
 mod limits;

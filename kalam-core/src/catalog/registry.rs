@@ -234,6 +234,16 @@ impl SchemaRegistry {
         Ok(tables?.into_iter().flatten().collect())
     }
 
+    /// The tables that have a flush policy, read from disk and left there.
+    ///
+    /// # Errors
+    /// `XX001` if a definition does not decode.
+    pub(crate) fn tables_with_policy(&self) -> Result<Vec<TableId>> {
+        let tables = DEFINITIONS.scan(&self.store.view().snapshot, &[])?;
+        let has_one = |table: &TableDefinition| table.options.flush_policy.is_some();
+        Ok(tables.into_iter().filter(|(_, table)| has_one(table)).map(|(id, _)| id).collect())
+    }
+
     /// Counts up with every DDL commit.
     #[must_use]
     pub fn version(&self) -> u64 {

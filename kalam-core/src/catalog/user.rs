@@ -34,12 +34,18 @@ const LAST_USER: EntityStore<String, UserKey> =
 pub(crate) struct UserDirectory {
     store: Arc<Store>,
     known: DashMap<UserId, UserKey>,
+    names: DashMap<UserKey, UserId>,
     allocation: Mutex<()>,
 }
 
 impl UserDirectory {
     pub(crate) fn new(store: Arc<Store>) -> UserDirectory {
-        UserDirectory { store, known: DashMap::new(), allocation: Mutex::new(()) }
+        UserDirectory {
+            store,
+            known: DashMap::new(),
+            names: DashMap::new(),
+            allocation: Mutex::new(()),
+        }
     }
 
     /// The surrogate of a user who has rows.
@@ -49,7 +55,7 @@ impl UserDirectory {
         }
         let found = USERS.get(&self.store.view().snapshot, user)?;
         if let Some(record) = &found {
-            self.known.insert(user.clone(), record.key);
+            self.learn(user, record.key);
         }
         Ok(found.map(|r| r.key))
     }
@@ -70,8 +76,25 @@ impl UserDirectory {
         USERS.put(&mut set, user, &UserRecord { key });
         LAST_USER.put(&mut set, &counter, &key);
         self.store.commit(set)?;
-        self.known.insert(user.clone(), key);
+        self.learn(user, key);
         Ok(key)
+    }
+
+    fn learn(&self, user: &UserId, key: UserKey) {
+        self.known.insert(user.clone(), key);
+        self.names.insert(key, user.clone());
+    }
+
+    /// The user with this surrogate. Of those who wrote since the open it is known; for
+    /// another one all are read.
+    pub(crate) fn user_of(&self, key: UserKey) -> Result<Option<UserId>> {
+        if let Some(user) = self.names.get(&key) {
+            return Ok(Some(user.clone()));
+        }
+        for (known, user) in self.all(&self.store.view().snapshot)? {
+            self.names.insert(known, user);
+        }
+        Ok(self.names.get(&key).map(|user| user.clone()))
     }
 
     /// Every user that has a surrogate, by surrogate.

@@ -33,7 +33,7 @@ use crate::catalog::{
 };
 use crate::env::{Clock, IdSource};
 use crate::flush::{ColdTier, remove_orphans};
-use crate::jobs::Jobs;
+use crate::jobs::{FlushParts, FlushScheduler, Jobs};
 use crate::model::Name;
 use crate::scan::{KeepOrder, NewestRows};
 use crate::security::{Accounts, AuditLog, Logins};
@@ -66,14 +66,16 @@ impl Running {
 
 /// An open database below its sessions: the two tiers, the catalog, the threads.
 pub(crate) struct Engine {
+    /// First: its thread ends before what it works with is closed.
+    pub(crate) flushing: FlushScheduler,
     pub(crate) store: Arc<Store>,
     pub(crate) registry: Arc<SchemaRegistry>,
-    pub(crate) users: UserDirectory,
+    pub(crate) users: Arc<UserDirectory>,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) logins: Logins,
     pub(crate) tier: Arc<ColdTier>,
-    pub(crate) jobs: Jobs,
+    pub(crate) jobs: Arc<Jobs>,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Plans and configuration that all statements start from.
@@ -113,7 +115,8 @@ impl Engine {
         let audit = Arc::new(AuditLog::load(&store, &clock)?);
         let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
         remove_orphans(&tier, &store)?;
-        let jobs = Jobs::load(&store, &clock)?;
+        let jobs = Arc::new(Jobs::load(&store, &clock)?);
+        let users = Arc::new(UserDirectory::new(store.clone()));
         let spill = spill_directory(path.as_deref(), options);
         let mut planning = planning_context(options, spill)?;
         planning
@@ -136,8 +139,19 @@ impl Engine {
             planning.register_udf(function.as_ref().clone());
         }
         let running = Running::new(&planning);
+        let parts = FlushParts {
+            store: store.clone(),
+            registry: registry.clone(),
+            users: users.clone(),
+            tier: tier.clone(),
+            jobs: jobs.clone(),
+            clock: clock.clone(),
+            hot_budget_bytes: options.hot_budget_bytes,
+        };
+        let runtime = query_threads(options)?;
         Ok(Engine {
-            users: UserDirectory::new(store.clone()),
+            flushing: FlushScheduler::start(parts),
+            users,
             logins: Logins::new(&store, &accounts, &audit, &clock),
             accounts,
             audit,
@@ -154,7 +168,7 @@ impl Engine {
             parsed: Cache::new(PARSED_MAX),
             parses: AtomicU64::new(0),
             parse_hits: AtomicU64::new(0),
-            runtime: Some(query_threads(options)?),
+            runtime: Some(runtime),
             _directory: directory,
         })
     }

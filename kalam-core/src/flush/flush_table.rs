@@ -45,6 +45,9 @@ pub(crate) struct Flusher<'a> {
 /// stop.
 const TURN_WAIT: Duration = Duration::from_millis(20);
 
+/// Rows of one owner that are worth a compaction of the hot tier.
+const ROWS_TO_COMPACT: u64 = 50_000;
+
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
@@ -73,6 +76,30 @@ impl Flusher<'_> {
             self.store.compact_hot(&(prefix.clone()..prefix_end(&prefix)));
         }
         Ok(report)
+    }
+
+    /// Flushes the rows of one owner of a table.
+    ///
+    /// # Errors
+    /// As [`Flusher::flush_table`].
+    pub(crate) fn flush_owner(
+        &self,
+        table: &Arc<Table>,
+        user: UserKey,
+        report: &mut FlushReport,
+    ) -> Result<()> {
+        refuse_stream(&table.definition)?;
+        let before = report.rows;
+        if user == UserKey::SHARED {
+            self.flush_scope(table, user, None, report)?;
+        } else if let Some(id) = self.users.user_of(user)? {
+            self.flush_scope(table, user, Some(&id), report)?;
+        }
+        if report.rows - before >= ROWS_TO_COMPACT {
+            let prefix = scope_prefix(table.definition.kind, table.definition.id, user);
+            self.store.compact_hot(&(prefix.to_vec()..prefix_end(&prefix)));
+        }
+        Ok(())
     }
 
     fn flush_scope(

@@ -3,6 +3,8 @@
 //! **Invariant**: of jobs with one key, at most one is active.
 
 mod active_job;
+mod flush_scheduler;
+mod hot_counts;
 mod job;
 mod job_id;
 mod runner;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use self::active_job::ActiveJob;
+pub(crate) use self::flush_scheduler::{FlushParts, FlushScheduler};
 pub(crate) use self::job::{Job, JobReport, JobState};
 pub(crate) use self::job_id::{JobId, JobKind};
 use crate::env::Clock;
@@ -75,10 +78,13 @@ struct Known {
     active: BTreeMap<u64, Arc<ActiveJob>>,
     /// In the order in which they ended.
     over: VecDeque<Job>,
+    /// Jobs that ended with their process and are tried again.
+    interrupted: Vec<Job>,
 }
 
 impl Jobs {
-    /// Reads the jobs. Those that ended with their process are failed.
+    /// Reads the jobs. Those that ended with their process are failed, or wait to be tried
+    /// again if nobody waited for them.
     ///
     /// # Errors
     /// `XX001` if one does not decode, `58030`.
@@ -90,6 +96,12 @@ impl Jobs {
             if !job.state.is_over() {
                 let error =
                     Error::new(SqlState::QUERY_CANCELED, "the process ended while the job ran");
+                if job.is_background {
+                    job.state = JobState::Retrying;
+                    job.note(&error);
+                    known.interrupted.push(job);
+                    continue;
+                }
                 job.end(&Err(error), clock.now_ms());
                 job.state = JobState::Failed;
                 JOBS.put(&mut set, &number, &job);
@@ -102,10 +114,16 @@ impl Jobs {
         Ok(Jobs { store: store.clone(), clock: clock.clone(), known: Mutex::new(known) })
     }
 
+    /// The jobs that ended with their process and are to be tried again.
+    pub(crate) fn take_interrupted(&self) -> Vec<Job> {
+        self.known.lock().interrupted.clone()
+    }
+
     /// Every job, newest first.
     pub(crate) fn all(&self) -> Vec<Job> {
         let known = self.known.lock();
         let mut jobs: Vec<Job> = known.over.iter().cloned().collect();
+        jobs.extend(known.interrupted.iter().cloned());
         jobs.extend(known.active.values().map(|active| active.snapshot()));
         drop(known);
         jobs.sort_unstable_by_key(|job| std::cmp::Reverse(job.id.number));

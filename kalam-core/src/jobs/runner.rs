@@ -35,7 +35,7 @@ impl Jobs {
     pub(crate) fn run(
         &self,
         new: &NewJob,
-        mut work: impl FnMut(&Progress) -> Result<JobReport>,
+        work: impl FnMut(&Progress) -> Result<JobReport>,
     ) -> Result<(JobId, JobReport)> {
         let activity = Activity::current().unwrap_or_default();
         let _entered = activity.enter();
@@ -48,10 +48,38 @@ impl Jobs {
                     None => continue,
                 },
             };
-            let mut turn = Turn { jobs: self, active: &active, is_over: false };
-            let outcome = self.attempts(&active, &mut work);
-            return turn.end(outcome).map(|report| (active.id, report));
+            return self.complete(&active, work).map(|report| (active.id, report));
         }
+    }
+
+    /// Runs a job that ended with its process again, under its id.
+    ///
+    /// # Errors
+    /// As [`Jobs::run`].
+    pub(crate) fn resume(
+        &self,
+        job: Job,
+        work: impl FnMut(&Progress) -> Result<JobReport>,
+    ) -> Result<()> {
+        let activity = Activity::current().unwrap_or_default();
+        let _entered = activity.enter();
+        let mut known = self.known.lock();
+        known.interrupted.retain(|interrupted| interrupted.id != job.id);
+        let active = Arc::new(ActiveJob::new(job, activity));
+        known.active.insert(active.id.number, active.clone());
+        drop(known);
+        self.complete(&active, work)?;
+        Ok(())
+    }
+
+    fn complete(
+        &self,
+        active: &ActiveJob,
+        mut work: impl FnMut(&Progress) -> Result<JobReport>,
+    ) -> Result<JobReport> {
+        let mut turn = Turn { jobs: self, active, is_over: false };
+        let outcome = self.attempts(active, &mut work);
+        turn.end(outcome)
     }
 
     /// Takes the place of a new job, or returns the one that has it.

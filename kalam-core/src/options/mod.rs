@@ -84,6 +84,10 @@ pub struct Options {
     pub create_if_missing: bool,
     /// Rows of one segment at most; a flush of more writes several. Default: 4,000,000.
     pub segment_rows_max: usize,
+    /// Bytes of the hot tier, in memory and on disk. Beyond it owners of 1,000 rows and more
+    /// are flushed, whatever the policy of their tables, and each commit of rows waits for
+    /// 5 ms until that has helped. Default: 1 GiB.
+    pub hot_budget_bytes: usize,
 }
 
 impl Default for Options {
@@ -99,13 +103,14 @@ impl Default for Options {
             max_result_bytes: 0,
             create_if_missing: true,
             segment_rows_max: 4_000_000,
+            hot_budget_bytes: 1 << 30,
         }
     }
 }
 
 impl Options {
     /// Sets one option by its configuration key, as `connect(config=..)` and `SET`
-    /// spell it: `cache_bytes`, `durability`, `max_result_bytes`, `memory_limit`,
+    /// spell it: `cache_bytes`, `durability`, `hot_budget`, `max_result_bytes`, `memory_limit`,
     /// `statement_timeout`, `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
     /// `MB`, `GB`, `KiB`, `MiB`, `GiB`; times are milliseconds or take `us`, `ms`, `s`,
     /// `min`, `h`, `d`.

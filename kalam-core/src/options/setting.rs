@@ -66,6 +66,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "hot_budget",
+        scope: SettingScope::Database,
+        unit: Some("bytes"),
+        description: "bytes of the hot tier; beyond it rows are flushed without a policy, and writers wait for it",
+        allowed: "a size of at least 1 MiB, such as '1GiB'",
+        read: |options| options.hot_budget_bytes.to_string(),
+        write: |options, value| {
+            options.hot_budget_bytes = bytes(value, 1 << 20)?;
+            Some(())
+        },
+    },
+    Setting {
         name: "max_result_bytes",
         scope: SettingScope::Session,
         unit: Some("bytes"),

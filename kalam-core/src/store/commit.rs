@@ -7,8 +7,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Condvar, Mutex, RwLock};
 use rocksdb::{WriteBatch, WriteOptions, properties};
@@ -20,6 +20,7 @@ use super::row::RowHeader;
 use super::snapshot::{EpochTracker, Snapshot, View, damaged, handle};
 use super::store_counters::{HotHeld, StoreCounters, StoreCounts, count};
 use super::synced_mark::SyncedMark;
+use super::write_observer::WriteObserver;
 use super::write_set::{Batch, Effect, Expect, RowWriteRef, WriteSet};
 use crate::env::Clock;
 use crate::model::Seq;
@@ -48,6 +49,7 @@ pub(crate) struct Store {
     epochs: Arc<EpochTracker>,
     closed: AtomicBool,
     log: Arc<LogSync>,
+    observer: OnceLock<Arc<dyn WriteObserver>>,
     /// Only `normal` needs one.
     _syncer: Option<Syncer>,
 }
@@ -158,8 +160,15 @@ impl Store {
             epochs: Arc::default(),
             closed: AtomicBool::new(false),
             log,
+            observer: OnceLock::new(),
             _syncer: syncer,
         }))
+    }
+
+    /// Tells someone of the rows of every commit from now on. Only the first one is told.
+    pub(crate) fn observe(&self, observer: Arc<dyn WriteObserver>) {
+        // A second one would be a second scheduler.
+        let _ = self.observer.set(observer);
     }
 
     /// What a statement reads, from now on for as long as it is held.
@@ -185,6 +194,11 @@ impl Store {
     /// `40001` if a row changed since it was read, `23505` if a key expected to be
     /// absent is there, what the set's changes raise, `58030` once a write failed.
     pub(crate) fn commit(&self, set: WriteSet) -> Result<Seq, CommitError> {
+        if !set.rows.is_empty()
+            && let Some(observer) = self.observer.get()
+        {
+            observer.slow_down();
+        }
         let ticket = Arc::new(Ticket::default());
         {
             let mut queue = self.queue.lock();
@@ -280,6 +294,11 @@ impl Store {
             self.epoch.store(epoch, Ordering::Release);
         }
         drop(gate);
+        if let Some(observer) = self.observer.get() {
+            let written =
+                sets.iter().zip(&results).filter(|(s, r)| r.is_ok() && !s.rows.is_empty());
+            written.for_each(|(set, _)| observer.wrote(&set.rows));
+        }
         count(&self.counters.commits, results.iter().filter(|r| r.is_ok()).count());
         count(&self.counters.groups, 1);
         count(&self.counters.bytes, bytes);

@@ -20,6 +20,7 @@ mod snapshot;
 mod store_counters;
 mod synced_mark;
 mod unique_entry;
+mod write_observer;
 mod write_set;
 
 pub(crate) use commit::{CommitError, Store, WatchedKeys};
@@ -39,4 +40,5 @@ pub(crate) use unique_entry::{
     put_unique_entry, unique_key, unique_owner, unique_prefix, unique_scope_prefix,
     unique_table_prefix,
 };
+pub(crate) use write_observer::WriteObserver;
 pub(crate) use write_set::{Batch, Change, Effect, Expect, RowWriteRef, RowWrites, WriteSet};

@@ -160,6 +160,14 @@ impl HotCursor {
     }
 
     /// Moves to the next entry.
+    /// Goes to the first key that is not before `key`.
+    ///
+    /// INVARIANT: the view is of no transaction, and the order is ascending.
+    pub(crate) fn seek(&mut self, key: &[u8]) {
+        debug_assert!(self.own.is_none() && !self.is_reversed, "only of committed rows, upwards");
+        self.iterator.seek(key);
+    }
+
     pub(crate) fn advance(&mut self) {
         match &mut self.own {
             Some(own) if self.at_own => own.advance(),

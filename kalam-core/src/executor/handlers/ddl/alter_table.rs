@@ -72,6 +72,7 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
     for constraint in &altered.constraints {
         keep_constraint(engine, caller, (&next, &view), constraint, &mut entries)?;
     }
+    let policy = altered.definition.options.flush_policy;
     let mut set = engine.registry.alter_table(&table, altered.definition, promises, &views)?;
     set.rows = entries;
     let name = table.definition.name.to_string();
@@ -85,6 +86,9 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
         }
     }
     engine.store.commit(set)?;
+    if policy != table.definition.options.flush_policy {
+        engine.flushing.policy_changed(table.definition.id);
+    }
     Ok(())
 }
 

@@ -1,25 +1,36 @@
 //! `SHOW STATS FOR TABLE`.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-
+use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
 use crate::executor::resolve::{read_scope, resolve_table};
 use crate::executor::statement::TableRef;
+use crate::executor::text_table::{TextColumn, TextTable};
 use crate::executor::work::Work;
 use crate::flush::ScopeId;
 use crate::store::RowHeader;
-use crate::{Error, Result, SqlState};
+
+#[derive(Default)]
+struct Stats {
+    hot_rows: u64,
+    cold_rows: u64,
+    deleted_rows: u64,
+    segments: u64,
+    hot_bytes: u64,
+    cold_bytes: u64,
+    marked_rows: u64,
+    last_flush_ms: Option<i64>,
+}
 
 /// Rows and bytes by tier, in the caller's scope.
 ///
 /// Columns: `table` TEXT, `hot_rows`, `cold_rows`, `deleted_rows`, `segments`,
-/// `cold_bytes` BIGINT. Live rows; `deleted_rows` are those still visible under
-/// `_deleted`. Cost: reads the keys of the hot rows.
+/// `cold_bytes`, `hot_bytes` (keys and records as they are written), `marked_rows` BIGINT,
+/// `last_flush` DATETIME or NULL. Live rows; `deleted_rows` are those still visible under
+/// `_deleted`, `marked_rows` the rows of segments that marks hide, `last_flush` is when the
+/// newest segment was written. Cost: reads the hot rows.
 ///
 /// # Errors
 /// `42P01`.
@@ -31,38 +42,39 @@ pub(crate) fn run(
 ) -> Result<QueryResult> {
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
     let view = work.view(engine)?;
-    let (mut hot, mut cold, mut deleted, mut segments, mut bytes) = (0u64, 0, 0, 0u64, 0);
+    let mut stats = Stats::default();
     if let Some(user) = read_scope(engine, caller, &table)? {
         let prefix = table.scope_prefix(user);
         let upper = crate::store::prefix_end(&prefix);
         let mut cursor = view.hot_cursor(&prefix, &upper);
-        while let Some((_, record)) = cursor.entry()? {
+        while let Some((key, record)) = cursor.entry()? {
             let is_deleted = RowHeader::read(record)?.is_deleted();
-            deleted += u64::from(is_deleted);
-            hot += u64::from(!is_deleted);
+            stats.deleted_rows += u64::from(is_deleted);
+            stats.hot_rows += u64::from(!is_deleted);
+            stats.hot_bytes += (key.len() + record.len()) as u64;
             cursor.advance();
         }
         let scope = ScopeId { table: table.definition.id, user };
         for segment in &engine.tier.manifest.scope(scope, &view)?.segments {
-            cold += segment.live_rows();
-            deleted += segment.deleted.len();
-            bytes += segment.meta.bytes;
-            segments += 1;
+            stats.cold_rows += segment.live_rows();
+            stats.deleted_rows += segment.deleted.len();
+            stats.marked_rows += segment.dead.len();
+            stats.cold_bytes += segment.meta.bytes;
+            stats.segments += 1;
+            stats.last_flush_ms = stats.last_flush_ms.max(Some(segment.meta.created_at_ms));
         }
     }
-    let number = |n: u64| -> ArrayRef {
-        Arc::new(Int64Array::from(vec![i64::try_from(n).unwrap_or(i64::MAX)]))
-    };
-    let name: ArrayRef = Arc::new(StringArray::from(vec![table.definition.name.to_string()]));
-    let batch = RecordBatch::try_from_iter([
-        ("table", name),
-        ("hot_rows", number(hot)),
-        ("cold_rows", number(cold)),
-        ("deleted_rows", number(deleted)),
-        ("segments", number(segments)),
-        ("cold_bytes", number(bytes)),
-    ]);
-    batch.map(QueryResult::ready).map_err(|e| {
-        Error::new(SqlState::INTERNAL_ERROR, "the statistics cannot be shown").with_source(e)
-    })
+    Ok(QueryResult::ready(
+        TextTable::default()
+            .texts("table", [&table.definition.name])
+            .numbers("hot_rows", [stats.hot_rows])
+            .numbers("cold_rows", [stats.cold_rows])
+            .numbers("deleted_rows", [stats.deleted_rows])
+            .numbers("segments", [stats.segments])
+            .numbers("cold_bytes", [stats.cold_bytes])
+            .numbers("hot_bytes", [stats.hot_bytes])
+            .numbers("marked_rows", [stats.marked_rows])
+            .with("last_flush", TextColumn::MomentOrNull(vec![stats.last_flush_ms]))
+            .finish(),
+    ))
 }
