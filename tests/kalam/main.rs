@@ -9,6 +9,7 @@ mod audit;
 mod authorization;
 mod canary;
 mod cancel;
+mod compaction;
 mod concurrency;
 mod counters;
 mod coverage;

@@ -75,9 +75,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         | Statement::AlterNamespace { name, .. }
         | Statement::DropNamespace { name, .. }
         | Statement::UseNamespace(name) => Some(name.clone()),
-        Statement::ShowTables { namespace } | Statement::FlushAll { namespace } => {
-            namespace.clone()
-        }
+        Statement::ShowTables { namespace }
+        | Statement::FlushAll { namespace }
+        | Statement::CompactAll { namespace } => namespace.clone(),
         Statement::CreateTable(create) => table(&create.table),
         Statement::CreateTableAs(create) => table(&create.create.table),
         Statement::CreateView(create) => table(&create.view),
@@ -97,6 +97,7 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         | Statement::DescribeHistory { table: name }
         | Statement::DescribeVersion { table: name, .. }
         | Statement::FlushTable { table: name }
+        | Statement::CompactTable { table: name }
         | Statement::ShowManifest { table: name }
         | Statement::ShowStats { table: name }
         | Statement::ShowCreateTable { table: name }

@@ -51,7 +51,10 @@ fn least_role(statement: &Statement) -> Role {
         }
         // Both tell of all users' rows together.
         Statement::ShowManifest { .. } | Statement::ShowStats { .. } => Role::Service,
-        Statement::FlushTable { .. } | Statement::FlushAll { .. } => Role::Service,
+        Statement::FlushTable { .. }
+        | Statement::FlushAll { .. }
+        | Statement::CompactTable { .. }
+        | Statement::CompactAll { .. } => Role::Service,
         Statement::UseNamespace(_)
         | Statement::ShowNamespaces
         | Statement::ShowTables { .. }
@@ -259,6 +262,8 @@ mod tests {
             ("SHOW TABLES", Role::Anonymous),
             ("STORAGE FLUSH TABLE t", Role::Service),
             ("STORAGE FLUSH ALL", Role::Service),
+            ("STORAGE COMPACT TABLE t", Role::Service),
+            ("STORAGE COMPACT ALL", Role::Service),
             ("SHOW MANIFEST FOR t", Role::Service),
             ("CREATE TABLE t (a INT)", Role::Dba),
             ("DROP TABLE t", Role::Dba),
@@ -315,6 +320,8 @@ mod tests {
             Statement::Deallocate { .. } => "PREPARE p AS SELECT 1; EXECUTE p; DEALLOCATE p",
             Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
+            Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
+            Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -362,6 +369,8 @@ mod tests {
             "DEALLOCATE p",
             "STORAGE FLUSH TABLE t",
             "STORAGE FLUSH ALL",
+            "STORAGE COMPACT TABLE t",
+            "STORAGE COMPACT ALL",
             "SHOW MANIFEST FOR t",
             "SHOW STATS FOR TABLE t",
             "SHOW CREATE TABLE t",

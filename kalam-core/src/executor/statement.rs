@@ -53,6 +53,8 @@ pub(crate) enum Statement {
     Deallocate { name: Option<String> },
     FlushTable { table: TableRef },
     FlushAll { namespace: Option<String> },
+    CompactTable { table: TableRef },
+    CompactAll { namespace: Option<String> },
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
@@ -98,6 +100,8 @@ impl Statement {
             Statement::Deallocate { .. } => "DEALLOCATE",
             Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
+            Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
+            Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -176,6 +180,8 @@ impl Statement {
             | Statement::DropView { .. }
             | Statement::FlushTable { .. }
             | Statement::FlushAll { .. }
+            | Statement::CompactTable { .. }
+            | Statement::CompactAll { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)
             | Statement::DropUser { .. } => WithinTransaction::Refused,

@@ -320,7 +320,14 @@ fn storage(input: &mut Input<'_>) -> Parse<Statement> {
         let namespace = if input.take_word("IN") { Some(input.name()?.0) } else { None };
         return Ok(Statement::FlushAll { namespace });
     }
-    if input.is_word(1, "FLUSH") {
+    if input.take_words(&["STORAGE", "COMPACT", "TABLE"]) {
+        return Ok(Statement::CompactTable { table: input.table()? });
+    }
+    if input.take_words(&["STORAGE", "COMPACT", "ALL"]) {
+        let namespace = if input.take_word("IN") { Some(input.name()?.0) } else { None };
+        return Ok(Statement::CompactAll { namespace });
+    }
+    if input.is_word(1, "FLUSH") || input.is_word(1, "COMPACT") {
         input.parser.advance_token();
         input.parser.advance_token();
         return input.refuse();

@@ -50,6 +50,8 @@ fn every_statement_form_is_recognized() {
         ("EXPLAIN (ANALYZE, VERBOSE off) SELECT 1", "EXPLAIN"),
         ("STORAGE FLUSH TABLE app.t", "STORAGE FLUSH TABLE"),
         ("STORAGE FLUSH ALL IN app", "STORAGE FLUSH ALL"),
+        ("STORAGE COMPACT TABLE app.t", "STORAGE COMPACT TABLE"),
+        ("STORAGE COMPACT ALL IN app", "STORAGE COMPACT ALL"),
         ("SHOW MANIFEST FOR t", "SHOW MANIFEST"),
         ("SHOW STATS FOR TABLE t", "SHOW STATS"),
         ("SHOW CREATE TABLE t", "SHOW CREATE TABLE"),
