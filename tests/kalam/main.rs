@@ -19,6 +19,7 @@ mod datafusion_files;
 mod definition;
 mod disk_full;
 mod evolution;
+mod expiry;
 mod explain;
 mod fault;
 mod fixture;

@@ -54,7 +54,8 @@ fn least_role(statement: &Statement) -> Role {
         Statement::FlushTable { .. }
         | Statement::FlushAll { .. }
         | Statement::CompactTable { .. }
-        | Statement::CompactAll { .. } => Role::Service,
+        | Statement::CompactAll { .. }
+        | Statement::Vacuum { .. } => Role::Service,
         Statement::UseNamespace(_)
         | Statement::ShowNamespaces
         | Statement::ShowTables { .. }
@@ -264,6 +265,7 @@ mod tests {
             ("STORAGE FLUSH ALL", Role::Service),
             ("STORAGE COMPACT TABLE t", Role::Service),
             ("STORAGE COMPACT ALL", Role::Service),
+            ("VACUUM", Role::Service),
             ("SHOW MANIFEST FOR t", Role::Service),
             ("CREATE TABLE t (a INT)", Role::Dba),
             ("DROP TABLE t", Role::Dba),
@@ -322,6 +324,7 @@ mod tests {
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
             Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
             Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
+            Statement::Vacuum { .. } => "VACUUM",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -371,6 +374,7 @@ mod tests {
             "STORAGE FLUSH ALL",
             "STORAGE COMPACT TABLE t",
             "STORAGE COMPACT ALL",
+            "VACUUM t",
             "SHOW MANIFEST FOR t",
             "SHOW STATS FOR TABLE t",
             "SHOW CREATE TABLE t",

@@ -55,6 +55,7 @@ pub(crate) enum Statement {
     FlushAll { namespace: Option<String> },
     CompactTable { table: TableRef },
     CompactAll { namespace: Option<String> },
+    Vacuum { table: Option<TableRef> },
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
@@ -102,6 +103,7 @@ impl Statement {
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
             Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
             Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
+            Statement::Vacuum { .. } => "VACUUM",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -182,6 +184,7 @@ impl Statement {
             | Statement::FlushAll { .. }
             | Statement::CompactTable { .. }
             | Statement::CompactAll { .. }
+            | Statement::Vacuum { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)
             | Statement::DropUser { .. } => WithinTransaction::Refused,

@@ -50,6 +50,21 @@ pub(crate) struct Compactor<'a> {
 const TURN_WAIT: Duration = Duration::from_millis(20);
 
 impl Compactor<'_> {
+    /// Removes what a table need not keep: rows of STREAM tables whose time is over, or
+    /// what [`Compactor::compact_table`] leaves behind. A scheduler calls it with
+    /// [`Choice::Due`], which costs little where nothing is due.
+    ///
+    /// # Errors
+    /// As [`Compactor::compact_table`].
+    pub(crate) fn maintain(&self, table: &Arc<Table>, choice: Choice) -> Result<CompactReport> {
+        if table.definition.kind != TableKind::Stream {
+            return self.compact_table(table, choice);
+        }
+        let limit = table.expiry(self.now_ms);
+        let dropped = remove_outlived(self.store, &table.definition, limit)?;
+        Ok(CompactReport { dropped, ..CompactReport::default() })
+    }
+
     /// Compacts every scope of a table, beside readers, writers and flushes. Each scope
     /// commits by itself; a failure leaves the scopes before it compacted.
     ///

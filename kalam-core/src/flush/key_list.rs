@@ -18,11 +18,6 @@ impl KeyList {
         self.ends.push(self.bytes.len());
     }
 
-    pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
     /// The first place from `from` on whose key is not before `key`.
     pub(super) fn lower_bound(&self, from: usize, key: &[u8]) -> usize {
         let (mut low, mut high) = (from, self.len());

@@ -47,6 +47,11 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("EXECUTE") => execute(input)?,
         Some("DEALLOCATE") => deallocate(input)?,
         Some("STORAGE") => storage(input)?,
+        Some("VACUUM") => {
+            input.expect_word("VACUUM")?;
+            let is_named = matches!(input.parser.peek_token_ref().token, Token::Word(_));
+            Statement::Vacuum { table: if is_named { Some(input.table()?) } else { None } }
+        }
         Some(
             "BEGIN" | "START" | "COMMIT" | "END" | "ABORT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE",
         ) => Statement::Transaction(transaction(input)?),
@@ -272,7 +277,8 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
         None => return input.refuse(),
         Some(
             word @ ("CREATE" | "ALTER" | "COMMENT" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC"
-            | "EXPLAIN" | "STORAGE" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "TRUNCATE"),
+            | "EXPLAIN" | "STORAGE" | "VACUUM" | "PREPARE" | "EXECUTE" | "DEALLOCATE"
+            | "TRUNCATE"),
         ) => return Err(unsupported(format!("PREPARE .. AS {word}"), place)),
         Some(_) => return Err(refusal(input)),
     }

@@ -52,6 +52,8 @@ fn every_statement_form_is_recognized() {
         ("STORAGE FLUSH ALL IN app", "STORAGE FLUSH ALL"),
         ("STORAGE COMPACT TABLE app.t", "STORAGE COMPACT TABLE"),
         ("STORAGE COMPACT ALL IN app", "STORAGE COMPACT ALL"),
+        ("VACUUM app.t", "VACUUM"),
+        ("VACUUM", "VACUUM"),
         ("SHOW MANIFEST FOR t", "SHOW MANIFEST"),
         ("SHOW STATS FOR TABLE t", "SHOW STATS"),
         ("SHOW CREATE TABLE t", "SHOW CREATE TABLE"),

@@ -57,24 +57,25 @@ pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryR
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn compact(
-    engine: &Engine,
-    table: &Arc<Table>,
-    choice: Choice,
-) -> Result<CompactReport> {
-    let compactor = Compactor {
-        store: &engine.store,
-        registry: &engine.registry,
-        users: &engine.users,
-        tier: &engine.tier,
-        now_ms: engine.clock.now_ms(),
-    };
+fn compact(engine: &Engine, table: &Arc<Table>, choice: Choice) -> Result<CompactReport> {
+    let compactor = compactor(engine);
     let report = retrying(|| compactor.compact_table(table, choice))?;
     engine.tier.collect_garbage(&engine.store)?;
     Ok(report)
 }
 
-fn report(reports: &[(Arc<Table>, CompactReport)]) -> QueryResult {
+/// What compacts the tables of the engine, as of now.
+pub(super) fn compactor(engine: &Engine) -> Compactor<'_> {
+    Compactor {
+        store: &engine.store,
+        registry: &engine.registry,
+        users: &engine.users,
+        tier: &engine.tier,
+        now_ms: engine.clock.now_ms(),
+    }
+}
+
+pub(super) fn report(reports: &[(Arc<Table>, CompactReport)]) -> QueryResult {
     let reported = || reports.iter().map(|(_, report)| report);
     let names: Vec<String> = reports.iter().map(|(t, _)| t.definition.name.to_string()).collect();
     let table = TextTable::default()

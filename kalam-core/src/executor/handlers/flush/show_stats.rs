@@ -36,10 +36,13 @@ pub(crate) fn run(
         let prefix = table.scope_prefix(user);
         let upper = crate::store::prefix_end(&prefix);
         let mut cursor = view.hot_cursor(&prefix, &upper);
+        let expiry = table.expiry(engine.clock.now_ms());
         while let Some((_, record)) = cursor.entry()? {
-            let is_deleted = RowHeader::read(record)?.is_deleted();
-            deleted += u64::from(is_deleted);
-            hot += u64::from(!is_deleted);
+            let header = RowHeader::read(record)?;
+            if header.seq >= expiry {
+                deleted += u64::from(header.is_deleted());
+                hot += u64::from(!header.is_deleted());
+            }
             cursor.advance();
         }
         let scope = ScopeId { table: table.definition.id, user };
