@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kalam_core::env::ManualClock;
 use kalam_core::{Database, Session};
 
-use crate::fixture;
+use crate::{compaction, fixture};
 
 fn open(clock: &Arc<ManualClock>) -> (tempfile::TempDir, Database, Session) {
     let dir = tempfile::TempDir::new().expect("a temporary folder can be made");
@@ -55,9 +55,9 @@ fn vacuum_removes_rows_whose_time_is_over_of_every_user() {
     }
     clock.advance_ms(5_000);
     fixture::run(&root, "INSERT INTO s VALUES (1)");
-    assert_eq!(fixture::rows(&root, "VACUUM s"), [["default.s", "0", "0", "0", "0"]]);
+    assert_eq!(compaction::report(&root, "VACUUM s"), [["default.s", "0", "0", "0", "0"]]);
     clock.advance_ms(5_001);
-    assert_eq!(fixture::rows(&root, "VACUUM s"), [["default.s", "0", "0", "0", "10000"]]);
-    assert_eq!(fixture::rows(&root, "VACUUM"), [["default.s", "0", "0", "0", "0"]]);
+    assert_eq!(compaction::report(&root, "VACUUM s"), [["default.s", "0", "0", "0", "10000"]]);
+    assert_eq!(compaction::report(&root, "VACUUM"), [["default.s", "0", "0", "0", "0"]]);
     assert_eq!(fixture::rows(&root, "SELECT k FROM s"), [["1"]]);
 }

@@ -64,6 +64,8 @@ pub(crate) enum Statement {
     DropUser { if_exists: bool, user: Given<String> },
     ExecuteAs(ExecuteAs),
     ShowCreateView { view: TableRef },
+    ShowJobs,
+    KillJob { id: Given<String> },
     Set(SetSetting),
     ShowSetting(ShowSetting),
     Transaction(TransactionStatement),
@@ -112,6 +114,8 @@ impl Statement {
             Statement::DropUser { .. } => "DROP USER",
             Statement::ExecuteAs(_) => "EXECUTE AS USER",
             Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
+            Statement::ShowJobs => "SHOW JOBS",
+            Statement::KillJob { .. } => "KILL JOB",
             Statement::Set(set) if set.value.is_none() => "RESET",
             Statement::Set(_) => "SET",
             Statement::ShowSetting(_) => "SHOW",
@@ -158,6 +162,7 @@ impl Statement {
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
             | Statement::ShowCreateView { .. }
+            | Statement::ShowJobs
             | Statement::Set(_)
             | Statement::ShowSetting(_)
             | Statement::Prepare(_)
@@ -185,6 +190,7 @@ impl Statement {
             | Statement::CompactTable { .. }
             | Statement::CompactAll { .. }
             | Statement::Vacuum { .. }
+            | Statement::KillJob { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)
             | Statement::DropUser { .. } => WithinTransaction::Refused,

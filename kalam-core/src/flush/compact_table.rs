@@ -12,12 +12,12 @@ use super::retention::{marked_deletions, remove_outlived, retention_limit};
 use super::segments_writer::SegmentsWriter;
 use super::sorted_rows::{SortedRows, Source};
 use super::tier::ColdTier;
+use crate::Result;
 use crate::activity::check_stop;
 use crate::catalog::{SchemaRegistry, Table, UserDirectory};
 use crate::env::fault_point;
 use crate::model::{ScopeId, TableKind, UserId};
 use crate::store::{Store, View, WriteSet};
-use crate::{Error, Result, SqlState};
 
 pub(crate) use super::compaction_choice::Choice;
 
@@ -69,21 +69,10 @@ impl Compactor<'_> {
     /// commits by itself; a failure leaves the scopes before it compacted.
     ///
     /// # Errors
-    /// `0A000` for STREAM tables, `40001` if a change of the table or its removal came
+    /// `40001` if a change of the table or its removal came
     /// between, `XX001`, `53100`, `58030`.
-    pub(crate) fn compact_table(
-        &self,
-        table: &Arc<Table>,
-        choice: Choice,
-    ) -> Result<CompactReport> {
+    fn compact_table(&self, table: &Arc<Table>, choice: Choice) -> Result<CompactReport> {
         let definition = &table.definition;
-        if definition.kind == TableKind::Stream {
-            return Err(Error::new(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                format!("STREAM table \"{}\" has no segments", definition.name),
-            )
-            .with_hint("VACUUM removes rows of STREAM tables whose time is over"));
-        }
         let mut report = CompactReport::default();
         let limit = retention_limit(definition, self.now_ms);
         report.dropped += remove_outlived(self.store, definition, limit)?;

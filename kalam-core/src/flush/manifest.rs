@@ -188,6 +188,11 @@ impl Manifest {
         let ready: Vec<(u64, Garbage)> = ready;
         ready.into_iter().map(|(_, g)| g).collect()
     }
+
+    /// Takes back files that could not be deleted.
+    pub(crate) fn return_garbage(&self, files: Vec<Garbage>) {
+        self.garbage.lock().extend(files.into_iter().map(|file| (0, file)));
+    }
 }
 
 fn read_scope(snapshot: &Arc<Snapshot>, scope: ScopeId) -> Result<ScopeManifest> {

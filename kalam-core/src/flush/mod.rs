@@ -26,9 +26,9 @@ mod sorted_rows;
 mod tier;
 
 pub(crate) use crate::model::ScopeId;
-pub(crate) use compact_table::{Choice, CompactReport, Compactor};
+pub(crate) use compact_table::{Choice, Compactor};
 pub(crate) use file_column::FileColumn;
-pub(crate) use flush_table::{FlushReport, Flusher};
+pub(crate) use flush_table::{FlushReport, Flusher, refuse_stream};
 pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup};
 pub(crate) use manifest::{ScopeEdit, ScopeManifest, SegmentState};
 pub(crate) use mark::{MarkKind, read_marks};

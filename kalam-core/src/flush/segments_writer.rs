@@ -14,7 +14,7 @@ use super::segment_file::SegmentPlace;
 use super::segment_writer::{SegmentWriter, segment_schema};
 use super::sorted_rows::{Block, Rows, SortedRows};
 use super::tier::ColdTier;
-use crate::activity::check_stop;
+use crate::activity::{advance, check_stop};
 use crate::catalog::Table;
 use crate::env::fault_point;
 use crate::model::{ScopeId, SegmentId, Seq};
@@ -158,6 +158,7 @@ impl<'a> SegmentsWriter<'a> {
         let current = self.current.as_mut().expect("begun above");
         current.writer.write(&batch, |row| pending.keys.get(row))?;
         current.rows += rows;
+        advance(rows as u64);
         current.deleted.extend(pending.deleted.iter().copied());
         current.max_key = pending.keys.get(rows - 1).to_vec();
         let seqs = batch.column(self.table.definition.columns.len());

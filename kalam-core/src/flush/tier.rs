@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use super::manifest::{GARBAGE, Manifest};
+use super::manifest::{GARBAGE, Garbage, Manifest};
 use super::segment::SegmentMeta;
 use super::segment_cache::{OpenSegment, SegmentCache};
 use super::segment_file::SegmentPlace;
@@ -119,9 +119,17 @@ impl ColdTier {
         if garbage.is_empty() {
             return Ok(());
         }
+        let deleted = self.delete_garbage(store, &garbage);
+        if deleted.is_err() {
+            self.manifest.return_garbage(garbage);
+        }
+        deleted
+    }
+
+    fn delete_garbage(&self, store: &Store, garbage: &[Garbage]) -> Result<()> {
         let mut set = WriteSet::default();
         fault_point("garbage.before_delete")?;
-        for file in &garbage {
+        for file in garbage {
             self.cache.forget(file.segment);
             self.place(&file.storage)?.delete(&file.path)?;
             GARBAGE.delete(&mut set, &file.segment);

@@ -52,6 +52,10 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
             let is_named = matches!(input.parser.peek_token_ref().token, Token::Word(_));
             Statement::Vacuum { table: if is_named { Some(input.table()?) } else { None } }
         }
+        Some("KILL") if input.is_word(1, "JOB") => {
+            input.take_words(&["KILL", "JOB"]);
+            Statement::KillJob { id: user::given_text(input)? }
+        }
         Some(
             "BEGIN" | "START" | "COMMIT" | "END" | "ABORT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE",
         ) => Statement::Transaction(transaction(input)?),
@@ -189,6 +193,9 @@ fn show(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["SHOW", "STATS"]) {
         input.expect_word("FOR")?;
         return Ok(Statement::ShowStats { table: table_after_optional_word(input)? });
+    }
+    if input.is_word(1, "JOBS") && input.take_words(&["SHOW", "JOBS"]) {
+        return Ok(Statement::ShowJobs);
     }
     if input.take_words(&["SHOW", "MANIFEST"]) {
         input.expect_word("FOR")?;

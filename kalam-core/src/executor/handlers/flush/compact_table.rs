@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::Result;
 use crate::catalog::{Table, undefined_namespace};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
@@ -12,21 +11,31 @@ use crate::executor::resolve::resolve_table;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::executor::text_table::TextTable;
-use crate::flush::{Choice, CompactReport, Compactor};
+use crate::flush::{Choice, Compactor};
+use crate::jobs::{JobKind, JobReport, NewJob};
 use crate::model::TableKind;
+use crate::{Error, Result, SqlState};
 
 /// Merges the small segments of one table, of every user, and drops rows that nobody can
 /// see any more.
 ///
 /// Returns one row: `table` TEXT, `rows` BIGINT (written), `segments` BIGINT (written),
-/// `replaced` BIGINT (segments), `dropped` BIGINT (rows).
+/// `replaced` BIGINT (segments), `dropped` BIGINT (rows), `job_id` TEXT.
 ///
 /// # Errors
-/// `0A000` for STREAM tables, `53100` or `58030` if a file cannot be written.
+/// `0A000` for STREAM tables, `53100` or `58030` if a file cannot be written, `57014` if
+/// the job is killed.
 pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
-    let done = compact(engine, &table, Choice::All)?;
-    Ok(report(&[(table, done)]))
+    if table.definition.kind == TableKind::Stream {
+        return Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("STREAM table \"{}\" has no segments", table.definition.name),
+        )
+        .with_hint("VACUUM removes rows of STREAM tables whose time is over"));
+    }
+    let name = table.definition.name.clone();
+    maintain(engine, JobKind::Compact, name, &[table], Choice::All)
 }
 
 /// Compacts every table that has segments, of one namespace or of all.
@@ -41,48 +50,57 @@ pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryR
     {
         return Err(undefined_namespace(namespace));
     }
-    let mut reports = Vec::new();
-    for table in engine.registry.tables()? {
+    let mut tables = engine.registry.tables()?;
+    tables.retain(|table| {
         let definition = &table.definition;
-        let wanted = namespace.is_none_or(|n| definition.name.namespace.as_str() == n);
-        if wanted && definition.kind != TableKind::Stream {
-            let done = compact(engine, &table, Choice::All)?;
-            reports.push((table, done));
-        }
-    }
-    Ok(report(&reports))
+        namespace.is_none_or(|n| definition.name.namespace.as_str() == n)
+            && definition.kind != TableKind::Stream
+    });
+    let subject = namespace.unwrap_or("all tables");
+    maintain(engine, JobKind::Compact, subject, &tables, Choice::All)
 }
 
-/// Compacts a table, and gives back the space of files that nobody reads.
+/// Removes what tables need not keep, in one job, and gives back the space of files that
+/// nobody reads.
+///
+/// Returns a row for each table, as [`run`].
 ///
 /// # Errors
 /// As [`run`].
-fn compact(engine: &Engine, table: &Arc<Table>, choice: Choice) -> Result<CompactReport> {
-    let compactor = compactor(engine);
-    let report = retrying(|| compactor.compact_table(table, choice))?;
-    engine.tier.collect_garbage(&engine.store)?;
-    Ok(report)
-}
-
-/// What compacts the tables of the engine, as of now.
-pub(super) fn compactor(engine: &Engine) -> Compactor<'_> {
-    Compactor {
+pub(super) fn maintain(
+    engine: &Engine,
+    kind: JobKind,
+    subject: impl ToString,
+    tables: &[Arc<Table>],
+    choice: Choice,
+) -> Result<QueryResult> {
+    let compactor = Compactor {
         store: &engine.store,
         registry: &engine.registry,
         users: &engine.users,
         tier: &engine.tier,
         now_ms: engine.clock.now_ms(),
-    }
-}
-
-pub(super) fn report(reports: &[(Arc<Table>, CompactReport)]) -> QueryResult {
-    let reported = || reports.iter().map(|(_, report)| report);
-    let names: Vec<String> = reports.iter().map(|(t, _)| t.definition.name.to_string()).collect();
-    let table = TextTable::default()
-        .texts("table", names)
-        .numbers("rows", reported().map(|r| r.rows))
-        .numbers("segments", reported().map(|r| r.segments))
-        .numbers("replaced", reported().map(|r| r.replaced))
-        .numbers("dropped", reported().map(|r| r.dropped));
-    QueryResult::ready(table.finish())
+    };
+    let mut reports = Vec::with_capacity(tables.len());
+    let (id, _) = engine.jobs.run(&NewJob::of_statement(kind, subject), |_| {
+        let mut total = JobReport::default();
+        for table in tables {
+            let done = retrying(|| compactor.maintain(table, choice))?;
+            total.rows += done.rows + done.dropped;
+            total.segments += done.segments;
+            reports.push(done);
+        }
+        engine.tier.collect_garbage(&engine.store)?;
+        Ok(total)
+    })?;
+    Ok(QueryResult::ready(
+        TextTable::default()
+            .texts("table", tables.iter().map(|table| &table.definition.name))
+            .numbers("rows", reports.iter().map(|r| r.rows))
+            .numbers("segments", reports.iter().map(|r| r.segments))
+            .numbers("replaced", reports.iter().map(|r| r.replaced))
+            .numbers("dropped", reports.iter().map(|r| r.dropped))
+            .texts("job_id", tables.iter().map(|_| id))
+            .finish(),
+    ))
 }
