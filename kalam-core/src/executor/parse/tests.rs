@@ -205,8 +205,6 @@ fn statements_of_other_systems_are_named_and_refused() {
         ("PREPARE TRANSACTION 'p'", "PREPARE TRANSACTION"),
         ("EXPLAIN CREATE TABLE t (a INT)", "EXPLAIN CREATE"),
         ("EXPLAIN COPY t TO 'x'", "EXPLAIN COPY"),
-        ("SHOW JOBS", "SHOW JOBS"),
-        ("STORAGE COMPACT TABLE t", "STORAGE COMPACT"),
         ("CREATE TABLE t (a INT) PARTITION BY (a)", "CREATE TABLE .. PARTITION"),
         ("SELECT 1 INTO t", "SELECT .. INTO"),
         ("SELECT * FROM t FOR UPDATE", "SELECT .. FOR UPDATE or FOR SHARE"),
