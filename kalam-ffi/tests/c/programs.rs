@@ -53,6 +53,7 @@ fn threads_and_forks_get_errors() {
 #[test]
 fn results_outlive_everything_and_valgrind_finds_nothing() {
     let program = compile(&source("lifetimes.c"), "lifetimes", &[]);
+    #[cfg(target_os = "linux")]
     run(Command::new("valgrind")
         .args([
             "--quiet",
@@ -60,7 +61,8 @@ fn results_outlive_everything_and_valgrind_finds_nothing() {
             "--leak-check=full",
             "--errors-for-leak-kinds=definite",
         ])
-        .arg(program));
+        .arg(&program));
+    run(&mut Command::new(program));
     run(&mut Command::new(compile(&source("lifetimes.c"), "lifetimes_sanitized", &SANITIZED)));
 }
 
