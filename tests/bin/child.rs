@@ -96,8 +96,13 @@ fn crash(dir: &str, seed: &str, durability: &str) -> Result<(), Error> {
     }
     threads.push(std::thread::spawn(move || {
         for step in 0u64.. {
-            let sql = ["STORAGE FLUSH TABLE crash.s", "STORAGE FLUSH TABLE crash.u"]
-                [usize::from(step % 2 == 1)];
+            let sql = [
+                "STORAGE FLUSH TABLE crash.s",
+                "STORAGE FLUSH TABLE crash.u",
+                "STORAGE COMPACT TABLE crash.s",
+                "STORAGE FLUSH TABLE crash.s",
+                "STORAGE COMPACT ALL",
+            ][(step % 5) as usize];
             if let Err(error) = execute(&root, sql) {
                 say(&format!("error {} {error:?}", error.sqlstate()));
             }

@@ -37,20 +37,58 @@ const ACTIONS: [(&str, Option<&str>); 5] = [
 ];
 
 /// Every point, by the statement that passes it.
-const CASES: &[Case] = &[Case {
-    before: &[
-        "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
-        "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
-        "STORAGE FLUSH TABLE t",
-        "UPDATE t SET v = 'w' WHERE k <= 10",
-        "DELETE FROM t WHERE k > 90",
-    ],
-    statement: "STORAGE FLUSH TABLE t",
-    points: &["flush.before_sync", "flush.after_sync", "flush.before_commit", "job.running"],
-    query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
-    undone: &[&["v", "80", "80"], &["w", "10", "10"]],
-    done: &[&["v", "80", "80"], &["w", "10", "10"]],
-}];
+const CASES: &[Case] = &[
+    Case {
+        before: &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
+            "STORAGE FLUSH TABLE t",
+            "UPDATE t SET v = 'w' WHERE k <= 10",
+            "DELETE FROM t WHERE k > 90",
+        ],
+        statement: "STORAGE FLUSH TABLE t",
+        points: &["flush.before_sync", "flush.after_sync", "flush.before_commit", "job.running"],
+        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        undone: &[&["v", "80", "80"], &["w", "10", "10"]],
+        done: &[&["v", "80", "80"], &["w", "10", "10"]],
+    },
+    Case {
+        before: &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 50)",
+            "STORAGE FLUSH TABLE t",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(51, 100)",
+            "STORAGE FLUSH TABLE t",
+            "UPDATE t SET v = 'w' WHERE k <= 10",
+            "DELETE FROM t WHERE k > 90",
+        ],
+        statement: "STORAGE COMPACT TABLE t",
+        points: &[
+            "compact.before_sync",
+            "compact.after_sync",
+            "compact.before_commit",
+            "garbage.before_delete",
+            "garbage.before_commit",
+        ],
+        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        undone: &[&["v", "80", "80"], &["w", "10", "10"]],
+        done: &[&["v", "80", "80"], &["w", "10", "10"]],
+    },
+    Case {
+        before: &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT) WITH (DELETED_RETENTION_HOURS = 0)",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
+            "DELETE FROM t WHERE k > 90",
+            "INSERT INTO t VALUES (101, 'v')",
+        ],
+        statement: "STORAGE COMPACT TABLE t",
+        points: &["retention.before_commit"],
+        query: "SELECT _deleted, COUNT(*) FROM t WHERE _deleted IN (true, false) GROUP BY _deleted \
+            ORDER BY _deleted",
+        undone: &[&["false", "91"], &["true", "10"]],
+        done: &[&["false", "91"]],
+    },
+];
 
 /// Points whose errors nobody is told of: the work of the job is done by then.
 const QUIET_POINTS: &[&str] = &["job.ended"];

@@ -79,6 +79,7 @@ enum Operation {
     MergeFrom(usize, i32),
     Flush,
     FlushAll,
+    Compact,
     Reopen,
     All,
     ByKey(Row),
@@ -128,6 +129,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (0..TABLES.len(), 0..8i32).prop_map(|(t, v)| Operation::MergeFrom(t, v)),
         3 => Just(Operation::Flush),
         1 => Just(Operation::FlushAll),
+        2 => Just(Operation::Compact),
         1 => Just(Operation::Reopen),
         2 => Just(Operation::All),
         2 => row().prop_map(Operation::ByKey),
@@ -368,7 +370,11 @@ impl World {
     }
 
     fn flush(&mut self, what: &str) -> Result<(), TestCaseError> {
-        let sql = format!("STORAGE FLUSH {what}");
+        self.move_rows(format!("STORAGE FLUSH {what}"))
+    }
+
+    /// Runs what changes no row.
+    fn move_rows(&mut self, sql: String) -> Result<(), TestCaseError> {
         let result = fixture::try_run(self.fixture.root(), &sql);
         self.log.push(sql);
         match result {
@@ -421,6 +427,7 @@ impl World {
             Operation::Transaction(parts, commits) => self.transaction(step.user, parts, *commits),
             Operation::Flush => self.flush(&format!("TABLE {name}")),
             Operation::FlushAll => self.flush("ALL"),
+            Operation::Compact => self.move_rows(format!("STORAGE COMPACT TABLE {name}")),
             Operation::Reopen => {
                 self.log.push("/* reopen */".into());
                 self.sessions.clear();

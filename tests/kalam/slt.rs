@@ -27,6 +27,8 @@ enum Mode {
     Flushed,
     /// Flushed after every second write.
     HalfFlushed,
+    /// Flushed and compacted after each write.
+    Compacted,
     /// Closed and opened before each query.
     Reopened,
     /// Flushed after each write, closed and opened before each query.
@@ -41,6 +43,7 @@ impl Mode {
             Mode::Hot => "hot",
             Mode::Flushed => "flushed",
             Mode::HalfFlushed => "half_flushed",
+            Mode::Compacted => "compacted",
             Mode::Reopened => "reopened",
             Mode::Cold => "cold",
             Mode::Memory => "memory",
@@ -49,7 +52,7 @@ impl Mode {
 
     fn flushes(self, writes: u64) -> bool {
         match self {
-            Mode::Flushed | Mode::Cold => true,
+            Mode::Flushed | Mode::Compacted | Mode::Cold => true,
             Mode::HalfFlushed => writes.is_multiple_of(2),
             Mode::Hot | Mode::Reopened | Mode::Memory => false,
         }
@@ -175,7 +178,12 @@ impl Driver {
     }
 
     fn flush(&self) -> Result<(), Error> {
-        fixture::try_run(&fixture::root(self.database()), "STORAGE FLUSH ALL").map(|_| ())
+        let root = fixture::root(self.database());
+        fixture::try_run(&root, "STORAGE FLUSH ALL")?;
+        if self.mode == Mode::Compacted {
+            fixture::try_run(&root, "STORAGE COMPACT ALL")?;
+        }
+        Ok(())
     }
 }
 
@@ -372,6 +380,11 @@ fn slt_holds_for_flushed_rows() {
 #[test]
 fn slt_holds_for_half_flushed_rows() {
     run_all(Mode::HalfFlushed);
+}
+
+#[test]
+fn slt_holds_for_compacted_rows() {
+    run_all(Mode::Compacted);
 }
 
 #[test]

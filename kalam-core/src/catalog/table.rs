@@ -11,7 +11,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::{
     ColumnDefinition, DefaultValue, StorageDefinition, TableDefinition, TablePath, UniqueConstraint,
 };
-use crate::model::{ConstraintId, KalamDataType, Name, UserId, UserKey};
+use crate::model::{ConstraintId, KalamDataType, Name, Seq, UserId, UserKey};
 use crate::store::{
     DecodeTarget, KeyCodec, Layouts, RowLayout, View, read_stored_value, scope_prefix,
 };
@@ -90,6 +90,15 @@ impl UniqueIndex {
 }
 
 impl Table {
+    /// The `_seq` below which rows of a STREAM table have outlived their time; 0 of other
+    /// tables.
+    pub(crate) fn expiry(&self, now_ms: i64) -> Seq {
+        self.definition.options.ttl_seconds.map_or(Seq(0), |seconds| {
+            let age_ms = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+            Seq::first_of_ms(now_ms.saturating_sub(age_ms))
+        })
+    }
+
     /// Derives everything.
     ///
     /// # Errors

@@ -75,9 +75,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         | Statement::AlterNamespace { name, .. }
         | Statement::DropNamespace { name, .. }
         | Statement::UseNamespace(name) => Some(name.clone()),
-        Statement::ShowTables { namespace } | Statement::FlushAll { namespace } => {
-            namespace.clone()
-        }
+        Statement::ShowTables { namespace }
+        | Statement::FlushAll { namespace }
+        | Statement::CompactAll { namespace } => namespace.clone(),
         Statement::CreateTable(create) => table(&create.table),
         Statement::CreateTableAs(create) => table(&create.create.table),
         Statement::CreateView(create) => table(&create.view),
@@ -97,10 +97,12 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         | Statement::DescribeHistory { table: name }
         | Statement::DescribeVersion { table: name, .. }
         | Statement::FlushTable { table: name }
+        | Statement::CompactTable { table: name }
         | Statement::ShowManifest { table: name }
         | Statement::ShowStats { table: name }
         | Statement::ShowCreateTable { table: name }
         | Statement::ShowCreateView { view: name } => table(name),
+        Statement::Vacuum { table: name } => name.as_ref().and_then(table),
         Statement::Prepare(prepare) => object(caller, &prepare.statement.statement),
         Statement::ExecuteAs(execute) => object(caller, &execute.statement),
         Statement::CreateUser(create) => create.user.user(&[]).ok().map(|user| user.to_string()),

@@ -96,6 +96,11 @@ fn run_once(
         Statement::FlushAll { namespace } => {
             flush::flush_table::run_all(engine, namespace.as_deref())
         }
+        Statement::CompactTable { table } => flush::compact_table::run(engine, caller, table),
+        Statement::CompactAll { namespace } => {
+            flush::compact_table::run_all(engine, namespace.as_deref())
+        }
+        Statement::Vacuum { table } => flush::vacuum::run(engine, caller, table.as_ref()),
         Statement::ShowManifest { table } => flush::show_manifest::run(engine, caller, work, table),
         Statement::ShowStats { table } => flush::show_stats::run(engine, caller, work, table),
         Statement::ShowSetting(show) => setting::show::run(engine, caller, show),

@@ -51,7 +51,11 @@ fn least_role(statement: &Statement) -> Role {
         }
         // Both tell of all users' rows together.
         Statement::ShowManifest { .. } | Statement::ShowStats { .. } => Role::Service,
-        Statement::FlushTable { .. } | Statement::FlushAll { .. } => Role::Service,
+        Statement::FlushTable { .. }
+        | Statement::FlushAll { .. }
+        | Statement::CompactTable { .. }
+        | Statement::CompactAll { .. }
+        | Statement::Vacuum { .. } => Role::Service,
         // Whoever runs jobs sees them and stops them.
         Statement::ShowJobs | Statement::KillJob { .. } => Role::Service,
         Statement::UseNamespace(_)
@@ -261,6 +265,9 @@ mod tests {
             ("SHOW TABLES", Role::Anonymous),
             ("STORAGE FLUSH TABLE t", Role::Service),
             ("STORAGE FLUSH ALL", Role::Service),
+            ("STORAGE COMPACT TABLE t", Role::Service),
+            ("STORAGE COMPACT ALL", Role::Service),
+            ("VACUUM", Role::Service),
             ("SHOW MANIFEST FOR t", Role::Service),
             ("SHOW JOBS", Role::Service),
             ("KILL JOB 'FL-000000000001'", Role::Service),
@@ -319,6 +326,9 @@ mod tests {
             Statement::Deallocate { .. } => "PREPARE p AS SELECT 1; EXECUTE p; DEALLOCATE p",
             Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
+            Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
+            Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
+            Statement::Vacuum { .. } => "VACUUM",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -368,6 +378,9 @@ mod tests {
             "DEALLOCATE p",
             "STORAGE FLUSH TABLE t",
             "STORAGE FLUSH ALL",
+            "STORAGE COMPACT TABLE t",
+            "STORAGE COMPACT ALL",
+            "VACUUM t",
             "SHOW MANIFEST FOR t",
             "SHOW STATS FOR TABLE t",
             "SHOW CREATE TABLE t",

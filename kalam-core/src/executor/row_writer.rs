@@ -253,7 +253,7 @@ impl<'a> RowWriter<'a> {
                 && !self.table.uniques.is_empty();
         let lookup = !self.manifest.segments.is_empty();
         let expect = match taken {
-            Taken::Refuse => Expect::Absent,
+            Taken::Refuse => self.absent(),
             Taken::Replace => Expect::Any,
         };
         let prefix = self.prefix;
@@ -277,6 +277,18 @@ impl<'a> RowWriter<'a> {
         self.account()
     }
 
+    /// What must hold of a key that is free.
+    fn absent(&self) -> Expect {
+        match self.expiry() {
+            Seq(0) => Expect::Absent,
+            expiry => Expect::NoneSince(expiry),
+        }
+    }
+
+    fn expiry(&self) -> Seq {
+        self.table.expiry(self.engine.clock.now_ms())
+    }
+
     /// Makes sure that nothing shows the key of a write any more, and says in the write
     /// what was there.
     fn clear(&mut self, write: usize, taken: Taken) -> Result<()> {
@@ -291,7 +303,7 @@ impl<'a> RowWriter<'a> {
         }
         let key = self.rows.key(write);
         let expect = match self.view.hot(key, RowHeader::read)? {
-            Some(stored) if stored.is_deleted() => Expect::Absent,
+            Some(stored) if stored.is_deleted() || stored.seq < self.expiry() => self.absent(),
             Some(_) if taken == Taken::Refuse => return Err(self.duplicate(key)),
             Some(stored) => Expect::Seq(stored.seq),
             None if self.clear_cold(write, taken)? => Expect::Nothing,

@@ -53,6 +53,9 @@ pub(crate) enum Statement {
     Deallocate { name: Option<String> },
     FlushTable { table: TableRef },
     FlushAll { namespace: Option<String> },
+    CompactTable { table: TableRef },
+    CompactAll { namespace: Option<String> },
+    Vacuum { table: Option<TableRef> },
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
@@ -100,6 +103,9 @@ impl Statement {
             Statement::Deallocate { .. } => "DEALLOCATE",
             Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
+            Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
+            Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
+            Statement::Vacuum { .. } => "VACUUM",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -181,6 +187,9 @@ impl Statement {
             | Statement::DropView { .. }
             | Statement::FlushTable { .. }
             | Statement::FlushAll { .. }
+            | Statement::CompactTable { .. }
+            | Statement::CompactAll { .. }
+            | Statement::Vacuum { .. }
             | Statement::KillJob { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)

@@ -37,7 +37,9 @@ impl StoredRows<'_> {
     pub(crate) fn find(&self, key: &[u8]) -> Result<Option<RowPlace>> {
         if let Some(stored) = self.view.hot(key, RowHeader::read)? {
             // A deleted hot row says that no segment has a live one.
-            return Ok((!stored.is_deleted()).then_some(RowPlace::Hot(stored.seq)));
+            let is_there =
+                !stored.is_deleted() && stored.seq >= self.table.expiry(self.engine.clock.now_ms());
+            return Ok(is_there.then_some(RowPlace::Hot(stored.seq)));
         }
         if self.manifest.segments.is_empty() {
             return Ok(None);

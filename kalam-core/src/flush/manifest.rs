@@ -9,6 +9,7 @@ use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
 use super::mark::{MarkKind, mark_key, mark_range, mark_value, read_marks};
+use super::replacement::Replacement;
 use super::segment::{SegmentKey, SegmentMeta};
 use crate::model::{ScopeId, SegmentId, Seq, TableId, UserKey};
 use crate::store::{
@@ -59,7 +60,9 @@ pub(crate) struct ScopeManifest {
     /// Counts up when the list of segments changes; marks leave it, because a mark
     /// never brings a key to life.
     pub(crate) version: u64,
-    /// By id, oldest first.
+    /// How often the scope was emptied since it was loaded.
+    pub(crate) emptied: u64,
+    /// Oldest first.
     pub(crate) segments: Vec<Arc<SegmentState>>,
 }
 
@@ -109,8 +112,12 @@ pub(crate) struct Manifest {
     scopes: DashMap<ScopeId, VersionChain>,
     /// What sets of the running group made and nobody sees yet.
     staged: Mutex<HashMap<ScopeId, Arc<ScopeManifest>>>,
+    /// With the epoch from which on no view sees the file.
     garbage: Mutex<Vec<(u64, Garbage)>>,
 }
+
+/// The epoch of garbage whose commit is under way.
+const UNPUBLISHED: u64 = u64::MAX;
 
 impl Manifest {
     pub(crate) fn new(store: Arc<Store>) -> Manifest {
@@ -133,6 +140,7 @@ impl Manifest {
             None => committed,
             Some(marks) => Arc::new(ScopeManifest {
                 version: committed.version,
+                emptied: committed.emptied,
                 segments: marked(&committed.segments, &marks),
             }),
         })
@@ -172,11 +180,18 @@ impl Manifest {
     pub(crate) fn take_garbage(&self) -> Vec<Garbage> {
         let oldest = self.store.epochs().oldest().unwrap_or(u64::MAX);
         let mut garbage = self.garbage.lock();
-        let (ready, kept) = garbage.drain(..).partition(|(epoch, _)| *epoch <= oldest);
+        // A removal that is not published yet may still fail, and views do not know of it.
+        let is_ready = |epoch: u64| epoch != UNPUBLISHED && epoch <= oldest;
+        let (ready, kept) = garbage.drain(..).partition(|(epoch, _)| is_ready(*epoch));
         *garbage = kept;
         drop(garbage);
         let ready: Vec<(u64, Garbage)> = ready;
         ready.into_iter().map(|(_, g)| g).collect()
+    }
+
+    /// Takes back files that could not be deleted.
+    pub(crate) fn return_garbage(&self, files: Vec<Garbage>) {
+        self.garbage.lock().extend(files.into_iter().map(|file| (0, file)));
     }
 }
 
@@ -196,10 +211,10 @@ fn read_scope(snapshot: &Arc<Snapshot>, scope: ScopeId) -> Result<ScopeManifest>
             deleted: Arc::new(deleted),
         }));
     }
-    Ok(ScopeManifest { version: 1, segments })
+    Ok(ScopeManifest { version: 1, emptied: 0, segments })
 }
 
-fn apply(
+pub(super) fn apply(
     dead: &mut RoaringBitmap,
     deleted: &mut RoaringBitmap,
     kind: MarkKind,
@@ -235,8 +250,10 @@ pub(crate) struct ScopeEdit {
     manifest: Arc<Manifest>,
     scope: ScopeId,
     checked_version: Option<u64>,
+    checked_emptied: Option<u64>,
     added: Vec<(SegmentMeta, RoaringBitmap)>,
     removed: bool,
+    replaced: Option<Replacement>,
     marks: MarkSet,
     flushed: Option<Flushed>,
 }
@@ -258,8 +275,10 @@ impl ScopeEdit {
             manifest: manifest.clone(),
             scope,
             checked_version: None,
+            checked_emptied: None,
             added: Vec::new(),
             removed: false,
+            replaced: None,
             marks: MarkSet::default(),
             flushed: None,
         }
@@ -269,6 +288,11 @@ impl ScopeEdit {
     /// keys were looked for in this version.
     pub(crate) fn expect_version(&mut self, version: u64) {
         self.checked_version = Some(version);
+    }
+
+    /// The commit fails as a conflict if the scope was emptied again by then.
+    pub(crate) fn expect_emptied(&mut self, emptied: u64) {
+        self.checked_emptied = Some(emptied);
     }
 
     /// Marks rows of segments. Those that the set calls live must be live when the
@@ -285,6 +309,20 @@ impl ScopeEdit {
     /// Removes every segment of the scope.
     pub(crate) fn remove_all(&mut self) {
         self.removed = true;
+    }
+
+    /// Takes segments away whose rows are in added ones. The commit fails as a conflict if
+    /// one of them is gone.
+    pub(crate) fn replace(&mut self, replaced: Replacement) {
+        self.replaced = Some(replaced);
+    }
+
+    fn removes(&self, segment: SegmentId) -> bool {
+        self.removed || self.replaced.as_ref().is_some_and(|replaced| replaced.names(segment))
+    }
+
+    fn removes_any(&self) -> bool {
+        self.removed || self.replaced.is_some()
     }
 
     /// Removes the flushed keys from the hot tier, but those that were written since.
@@ -318,7 +356,7 @@ impl ScopeEdit {
     }
 
     fn stage_removal(&self, current: &ScopeManifest, batch: &mut Batch<'_>) {
-        for segment in &current.segments {
+        for segment in current.segments.iter().filter(|s| self.removes(s.meta.id)) {
             let meta = &segment.meta;
             let key = SegmentKey { scope: self.scope, segment: meta.id };
             batch.delete(Family::Manifest, &SEGMENTS.key(&key));
@@ -331,22 +369,33 @@ impl ScopeEdit {
             };
             batch.put(Family::Manifest, &GARBAGE.key(&meta.id), &encode_entity(&garbage));
             // The epoch is set when the removal is published.
-            self.manifest.garbage.lock().push((u64::MAX, garbage));
+            self.manifest.garbage.lock().push((UNPUBLISHED, garbage));
         }
     }
 
     fn next(&self, current: &ScopeManifest) -> ScopeManifest {
-        let mut segments = if self.removed { Vec::new() } else { current.segments.clone() };
+        let mut segments = current.segments.clone();
+        segments.retain(|segment| !self.removes(segment.meta.id));
         for (meta, deleted) in &self.added {
+            let (mut dead, mut deleted) = (deleted.clone(), deleted.clone());
+            if let Some(replaced) = &self.replaced {
+                for (mark, rows) in replaced.carried().filter(|(mark, _)| mark.segment == meta.id) {
+                    apply(&mut dead, &mut deleted, mark.kind, rows);
+                }
+            }
             segments.push(Arc::new(SegmentState {
                 meta: Arc::new(meta.clone()),
-                dead: Arc::new(deleted.clone()),
-                deleted: Arc::new(deleted.clone()),
+                dead: Arc::new(dead),
+                deleted: Arc::new(deleted),
             }));
         }
         let segments = marked(&segments, &self.marks);
-        let changed = self.removed || !self.added.is_empty();
-        ScopeManifest { version: current.version + u64::from(changed), segments }
+        let changed = self.removes_any() || !self.added.is_empty();
+        ScopeManifest {
+            version: current.version + u64::from(changed),
+            emptied: current.emptied + u64::from(self.removed),
+            segments,
+        }
     }
 }
 
@@ -355,6 +404,16 @@ impl Change for ScopeEdit {
         let current = self.manifest.newest(self.scope)?;
         if self.checked_version.is_some_and(|version| version != current.version) {
             return Err(Self::conflict());
+        }
+        if self.checked_emptied.is_some_and(|emptied| emptied != current.emptied) {
+            return Err(Self::conflict());
+        }
+        if let Some(replaced) = &self.replaced {
+            if !replaced.inputs().all(|id| current.segment(id).is_some()) {
+                return Err(Self::conflict());
+            }
+            // The set commits alone, so every mark that was committed is in this snapshot.
+            replaced.carry(self.scope, &self.manifest.store.view().snapshot)?;
         }
         for (id, marks) in self.marks.iter() {
             let segment = current.segment(id).ok_or_else(Self::conflict)?;
@@ -375,7 +434,7 @@ impl Change for ScopeEdit {
             .newest(self.scope)
             .expect("the scope was loaded when the set was checked");
         self.stage_flush(batch);
-        if self.removed {
+        if self.removes_any() {
             self.stage_removal(&current, batch);
         }
         for (meta, deleted) in &self.added {
@@ -386,6 +445,10 @@ impl Change for ScopeEdit {
                 let key = mark_key(self.scope, meta.id, Seq(0), MarkKind::Deleted);
                 batch.put(Family::Manifest, &key, &mark_value(deleted));
             }
+        }
+        for (mark, rows) in self.replaced.iter().flat_map(Replacement::carried) {
+            let key = mark_key(self.scope, mark.segment, mark.seq, mark.kind);
+            batch.put(Family::Manifest, &key, &mark_value(rows));
         }
         for (segment, marks) in self.marks.iter() {
             let kinds =
@@ -402,8 +465,8 @@ impl Change for ScopeEdit {
     fn publish(&mut self, epoch: u64) {
         let manifest = &self.manifest;
         let Some(next) = manifest.staged.lock().remove(&self.scope) else { return };
-        if self.removed {
-            for (from, _) in manifest.garbage.lock().iter_mut().filter(|(e, _)| *e == u64::MAX) {
+        if self.removes_any() {
+            for (from, _) in manifest.garbage.lock().iter_mut().filter(|(e, _)| *e == UNPUBLISHED) {
                 *from = epoch;
             }
         }
@@ -414,10 +477,13 @@ impl Change for ScopeEdit {
     }
 
     fn is_visible(&self) -> bool {
-        self.removed || self.flushed.is_some() || !self.added.is_empty() || !self.marks.is_empty()
+        self.removes_any()
+            || self.flushed.is_some()
+            || !self.added.is_empty()
+            || !self.marks.is_empty()
     }
 
     fn is_exclusive(&self) -> bool {
-        self.removed || self.flushed.is_some()
+        self.removes_any() || self.flushed.is_some()
     }
 }

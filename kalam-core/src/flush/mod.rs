@@ -3,21 +3,30 @@
 //! **Invariant**: at any view each key is live in exactly one place - hot, or one
 //! position of one segment that no deletion mark names.
 
+mod compact_table;
+mod compaction_choice;
 mod file_column;
 mod flush_table;
+mod key_list;
 mod lookup;
 mod manifest;
 mod manifest_export;
 mod mark;
 mod read_rows;
 mod recovery;
+mod replacement;
+mod retention;
 mod segment;
+mod segment_batches;
 mod segment_cache;
 mod segment_file;
 mod segment_writer;
+mod segments_writer;
+mod sorted_rows;
 mod tier;
 
 pub(crate) use crate::model::ScopeId;
+pub(crate) use compact_table::{Choice, Compactor};
 pub(crate) use file_column::FileColumn;
 pub(crate) use flush_table::{FlushReport, Flusher, refuse_stream};
 pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup};

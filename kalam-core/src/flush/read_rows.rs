@@ -49,7 +49,7 @@ pub(crate) fn read_rows_with_seq(
 }
 
 /// Where the wanted columns are in a file.
-struct InFile<'a> {
+pub(super) struct InFile<'a> {
     table: &'a Table,
     positions: &'a [usize],
     /// Columns of the file that are shown behind those of the table, as they are.
@@ -59,7 +59,7 @@ struct InFile<'a> {
 }
 
 impl<'a> InFile<'a> {
-    fn new(
+    pub(super) fn new(
         segment: &OpenSegment,
         table: &'a Table,
         positions: &'a [usize],
@@ -74,14 +74,14 @@ impl<'a> InFile<'a> {
     }
 
     /// What has to be read; `None`: nothing.
-    fn mask(&self, segment: &OpenSegment) -> Option<ProjectionMask> {
+    pub(super) fn mask(&self, segment: &OpenSegment) -> Option<ProjectionMask> {
         let file = segment.footer.metadata().file_metadata().schema_descr();
         let roots = self.roots.iter().copied();
         (!self.roots.is_empty()).then(|| ProjectionMask::roots(file, roots))
     }
 
     /// The columns of `rows` rows, of which `batch` is what the file has.
-    fn columns(
+    pub(super) fn columns(
         &self,
         segment: &OpenSegment,
         batch: Option<&RecordBatch>,

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use super::manifest::{GARBAGE, Manifest};
+use super::manifest::{GARBAGE, Garbage, Manifest};
 use super::segment::SegmentMeta;
 use super::segment_cache::{OpenSegment, SegmentCache};
 use super::segment_file::SegmentPlace;
 use crate::catalog::{SchemaRegistry, StorageKind};
-use crate::env::IdSource;
+use crate::env::{IdSource, fault_point};
 use crate::model::{Name, ScopeId};
 use crate::store::{Store, WriteSet};
 use crate::{Options, Result};
@@ -45,7 +45,8 @@ pub(crate) struct ColdTier {
     pub(crate) flushed: FlushCounters,
     registry: Arc<SchemaRegistry>,
     places: DashMap<Name, Arc<SegmentPlace>>,
-    turns: DashMap<ScopeId, Arc<Mutex<()>>>,
+    flushing: DashMap<ScopeId, Arc<Mutex<()>>>,
+    compacting: DashMap<ScopeId, Arc<Mutex<()>>>,
     /// The database directory; `None` in memory.
     directory: Option<PathBuf>,
 }
@@ -67,7 +68,8 @@ impl ColdTier {
             flushed: FlushCounters::default(),
             registry: registry.clone(),
             places: DashMap::new(),
-            turns: DashMap::new(),
+            flushing: DashMap::new(),
+            compacting: DashMap::new(),
             directory: directory.map(Path::to_path_buf),
         }
     }
@@ -92,7 +94,13 @@ impl ColdTier {
 
     /// What whoever flushes the scope holds: one flush at a time.
     pub(crate) fn flush_turn(&self, scope: ScopeId) -> Arc<Mutex<()>> {
-        self.turns.entry(scope).or_default().clone()
+        self.flushing.entry(scope).or_default().clone()
+    }
+
+    /// What whoever compacts the scope holds: one compaction at a time. Flushes go on
+    /// meanwhile.
+    pub(crate) fn compact_turn(&self, scope: ScopeId) -> Arc<Mutex<()>> {
+        self.compacting.entry(scope).or_default().clone()
     }
 
     /// The open segment.
@@ -111,12 +119,22 @@ impl ColdTier {
         if garbage.is_empty() {
             return Ok(());
         }
+        let deleted = self.delete_garbage(store, &garbage);
+        if deleted.is_err() {
+            self.manifest.return_garbage(garbage);
+        }
+        deleted
+    }
+
+    fn delete_garbage(&self, store: &Store, garbage: &[Garbage]) -> Result<()> {
         let mut set = WriteSet::default();
-        for file in &garbage {
+        fault_point("garbage.before_delete")?;
+        for file in garbage {
             self.cache.forget(file.segment);
             self.place(&file.storage)?.delete(&file.path)?;
             GARBAGE.delete(&mut set, &file.segment);
         }
+        fault_point("garbage.before_commit")?;
         store.commit(set)?;
         Ok(())
     }

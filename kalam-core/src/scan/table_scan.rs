@@ -154,10 +154,13 @@ impl TableScan {
         };
         let (lower, upper) = range.hot_bounds(&self.table.scope_prefix(user));
         let mut cursor = self.view.hot_cursor(&lower, &upper);
+        let expiry = self.table.expiry(self.now_ms);
         while report.hot_rows <= HOT_ROWS_COUNTED_MAX
             && let Some((_, record)) = cursor.entry()?
         {
-            report.hot_rows += usize::from(!RowHeader::read(record)?.is_deleted());
+            let header = RowHeader::read(record)?;
+            let is_there = !header.is_deleted() && header.seq >= expiry;
+            report.hot_rows += usize::from(is_there);
             cursor.advance();
         }
         for segment in &self.tier.manifest.scope(scope, &self.view)?.segments {
@@ -189,22 +192,13 @@ impl TableScan {
             table: self.table.clone(),
             view: self.view.clone(),
             range: (lower, upper),
-            expiry: self.expiry(),
+            expiry: self.table.expiry(self.now_ms),
             rows,
             limit,
             newest_first: false,
             activity: Activity::current(),
         };
         Ok(Some(Arc::new(HotExec::new(read, schema.clone()))))
-    }
-
-    /// The `_seq` below which rows of a STREAM table have outlived their time.
-    fn expiry(&self) -> crate::model::Seq {
-        let ttl = self.table.definition.options.ttl_seconds;
-        ttl.map_or(crate::model::Seq(0), |seconds| {
-            let age_ms = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-            crate::model::Seq::first_of_ms(self.now_ms.saturating_sub(age_ms))
-        })
     }
 
     fn cold_plan(

@@ -538,9 +538,12 @@ impl Group<'_> {
         }
         match (write.expect, self.stored(write.key)?) {
             (Expect::Any, _)
-            | (Expect::Absent | Expect::Nothing, Stored::Nothing)
-            | (Expect::Absent, Stored::Deleted(_)) => Ok(()),
-            (Expect::Absent, Stored::Live(_)) => Err(CommitError::KeyTaken(write.key.to_vec())),
+            | (Expect::Absent | Expect::NoneSince(_) | Expect::Nothing, Stored::Nothing)
+            | (Expect::Absent | Expect::NoneSince(_), Stored::Deleted(_)) => Ok(()),
+            (Expect::NoneSince(limit), Stored::Live(now)) if now < limit => Ok(()),
+            (Expect::Absent | Expect::NoneSince(_), Stored::Live(_)) => {
+                Err(CommitError::KeyTaken(write.key.to_vec()))
+            }
             (Expect::Seq(read), Stored::Live(now) | Stored::Deleted(now)) if read == now => Ok(()),
             (Expect::Nothing | Expect::Seq(_), _) => Err(conflict().into()),
         }

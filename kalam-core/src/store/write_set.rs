@@ -15,6 +15,8 @@ use crate::model::Seq;
 pub(crate) enum Expect {
     /// No live row: nothing, or a deleted row.
     Absent,
+    /// No live row of this or a later commit: an older one has outlived its time.
+    NoneSince(Seq),
     /// The row that was read, unchanged.
     Seq(Seq),
     /// Nothing at all is stored under the key, not even a deleted row.

@@ -47,6 +47,11 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("EXECUTE") => execute(input)?,
         Some("DEALLOCATE") => deallocate(input)?,
         Some("STORAGE") => storage(input)?,
+        Some("VACUUM") => {
+            input.expect_word("VACUUM")?;
+            let is_named = matches!(input.parser.peek_token_ref().token, Token::Word(_));
+            Statement::Vacuum { table: if is_named { Some(input.table()?) } else { None } }
+        }
         Some("KILL") if input.is_word(1, "JOB") => {
             input.take_words(&["KILL", "JOB"]);
             Statement::KillJob { id: user::given_text(input)? }
@@ -279,7 +284,8 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
         None => return input.refuse(),
         Some(
             word @ ("CREATE" | "ALTER" | "COMMENT" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC"
-            | "EXPLAIN" | "STORAGE" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "TRUNCATE"),
+            | "EXPLAIN" | "STORAGE" | "VACUUM" | "PREPARE" | "EXECUTE" | "DEALLOCATE"
+            | "TRUNCATE"),
         ) => return Err(unsupported(format!("PREPARE .. AS {word}"), place)),
         Some(_) => return Err(refusal(input)),
     }
@@ -327,7 +333,14 @@ fn storage(input: &mut Input<'_>) -> Parse<Statement> {
         let namespace = if input.take_word("IN") { Some(input.name()?.0) } else { None };
         return Ok(Statement::FlushAll { namespace });
     }
-    if input.is_word(1, "FLUSH") {
+    if input.take_words(&["STORAGE", "COMPACT", "TABLE"]) {
+        return Ok(Statement::CompactTable { table: input.table()? });
+    }
+    if input.take_words(&["STORAGE", "COMPACT", "ALL"]) {
+        let namespace = if input.take_word("IN") { Some(input.name()?.0) } else { None };
+        return Ok(Statement::CompactAll { namespace });
+    }
+    if input.is_word(1, "FLUSH") || input.is_word(1, "COMPACT") {
         input.parser.advance_token();
         input.parser.advance_token();
         return input.refuse();

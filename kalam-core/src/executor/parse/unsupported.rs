@@ -48,7 +48,6 @@ const VERBS: &[&str] = &[
     "UNLISTEN",
     "UNLOAD",
     "UNREGISTER",
-    "VACUUM",
 ];
 
 /// Words between CREATE, ALTER or DROP and the kind of object.

@@ -1,5 +1,7 @@
 //! Statements about the tiers.
 
+pub(crate) mod compact_table;
 pub(crate) mod flush_table;
 pub(crate) mod show_manifest;
 pub(crate) mod show_stats;
+pub(crate) mod vacuum;

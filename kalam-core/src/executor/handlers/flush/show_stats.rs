@@ -47,11 +47,14 @@ pub(crate) fn run(
         let prefix = table.scope_prefix(user);
         let upper = crate::store::prefix_end(&prefix);
         let mut cursor = view.hot_cursor(&prefix, &upper);
+        let expiry = table.expiry(engine.clock.now_ms());
         while let Some((key, record)) = cursor.entry()? {
-            let is_deleted = RowHeader::read(record)?.is_deleted();
-            stats.deleted_rows += u64::from(is_deleted);
-            stats.hot_rows += u64::from(!is_deleted);
-            stats.hot_bytes += (key.len() + record.len()) as u64;
+            let header = RowHeader::read(record)?;
+            if header.seq >= expiry {
+                stats.deleted_rows += u64::from(header.is_deleted());
+                stats.hot_rows += u64::from(!header.is_deleted());
+                stats.hot_bytes += (key.len() + record.len()) as u64;
+            }
             cursor.advance();
         }
         let scope = ScopeId { table: table.definition.id, user };

@@ -1,0 +1,63 @@
+//! Rows of STREAM tables are gone for every statement when their time is over.
+
+use std::sync::Arc;
+
+use kalam_core::env::ManualClock;
+use kalam_core::{Database, Session};
+
+use crate::{compaction, fixture};
+
+fn open(clock: &Arc<ManualClock>) -> (tempfile::TempDir, Database, Session) {
+    let dir = tempfile::TempDir::new().expect("a temporary folder can be made");
+    let database = Database::open_with_clock(dir.path(), fixture::options(), clock.clone())
+        .expect("an empty folder opens");
+    let root = fixture::root(&database);
+    (dir, database, root)
+}
+
+#[test]
+fn a_row_whose_time_is_over_is_nowhere_and_its_key_is_free() {
+    let clock = Arc::new(ManualClock::new(1_800_000_000_000));
+    let (_dir, _database, root) = open(&clock);
+    fixture::run(&root, "CREATE STREAM TABLE s (k INT PRIMARY KEY, v INT) WITH (TTL_SECONDS = 10)");
+    fixture::run(&root, "INSERT INTO s VALUES (1, 1), (2, 2)");
+    clock.advance_ms(6_000);
+    fixture::run(&root, "INSERT INTO s VALUES (3, 3)");
+    assert_eq!(fixture::refused(&root, "INSERT INTO s VALUES (1, 9)").0, "23505");
+    clock.advance_ms(6_000);
+    let none: [[&str; 1]; 0] = [];
+    assert_eq!(fixture::rows(&root, "SELECT v FROM s"), [["3"]]);
+    assert_eq!(fixture::rows(&root, "SELECT v FROM s WHERE k = 1"), none);
+    assert_eq!(fixture::rows(&root, "SELECT COUNT(*) FROM s"), [["1"]]);
+    assert_eq!(fixture::rows(&root, "SELECT k FROM s ORDER BY k DESC LIMIT 1"), [["3"]]);
+    let stats = "SHOW STATS FOR TABLE s";
+    assert_eq!(fixture::rows(&root, stats)[0][1], "1");
+    assert_eq!(fixture::run(&root, "DELETE FROM s WHERE k = 2"), 0);
+    assert_eq!(fixture::run(&root, "INSERT INTO s VALUES (1, 9)"), 1);
+    assert_eq!(fixture::refused(&root, "INSERT INTO s VALUES (1, 10)").0, "23505");
+    let upsert = "INSERT INTO s VALUES (2, 8), (3, 8) ON CONFLICT DO NOTHING";
+    assert_eq!(fixture::run(&root, upsert), 1);
+    assert_eq!(
+        fixture::rows(&root, "SELECT k, v FROM s ORDER BY k"),
+        [["1", "9"], ["2", "8"], ["3", "3"]]
+    );
+}
+
+#[test]
+fn vacuum_removes_rows_whose_time_is_over_of_every_user() {
+    let clock = Arc::new(ManualClock::new(1_800_000_000_000));
+    let (_dir, database, root) = open(&clock);
+    fixture::run(&root, "CREATE STREAM TABLE s (k INT PRIMARY KEY) WITH (TTL_SECONDS = 10)");
+    for user in ["alice", "bob"] {
+        let session =
+            database.session(user, kalam_core::model::Role::User, None).expect("a valid user");
+        fixture::run(&session, "INSERT INTO s SELECT value FROM generate_series(1, 5000)");
+    }
+    clock.advance_ms(5_000);
+    fixture::run(&root, "INSERT INTO s VALUES (1)");
+    assert_eq!(compaction::report(&root, "VACUUM s"), [["default.s", "0", "0", "0", "0"]]);
+    clock.advance_ms(5_001);
+    assert_eq!(compaction::report(&root, "VACUUM s"), [["default.s", "0", "0", "0", "10000"]]);
+    assert_eq!(compaction::report(&root, "VACUUM"), [["default.s", "0", "0", "0", "0"]]);
+    assert_eq!(fixture::rows(&root, "SELECT k FROM s"), [["1"]]);
+}
