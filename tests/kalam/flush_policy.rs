@@ -143,14 +143,14 @@ fn flushes_by_policy_run_beside_readers_and_writers() {
 #[test]
 fn the_scheduler_keeps_no_database_open() {
     let dir = TempDir::new().expect("a temporary folder can be made");
-    for round in 0..3 {
-        let options = Options { cache_bytes: (round + 1) << 20, ..fixture::options() };
+    for round in 0..3_u32 {
+        let options = Options { cache_bytes: 1 << (20 + round), ..fixture::options() };
         let database = Database::open(dir.path(), options).expect("the database opens");
         let root = fixture::root(&database);
         if round == 0 {
             create(&root, "rows:10,interval:1");
         }
-        insert(&database, "alice", round as u32 * 10..round as u32 * 10 + 10);
+        insert(&database, "alice", round * 10..round * 10 + 10);
         drop((root, database));
         assert!(is_free(dir.path()), "round {round}: someone holds the directory");
     }

@@ -127,7 +127,7 @@ struct Run {
 impl Run {
     fn until_stopped(&mut self) {
         let outcome = self.within(|run| run.look_at_tables());
-        report(outcome);
+        report(&outcome);
         loop {
             let (calls, mut scopes) = self.wait();
             if calls.stops {
@@ -142,12 +142,10 @@ impl Run {
                         scopes.push(scope);
                     }
                 }
-                if calls.looks_at_size {
-                    run.look_at_size(&mut scopes)?;
-                }
-                run.flush(scopes)
+                let is_over = calls.looks_at_size && run.look_at_size(&mut scopes)?;
+                run.flush(scopes, is_over)
             });
-            report(outcome);
+            report(&outcome);
         }
     }
 
@@ -199,7 +197,7 @@ impl Run {
             check_stop()?;
             self.look_at_table(table, &mut scopes)?;
         }
-        self.flush(scopes)?;
+        self.flush(scopes, false)?;
         for job in std::mem::take(&mut self.left) {
             self.parts
                 .jobs
@@ -222,9 +220,7 @@ impl Run {
 
     /// Whose rows of a table are hot. One seek for each.
     fn owners(&self, table: &Table) -> Result<Vec<UserKey>> {
-        let definition = &table.definition;
-        let mut prefix = vec![definition.kind.key_byte()];
-        prefix.extend_from_slice(&definition.id.get().to_be_bytes());
+        let prefix = table_prefix(table);
         let view = self.parts.store.view();
         let mut cursor = view.snapshot.cursor(Family::Hot, &prefix, &prefix_end(&prefix));
         let mut owners = Vec::new();
@@ -285,13 +281,11 @@ impl Run {
         Ok(rows)
     }
 
-    /// Adds owners of many rows if the hot tier is over its budget, whatever the policy of
-    /// their tables; writers are slowed down until it is not.
-    fn look_at_size(&mut self, scopes: &mut Vec<ScopeId>) -> Result<()> {
-        let is_over = self.parts.store.held()?.bytes > self.parts.hot_budget_bytes as u64;
-        self.counts.set_over_budget(is_over);
-        if !is_over {
-            return Ok(());
+    /// Whether the hot tier is over its budget. If it is, adds the owners of many rows,
+    /// whatever the policy of their tables.
+    fn look_at_size(&mut self, scopes: &mut Vec<ScopeId>) -> Result<bool> {
+        if self.parts.store.held()?.bytes <= self.parts.hot_budget_bytes as u64 {
+            return Ok(false);
         }
         for table in self.parts.registry.tables()? {
             if table.definition.kind == TableKind::Stream {
@@ -303,42 +297,52 @@ impl Run {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Flushes scopes, each table's in one job.
-    fn flush(&mut self, mut scopes: Vec<ScopeId>) -> Result<()> {
+    /// Flushes scopes, each table's in one job. `is_over`: writers are slowed down
+    /// meanwhile, and RocksDB is made to drop the rows that were moved.
+    fn flush(&mut self, mut scopes: Vec<ScopeId>, is_over: bool) -> Result<()> {
         scopes.sort_unstable();
         scopes.dedup();
         let mut tables: BTreeMap<TableId, Vec<UserKey>> = BTreeMap::new();
         for scope in scopes {
             tables.entry(scope.table).or_default().push(scope.user);
         }
-        for (id, users) in tables {
+        self.counts.set_over_budget(is_over);
+        let outcome = tables.into_iter().try_for_each(|(id, users)| {
             check_stop()?;
-            let outcome = self.flush_table(id, &users);
-            for user in &users {
-                let scope = ScopeId { table: id, user: *user };
-                self.due.remove(&scope);
-                self.counts.forget(scope);
-                if outcome.is_err() {
-                    // Nobody waits for an answer; the job says what happened.
-                    self.set_timer(scope, AFTER_FAILURE_MS);
-                }
+            self.flush_table(id, &users, is_over)
+        });
+        // What can be done is done: waiting longer would help nobody.
+        self.counts.set_over_budget(false);
+        outcome
+    }
+
+    fn flush_table(&mut self, id: TableId, users: &[UserKey], compacts: bool) -> Result<()> {
+        let Some(table) = self.parts.registry.table_by_id(id)? else { return Ok(()) };
+        let outcome = self.run_job(&table, users);
+        for user in users {
+            let scope = ScopeId { table: id, user: *user };
+            self.due.remove(&scope);
+            self.counts.forget(scope);
+            if outcome.is_err() {
+                // Nobody waits for an answer; the job says what happened.
+                self.set_timer(scope, AFTER_FAILURE_MS);
             }
         }
-        // Whether writers still have to wait.
-        let is_over = self.parts.store.held()?.bytes > self.parts.hot_budget_bytes as u64;
-        self.counts.set_over_budget(is_over);
+        if compacts && outcome.is_ok() {
+            let prefix = table_prefix(&table);
+            self.parts.store.compact_hot(&(prefix.clone()..prefix_end(&prefix)));
+        }
         Ok(())
     }
 
-    fn flush_table(&mut self, id: TableId, users: &[UserKey]) -> Result<()> {
-        let Some(table) = self.parts.registry.table_by_id(id)? else { return Ok(()) };
-        let key = format!("flush policy:{id}");
+    fn run_job(&mut self, table: &Arc<Table>, users: &[UserKey]) -> Result<()> {
+        let key = format!("flush policy:{}", table.definition.id);
         let left = self.left.iter().position(|job| job.key.as_ref() == Some(&key));
         let parts = &self.parts;
-        let work = |progress: &Progress| flush_users(parts, &table, users, progress);
+        let work = |progress: &Progress| flush_users(parts, table, users, progress);
         match left.map(|at| self.left.swap_remove(at)) {
             Some(job) => parts.jobs.resume(job, work)?,
             None => {
@@ -353,6 +357,12 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// What the keys of a table's hot rows begin with.
+fn table_prefix(table: &Table) -> Vec<u8> {
+    let definition = &table.definition;
+    [&[definition.kind.key_byte()][..], &definition.id.get().to_be_bytes()].concat()
 }
 
 fn flush_users(
@@ -389,7 +399,7 @@ fn flush_users(
     Ok(JobReport { rows: report.rows, segments: report.segments, ..JobReport::default() })
 }
 
-fn report(outcome: Result<()>) {
+fn report(outcome: &Result<()>) {
     match outcome {
         Ok(()) => {}
         Err(e) if e.sqlstate() == SqlState::QUERY_CANCELED => {}

@@ -86,7 +86,7 @@ pub struct Options {
     pub segment_rows_max: usize,
     /// Bytes of the hot tier, in memory and on disk. Beyond it owners of 1,000 rows and more
     /// are flushed, whatever the policy of their tables, and each commit of rows waits for
-    /// 5 ms until that has helped. Default: 1 GiB.
+    /// 5 ms meanwhile. Default: 1 GiB.
     pub hot_budget_bytes: usize,
 }
 
