@@ -7,6 +7,7 @@ mod alter;
 mod append;
 mod audit;
 mod authorization;
+mod backup;
 mod canary;
 mod cancel;
 mod concurrency;

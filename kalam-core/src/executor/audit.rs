@@ -78,6 +78,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::ShowTables { namespace } | Statement::FlushAll { namespace } => {
             namespace.clone()
         }
+        Statement::BackupDatabase { folder }
+        | Statement::RestoreDatabase { folder, .. }
+        | Statement::VerifyBackup { folder } => folder.path(&[]).ok().map(str::to_owned),
         Statement::CreateTable(create) => table(&create.table),
         Statement::CreateTableAs(create) => table(&create.create.table),
         Statement::CreateView(create) => table(&create.view),

@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize, authorize_namespace};
-use super::handlers::{ddl, dml, flush, query, setting, user};
+use super::handlers::{backup, ddl, dml, flush, query, setting, user};
 use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
@@ -95,6 +95,18 @@ fn run_once(
         Statement::FlushTable { table } => flush::flush_table::run(engine, caller, table),
         Statement::FlushAll { namespace } => {
             flush::flush_table::run_all(engine, namespace.as_deref())
+        }
+        Statement::BackupDatabase { folder } => {
+            backup::backup_database::run(engine, caller, folder.path(params)?)
+        }
+        Statement::RestoreDatabase { folder, directory } => backup::restore_database::run(
+            engine,
+            caller,
+            folder.path(params)?,
+            directory.path(params)?,
+        ),
+        Statement::VerifyBackup { folder } => {
+            backup::restore_database::verify(engine, caller, folder.path(params)?)
         }
         Statement::ShowManifest { table } => flush::show_manifest::run(engine, caller, work, table),
         Statement::ShowStats { table } => flush::show_stats::run(engine, caller, work, table),

@@ -45,7 +45,10 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::CreateTableAs(_)
         | Statement::DropTable { .. }
         | Statement::CreateView(_)
-        | Statement::DropView { .. } => Role::Dba,
+        | Statement::DropView { .. }
+        | Statement::BackupDatabase { .. }
+        | Statement::RestoreDatabase { .. }
+        | Statement::VerifyBackup { .. } => Role::Dba,
         Statement::CreateUser(_) | Statement::AlterUser(_) | Statement::DropUser { .. } => {
             Role::System
         }
@@ -315,6 +318,9 @@ mod tests {
             Statement::Deallocate { .. } => "PREPARE p AS SELECT 1; EXECUTE p; DEALLOCATE p",
             Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
+            Statement::BackupDatabase { .. } => "BACKUP DATABASE",
+            Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
+            Statement::VerifyBackup { .. } => "VERIFY BACKUP",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -337,6 +343,9 @@ mod tests {
             "CREATE NAMESPACE n",
             "DROP NAMESPACE n",
             "ALTER NAMESPACE n SET DESCRIPTION 'x'",
+            "BACKUP DATABASE TO 'a'",
+            "RESTORE DATABASE FROM 'a' TO 'b'",
+            "VERIFY BACKUP 'a'",
             "ALTER TABLE t ADD COLUMN a INT",
             "COMMENT ON TABLE t IS 'x'",
             "DESCRIBE t HISTORY",

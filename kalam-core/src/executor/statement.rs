@@ -53,6 +53,9 @@ pub(crate) enum Statement {
     Deallocate { name: Option<String> },
     FlushTable { table: TableRef },
     FlushAll { namespace: Option<String> },
+    BackupDatabase { folder: Given<String> },
+    RestoreDatabase { folder: Given<String>, directory: Given<String> },
+    VerifyBackup { folder: Given<String> },
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
@@ -98,6 +101,9 @@ impl Statement {
             Statement::Deallocate { .. } => "DEALLOCATE",
             Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
+            Statement::BackupDatabase { .. } => "BACKUP DATABASE",
+            Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
+            Statement::VerifyBackup { .. } => "VERIFY BACKUP",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -176,6 +182,9 @@ impl Statement {
             | Statement::DropView { .. }
             | Statement::FlushTable { .. }
             | Statement::FlushAll { .. }
+            | Statement::BackupDatabase { .. }
+            | Statement::RestoreDatabase { .. }
+            | Statement::VerifyBackup { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)
             | Statement::DropUser { .. } => WithinTransaction::Refused,

@@ -180,6 +180,15 @@ impl Manifest {
     }
 }
 
+/// Every segment that a snapshot lists, by table and user.
+///
+/// # Errors
+/// `XX001` if an entry does not decode.
+pub(crate) fn all_segments(snapshot: &Arc<Snapshot>) -> Result<Vec<SegmentMeta>> {
+    let found = SEGMENTS.scan(snapshot, &[])?;
+    Ok(found.into_iter().map(|(_, meta)| meta).collect())
+}
+
 fn read_scope(snapshot: &Arc<Snapshot>, scope: ScopeId) -> Result<ScopeManifest> {
     let mut prefix = Vec::new();
     scope.encode(&mut prefix);

@@ -90,6 +90,11 @@ impl ColdTier {
         Ok(self.places.entry(storage.clone()).or_insert(place).clone())
     }
 
+    /// The database directory; `None` in memory.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
     /// What whoever flushes the scope holds: one flush at a time.
     pub(crate) fn flush_turn(&self, scope: ScopeId) -> Arc<Mutex<()>> {
         self.turns.entry(scope).or_default().clone()

@@ -7,10 +7,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex, RwLock};
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{WriteBatch, WriteOptions, properties};
 
 use super::log_sync::{LogSync, Syncer};
@@ -114,7 +116,7 @@ impl From<CommitError> for Error {
 impl Store {
     /// Opens RocksDB at `path`, or in memory if there is none.
     pub(crate) fn open(
-        path: Option<&std::path::Path>,
+        path: Option<&Path>,
         options: &Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Store>> {
@@ -393,6 +395,26 @@ impl Store {
                 + value(properties::LIVE_SST_FILES_SIZE)?,
             block_cache_bytes: value(properties::BLOCK_CACHE_USAGE)?,
         })
+    }
+
+    /// What RocksDB calls this database, also after it was moved.
+    ///
+    /// # Errors
+    /// `58030` if it cannot tell.
+    pub(crate) fn identity(&self) -> Result<String> {
+        let identity = self.db.get_db_identity().map_err(|e| rocks_error("read identity", e))?;
+        Ok(String::from_utf8_lossy(&identity).into_owned())
+    }
+
+    /// Makes a copy of everything that is committed, in a folder that is not there yet.
+    /// Files that RocksDB never changes are hard links where that is possible.
+    ///
+    /// # Errors
+    /// `53100`, `58030`.
+    pub(crate) fn checkpoint(&self, path: &Path) -> Result<()> {
+        Checkpoint::new(&self.db)
+            .and_then(|checkpoint| checkpoint.create_checkpoint(path))
+            .map_err(|e| rocks_error("make a checkpoint", e))
     }
 
     /// Lets RocksDB drop what range deletions cover. Costs I/O, changes nothing.

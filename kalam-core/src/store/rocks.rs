@@ -55,6 +55,17 @@ impl RocksStatistics {
     }
 }
 
+/// Opens a checkpoint for reading only.
+pub(super) fn open_checkpoint(path: &Path) -> Result<Rocks> {
+    /// Enough for one pass over the manifest.
+    const CACHE_BYTES: usize = 8 << 20;
+    let cache = Cache::new_lru_cache(CACHE_BYTES);
+    let families =
+        Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache)));
+    Rocks::open_cf_descriptors_read_only(&RocksOptions::default(), path, families, false)
+        .map_err(|e| rocks_error("open checkpoint", e))
+}
+
 /// Opens RocksDB at `path`, or in memory if there is none.
 pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<(Rocks, RocksStatistics)> {
     let cache = Cache::new_lru_cache(options.cache_bytes);

@@ -8,7 +8,8 @@ use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
 use super::{
-    alter_table, create_table, create_view, insert, merge, modify, query, setting, user, with,
+    alter_table, backup, create_table, create_view, insert, merge, modify, query, setting, user,
+    with,
 };
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
@@ -47,6 +48,9 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("EXECUTE") => execute(input)?,
         Some("DEALLOCATE") => deallocate(input)?,
         Some("STORAGE") => storage(input)?,
+        Some("BACKUP") if input.is_word(1, "DATABASE") => backup::backup(input)?,
+        Some("RESTORE") if input.is_word(1, "DATABASE") => backup::restore(input)?,
+        Some("VERIFY") if input.is_word(1, "BACKUP") => backup::verify(input)?,
         Some(
             "BEGIN" | "START" | "COMMIT" | "END" | "ABORT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE",
         ) => Statement::Transaction(transaction(input)?),

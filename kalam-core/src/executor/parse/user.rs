@@ -151,7 +151,7 @@ fn user(input: &mut Input<'_>) -> Parse<Given<String>> {
 }
 
 /// Takes `$n`, which all styles of parameters are by now.
-fn parameter(input: &mut Input<'_>) -> Option<usize> {
+pub(super) fn parameter(input: &mut Input<'_>) -> Option<usize> {
     let Token::Placeholder(text) = &input.parser.peek_token_ref().token else { return None };
     let index = text.strip_prefix('$')?.parse::<usize>().ok()?.checked_sub(1)?;
     input.parser.advance_token();
