@@ -293,6 +293,8 @@ const STATEMENTS: &[(&str, Role)] = &[
     ("ALTER USER 'known' SET ROLE user", Role::System),
     ("DROP USER IF EXISTS 'made'", Role::System),
     ("SELECT 1; CREATE NAMESPACE made", Role::Dba),
+    ("EXPORT USER 'known' TO '{new}'", Role::Dba),
+    ("DROP USER IF EXISTS 'made' PURGE", Role::System),
     ("VERIFY BACKUP '{backup}'", Role::Dba),
     ("RESTORE DATABASE FROM '{backup}' TO '{new}'", Role::Dba),
 ];
@@ -439,7 +441,8 @@ fn every_role_runs_the_statements_from_its_least_role_on() {
         let database = database();
         for role in ROLES {
             let sql = sql.replace("{me}", role.as_str()).replace("{backup}", &backup);
-            let new = folder.path().join(role.as_str()).display().to_string();
+            let new = format!("new {} {role}", &sql[..6]);
+            let new = folder.path().join(new).display().to_string();
             let sql = sql.replace("{new}", &new);
             let got = outcome(try_run(&session(&database, role), &sql));
             let expected = if role >= *least { Runs } else { Refused };

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kalam_core::Database;
 use tempfile::TempDir;
 
+use crate::fault;
 use crate::fixture::{self, Fixture, Seeded, refused, rows, run};
 
 fn folder() -> TempDir {
@@ -312,4 +313,90 @@ fn backups_and_restores_are_in_the_audit_log() {
                OR action LIKE 'RESTORE%' ORDER BY 1";
     let actions: Vec<String> = fixture.rows(sql).concat();
     assert_eq!(actions, ["BACKUP DATABASE", "RESTORE DATABASE", "VERIFY BACKUP"]);
+}
+
+/// A child that dies at this point of a statement.
+fn dies(dir: &Path, point: &str, statements: &[&str]) {
+    let outcome = fault::run(dir, Some(&format!("{point}=abort")), statements);
+    assert!(outcome.aborted, "{point}: {:?}", outcome.lines);
+}
+
+/// What a fault test backs up: one row in a segment, one that is hot.
+const BACKED_UP: [&str; 5] = [
+    "CREATE TABLE t (id INT PRIMARY KEY)",
+    "INSERT INTO t VALUES (1)",
+    "STORAGE FLUSH TABLE t",
+    "INSERT INTO t VALUES (2)",
+    "BACKUP DATABASE TO '{dir}-backup'",
+];
+
+#[test]
+fn a_backup_that_is_killed_leaves_the_one_before_or_is_done() {
+    for (point, is_done) in [
+        ("backup.before_checkpoint", false),
+        ("backup.after_checkpoint", false),
+        ("backup.after_segment", false),
+        ("backup.before_manifest", false),
+        ("backup.after_manifest", true),
+    ] {
+        let home = folder();
+        let (dir, backup) = (home.path().join("database"), home.path().join("database-backup"));
+        fault::run(&dir, None, &BACKED_UP);
+        let more = ["INSERT INTO t VALUES (3)", "STORAGE FLUSH TABLE t", BACKED_UP[4]];
+        dies(&dir, point, &more);
+        let count = |expected: &str| {
+            let (_target, database) = restored(&backup);
+            let root = fixture::root(&database);
+            assert_eq!(rows(&root, "SELECT COUNT(*) FROM t"), [[expected]], "{point}");
+        };
+        count(if is_done { "3" } else { "2" });
+        let again = fault::run(&dir, None, &[BACKED_UP[4], "VERIFY BACKUP '{dir}-backup'"]);
+        assert!(again.lines.iter().all(|line| line.starts_with("ok")), "{:?}", again.lines);
+        count("3");
+        assert_eq!(fixture::parquet_files(&backup).len(), 2, "{point}");
+    }
+}
+
+#[test]
+fn a_first_backup_that_is_killed_is_no_backup_and_can_be_repeated() {
+    for point in ["backup.before_checkpoint", "backup.after_segment", "backup.before_manifest"] {
+        let home = folder();
+        let dir = home.path().join("database");
+        let backup = home.path().join("database-backup");
+        fault::run(&dir, None, &BACKED_UP[..4]);
+        dies(&dir, point, &BACKED_UP[4..]);
+        let error = Database::restore(&backup, home.path().join("copy")).expect_err("it is none");
+        assert_eq!(error.sqlstate().to_string(), "22023", "{point}");
+        fault::run(&dir, None, &BACKED_UP[4..]);
+        let (_target, database) = restored(&backup);
+        assert_eq!(rows(&fixture::root(&database), "SELECT COUNT(*) FROM t"), [["2"]]);
+    }
+}
+
+#[test]
+fn a_restore_that_is_killed_leaves_a_directory_that_says_so() {
+    for point in [
+        "restore.after_marker",
+        "restore.after_state_file",
+        "restore.after_state",
+        "restore.after_segment",
+        "restore.before_finish",
+        "restore.before_marker_goes",
+    ] {
+        let home = folder();
+        let (dir, copy) = (home.path().join("database"), home.path().join("database-copy"));
+        fault::run(&dir, None, &BACKED_UP);
+        dies(&dir, point, &["RESTORE DATABASE FROM '{dir}-backup' TO '{dir}-copy'"]);
+        let opened = Database::open(&copy, fixture::options()).map(|_| ());
+        let error = opened.expect_err("it is half a database");
+        assert_eq!(error.sqlstate().to_string(), "XX001", "{point}");
+        assert!(fixture::full_text(&error).contains("did not end"), "{error:?}");
+        let backup = home.path().join("database-backup");
+        let error = Database::restore(&backup, &copy).expect_err("something is there");
+        assert_eq!(error.sqlstate().to_string(), "XX001", "{point}");
+        fs::remove_dir_all(&copy).expect("it can be removed");
+        Database::restore(&backup, &copy).expect("it restores");
+        let database = fixture::open(&copy);
+        assert_eq!(rows(&fixture::root(&database), "SELECT COUNT(*) FROM t"), [["2"]]);
+    }
 }

@@ -36,6 +36,7 @@ mod parsing;
 mod plan_cache;
 mod position;
 mod prepared;
+mod purge;
 mod render;
 mod result_lifetime;
 mod returning;

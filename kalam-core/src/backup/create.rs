@@ -9,7 +9,6 @@ use super::folder::BackupFolder;
 use super::manifest::{BackupManifest, SegmentFile, StateFile};
 use crate::Result;
 use crate::activity::check_stop;
-use crate::catalog::SchemaRegistry;
 use crate::env::fault_point;
 use crate::error::io_error;
 use crate::flush::{ColdTier, SegmentMeta, all_segments};
@@ -19,10 +18,7 @@ use parquet::file::reader::Length;
 /// What a backup works with.
 pub(crate) struct Backup<'a> {
     pub(crate) store: &'a Store,
-    pub(crate) registry: &'a SchemaRegistry,
     pub(crate) tier: &'a ColdTier,
-    /// The database directory.
-    pub(crate) directory: &'a Path,
     /// Milliseconds since 1970 UTC.
     pub(crate) now_ms: i64,
 }
@@ -52,7 +48,7 @@ impl Backup<'_> {
     /// `57014`. The backup that was there is still there.
     pub(crate) fn run(&self, folder: &Path) -> Result<BackupReport> {
         let identity = self.store.identity()?;
-        let mut folder = BackupFolder::open(folder, &identity, &self.taken()?)?;
+        let mut folder = BackupFolder::open(folder, &identity, &self.tier.folders()?)?;
         self.remove_unlisted(&folder)?;
         let generation = folder.manifest.generation + 1;
         let state = folder.path.join(BackupManifest::state_folder(generation));
@@ -87,16 +83,6 @@ impl Backup<'_> {
             tracing::warn!(error = %e, "what an older backup had stays until the next backup");
         }
         Ok(report)
-    }
-
-    /// Folders that no backup may lie in: it would grow by its own size, or opening the
-    /// database would take its segments for files that a crash left.
-    fn taken(&self) -> Result<Vec<PathBuf>> {
-        let mut taken = vec![self.directory.to_path_buf()];
-        for storage in self.registry.storages() {
-            taken.extend(self.tier.place(&storage.name)?.folder().map(Path::to_path_buf));
-        }
-        Ok(taken)
     }
 
     fn take_segments(

@@ -24,14 +24,7 @@ impl BackupFolder {
     /// `22023` if it lies in the database or holds something else than its backup, `55006`
     /// if another backup or restore has it, `58030`.
     pub(super) fn open(path: &Path, database: &str, taken: &[PathBuf]) -> Result<BackupFolder> {
-        let place = future_place(path)?;
-        for folder in taken {
-            let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-            if place.starts_with(&folder) {
-                return Err(refused(path, "lies in the database itself")
-                    .with_hint("name a folder outside of the database and its storages"));
-            }
-        }
+        let place = outside_of(path, taken)?;
         refuse_foreign(&place)?;
         fs::create_dir_all(&place).map_err(|e| io_error("create folder", &place, e))?;
         let lock_file = place.join(LOCK_FILE);
@@ -87,6 +80,23 @@ impl BackupFolder {
     pub(super) fn state(&self) -> PathBuf {
         self.path.join(BackupManifest::state_folder(self.manifest.generation))
     }
+}
+
+/// The canonical form of a path, which may not be there yet and lies in none of these
+/// folders.
+///
+/// # Errors
+/// `22023` if it lies in one, or is or lies below a file; `58030`.
+pub(crate) fn outside_of(path: &Path, taken: &[PathBuf]) -> Result<PathBuf> {
+    let place = future_place(path)?;
+    for folder in taken {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        if place.starts_with(&folder) {
+            return Err(refused(path, "lies in the database itself")
+                .with_hint("name a folder outside of the database and its storages"));
+        }
+    }
+    Ok(place)
 }
 
 /// The canonical form of a path that may not be there yet.

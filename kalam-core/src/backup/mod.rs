@@ -10,4 +10,5 @@ mod manifest;
 mod restore;
 
 pub(crate) use create::Backup;
+pub(crate) use folder::outside_of;
 pub(crate) use restore::{RestoreReport, restore, verify};

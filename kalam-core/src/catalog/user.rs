@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::model::Seq;
 use crate::model::{UserId, UserKey};
-use crate::store::{EntityKey, EntityStore, Family, Snapshot, Store, WriteSet};
+use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Snapshot, Store, WriteSet};
 
 /// A user that owns rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,25 +34,36 @@ const LAST_USER: EntityStore<String, UserKey> =
 /// Maps user ids to their surrogates. A user gets one with their first row.
 pub(crate) struct UserDirectory {
     store: Arc<Store>,
-    known: DashMap<UserId, UserKey>,
+    known: Arc<KnownUsers>,
     allocation: Mutex<()>,
+}
+
+#[derive(Default)]
+struct KnownUsers {
+    keys: DashMap<UserId, UserKey>,
+    /// Surrogates that belong to nobody any more. They are never given again.
+    purged: DashSet<UserKey>,
 }
 
 impl UserDirectory {
     pub(crate) fn new(store: Arc<Store>) -> UserDirectory {
-        UserDirectory { store, known: DashMap::new(), allocation: Mutex::new(()) }
+        UserDirectory { store, known: Arc::default(), allocation: Mutex::new(()) }
     }
 
     /// The surrogate of a user who has rows.
     pub(crate) fn key_of(&self, user: &UserId) -> Result<Option<UserKey>> {
-        if let Some(key) = self.known.get(user) {
+        if let Some(key) = self.known.keys.get(user) {
             return Ok(Some(*key));
         }
-        let found = USERS.get(&self.store.view().snapshot, user)?;
-        if let Some(record) = &found {
-            self.known.insert(user.clone(), record.key);
+        let found = USERS.get(&self.store.view().snapshot, user)?.map(|record| record.key);
+        let Some(key) = found else { return Ok(None) };
+        self.known.keys.insert(user.clone(), key);
+        if self.known.purged.contains(&key) {
+            // The user went away since the view was taken.
+            self.known.keys.remove_if(user, |_, known| *known == key);
+            return Ok(None);
         }
-        Ok(found.map(|r| r.key))
+        Ok(Some(key))
     }
 
     /// The surrogate of a user, made durable before their first row refers to it.
@@ -70,8 +82,28 @@ impl UserDirectory {
         USERS.put(&mut set, user, &UserRecord { key });
         LAST_USER.put(&mut set, &counter, &key);
         self.store.commit(set)?;
-        self.known.insert(user.clone(), key);
+        self.known.keys.insert(user.clone(), key);
         Ok(key)
+    }
+
+    /// Takes a user's surrogate away, as part of a commit.
+    pub(crate) fn forget(&self, set: &mut WriteSet, user: &UserId, key: UserKey) {
+        USERS.delete(set, user);
+        set.changes.push(Box::new(ForgetUser {
+            known: self.known.clone(),
+            user: user.clone(),
+            key,
+        }));
+    }
+
+    /// Whether a surrogate was taken away since the database was opened.
+    pub(crate) fn is_purged(&self, key: UserKey) -> bool {
+        self.known.purged.contains(&key)
+    }
+
+    /// How many surrogates were taken away since the database was opened.
+    pub(crate) fn purges(&self) -> usize {
+        self.known.purged.len()
     }
 
     /// Every user that has a surrogate, by surrogate.
@@ -80,5 +112,26 @@ impl UserDirectory {
             USERS.scan(snapshot, &[])?.into_iter().map(|(id, r)| (r.key, id)).collect();
         users.sort_unstable();
         Ok(users)
+    }
+}
+
+struct ForgetUser {
+    known: Arc<KnownUsers>,
+    user: UserId,
+    key: UserKey,
+}
+
+impl Change for ForgetUser {
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn stage(&mut self, _seq: Seq, _batch: &mut Batch<'_>) {}
+
+    /// First the one, then the other: whoever reads an old view and remembers the user
+    /// afterwards finds out.
+    fn publish(&mut self, _epoch: u64) {
+        self.known.purged.insert(self.key);
+        self.known.keys.remove(&self.user);
     }
 }

@@ -108,7 +108,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::ExecuteAs(execute) => object(caller, &execute.statement),
         Statement::CreateUser(create) => create.user.user(&[]).ok().map(|user| user.to_string()),
         Statement::AlterUser(alter) => alter.user.user(&[]).ok().map(|user| user.to_string()),
-        Statement::DropUser { user, .. } => user.user(&[]).ok().map(|user| user.to_string()),
+        Statement::DropUser { user, .. } | Statement::ExportUser { user, .. } => {
+            user.user(&[]).ok().map(|user| user.to_string())
+        }
         Statement::Set(set) => set.name.clone(),
         Statement::ShowSetting(_)
         | Statement::ShowNamespaces

@@ -116,8 +116,14 @@ fn run_once(
         }
         Statement::CreateUser(create) => user::create_user::run(engine, caller, create, params),
         Statement::AlterUser(alter) => user::alter_user::run(engine, caller, alter, params),
-        Statement::DropUser { if_exists, user } => {
+        Statement::DropUser { if_exists, user, purge: false } => {
             user::drop_user::run(engine, caller, user, *if_exists, params)
+        }
+        Statement::DropUser { if_exists, user, purge: true } => {
+            user::purge_user::run(engine, caller, &user.user(params)?, *if_exists)
+        }
+        Statement::ExportUser { user, folder } => {
+            user::export_user::run(engine, caller, &user.user(params)?, folder.path(params)?)
         }
         Statement::ExecuteAs(execute) => {
             user::execute_as::run(engine, caller, work, execute, params)

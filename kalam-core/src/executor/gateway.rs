@@ -48,7 +48,8 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::DropView { .. }
         | Statement::BackupDatabase { .. }
         | Statement::RestoreDatabase { .. }
-        | Statement::VerifyBackup { .. } => Role::Dba,
+        | Statement::VerifyBackup { .. }
+        | Statement::ExportUser { .. } => Role::Dba,
         Statement::CreateUser(_) | Statement::AlterUser(_) | Statement::DropUser { .. } => {
             Role::System
         }
@@ -328,6 +329,7 @@ mod tests {
             Statement::CreateUser(_) => "CREATE USER '",
             Statement::AlterUser(_) => "ALTER USER",
             Statement::DropUser { .. } => "DROP USER",
+            Statement::ExportUser { .. } => "EXPORT USER",
             Statement::ExecuteAs(_) => "EXECUTE AS USER",
             Statement::Set(_) => "SET statement_timeout",
             Statement::ShowSetting(_) => "SHOW statement_timeout",
@@ -346,6 +348,7 @@ mod tests {
             "BACKUP DATABASE TO 'a'",
             "RESTORE DATABASE FROM 'a' TO 'b'",
             "VERIFY BACKUP 'a'",
+            "EXPORT USER u TO 'a'",
             "ALTER TABLE t ADD COLUMN a INT",
             "COMMENT ON TABLE t IS 'x'",
             "DESCRIBE t HISTORY",

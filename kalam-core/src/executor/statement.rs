@@ -61,7 +61,8 @@ pub(crate) enum Statement {
     ShowCreateTable { table: TableRef },
     CreateUser(CreateUser),
     AlterUser(AlterUser),
-    DropUser { if_exists: bool, user: Given<String> },
+    DropUser { if_exists: bool, user: Given<String>, purge: bool },
+    ExportUser { user: Given<String>, folder: Given<String> },
     ExecuteAs(ExecuteAs),
     ShowCreateView { view: TableRef },
     Set(SetSetting),
@@ -109,7 +110,9 @@ impl Statement {
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
             Statement::CreateUser(_) => "CREATE USER",
             Statement::AlterUser(_) => "ALTER USER",
+            Statement::DropUser { purge: true, .. } => "DROP USER PURGE",
             Statement::DropUser { .. } => "DROP USER",
+            Statement::ExportUser { .. } => "EXPORT USER",
             Statement::ExecuteAs(_) => "EXECUTE AS USER",
             Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
             Statement::Set(set) if set.value.is_none() => "RESET",
@@ -187,7 +190,8 @@ impl Statement {
             | Statement::VerifyBackup { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)
-            | Statement::DropUser { .. } => WithinTransaction::Refused,
+            | Statement::DropUser { .. }
+            | Statement::ExportUser { .. } => WithinTransaction::Refused,
             Statement::ExecuteAs(execute) => execute.statement.within_transaction(),
         }
     }

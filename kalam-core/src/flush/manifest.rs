@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,8 @@ pub(crate) struct Manifest {
     /// What sets of the running group made and nobody sees yet.
     staged: Mutex<HashMap<ScopeId, Arc<ScopeManifest>>>,
     garbage: Mutex<Vec<(u64, Garbage)>>,
+    /// Users whose rows were taken away for good.
+    purged: DashSet<UserKey>,
 }
 
 impl Manifest {
@@ -119,7 +121,13 @@ impl Manifest {
             scopes: DashMap::new(),
             staged: Mutex::default(),
             garbage: Mutex::default(),
+            purged: DashSet::new(),
         }
+    }
+
+    /// Whether files wait for a view to end before they are deleted.
+    pub(crate) fn has_garbage(&self) -> bool {
+        !self.garbage.lock().is_empty()
     }
 
     /// The scope as `view` sees it.
@@ -246,6 +254,7 @@ pub(crate) struct ScopeEdit {
     checked_version: Option<u64>,
     added: Vec<(SegmentMeta, RoaringBitmap)>,
     removed: bool,
+    purges: bool,
     marks: MarkSet,
     flushed: Option<Flushed>,
 }
@@ -269,6 +278,7 @@ impl ScopeEdit {
             checked_version: None,
             added: Vec::new(),
             removed: false,
+            purges: false,
             marks: MarkSet::default(),
             flushed: None,
         }
@@ -294,6 +304,13 @@ impl ScopeEdit {
     /// Removes every segment of the scope.
     pub(crate) fn remove_all(&mut self) {
         self.removed = true;
+    }
+
+    /// Removes every segment of the scope, and refuses all that is prepared with the
+    /// scope's user and not committed yet.
+    pub(crate) fn purge(&mut self) {
+        self.removed = true;
+        self.purges = true;
     }
 
     /// Removes the flushed keys from the hot tier, but those that were written since.
@@ -361,6 +378,9 @@ impl ScopeEdit {
 
 impl Change for ScopeEdit {
     fn check(&self) -> Result<()> {
+        if self.manifest.purged.contains(&self.scope.user) {
+            return Err(Self::conflict());
+        }
         let current = self.manifest.newest(self.scope)?;
         if self.checked_version.is_some_and(|version| version != current.version) {
             return Err(Self::conflict());
@@ -410,6 +430,9 @@ impl Change for ScopeEdit {
 
     fn publish(&mut self, epoch: u64) {
         let manifest = &self.manifest;
+        if self.purges {
+            manifest.purged.insert(self.scope.user);
+        }
         let Some(next) = manifest.staged.lock().remove(&self.scope) else { return };
         if self.removed {
             for (from, _) in manifest.garbage.lock().iter_mut().filter(|(e, _)| *e == u64::MAX) {

@@ -30,7 +30,7 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    const ALL: [Family; 5] =
+    pub(super) const ALL: [Family; 5] =
         [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
 
     pub(crate) fn name(self) -> &'static str {

@@ -50,6 +50,7 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("STORAGE") => storage(input)?,
         Some("BACKUP") if input.is_word(1, "DATABASE") => backup::backup(input)?,
         Some("RESTORE") if input.is_word(1, "DATABASE") => backup::restore(input)?,
+        Some("EXPORT") if input.is_word(1, "USER") => user::export_user(input)?,
         Some("VERIFY") if input.is_word(1, "BACKUP") => backup::verify(input)?,
         Some(
             "BEGIN" | "START" | "COMMIT" | "END" | "ABORT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE",

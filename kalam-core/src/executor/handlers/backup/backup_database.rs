@@ -20,21 +20,15 @@ use crate::{Error, Result, SqlState};
 /// something else, `55006` if another backup or restore has it, `XX001` if a segment is
 /// damaged, `53100`, `58030`.
 pub(crate) fn run(engine: &Engine, caller: &Caller, folder: &str) -> Result<QueryResult> {
-    let Some(directory) = engine.tier.directory() else {
+    if engine.tier.directory().is_none() {
         return Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
             "BACKUP DATABASE of a database in memory is not supported",
         )
         .with_hint("only a database in a directory can be backed up"));
-    };
+    }
     engine.audit.write(caller.did("BACKUP DATABASE", Some(folder.to_owned())))?;
-    let backup = Backup {
-        store: &engine.store,
-        registry: &engine.registry,
-        tier: &engine.tier,
-        directory,
-        now_ms: engine.clock.now_ms(),
-    };
+    let backup = Backup { store: &engine.store, tier: &engine.tier, now_ms: engine.clock.now_ms() };
     let done = backup.run(Path::new(folder))?;
     // What was kept for the backup alone can go.
     engine.tier.collect_garbage(&engine.store)?;
