@@ -33,6 +33,9 @@ mod backup;
 /// Distances between vectors.
 mod vector;
 
+/// Jobs: records, attempts, progress, stopping, what a crash leaves.
+mod jobs;
+
 /// One table provider over hot rows and segments.
 mod scan;
 

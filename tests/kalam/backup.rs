@@ -60,6 +60,7 @@ fn quoted(path: &Path) -> String {
 fn back_up(fixture: &Fixture, to: &Path) -> Vec<u64> {
     fixture.rows(&format!("BACKUP DATABASE TO {}", quoted(to)))[0]
         .iter()
+        .take(4)
         .map(|count| count.parse().expect("a report has numbers"))
         .collect()
 }

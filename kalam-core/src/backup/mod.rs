@@ -9,6 +9,6 @@ mod folder;
 mod manifest;
 mod restore;
 
-pub(crate) use create::Backup;
+pub(crate) use create::{Backup, BackupReport};
 pub(crate) use folder::outside_of;
 pub(crate) use restore::{RestoreReport, restore, verify};

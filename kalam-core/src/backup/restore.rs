@@ -14,7 +14,7 @@ use crate::store::{Directory, Store};
 use crate::{Error, Options, Result, SqlState};
 
 /// What a restore or a check read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RestoreReport {
     /// Which backup into its folder it was.
     pub(crate) generation: u64,

@@ -65,6 +65,8 @@ pub(crate) enum Statement {
     ExportUser { user: Given<String>, folder: Given<String> },
     ExecuteAs(ExecuteAs),
     ShowCreateView { view: TableRef },
+    ShowJobs,
+    KillJob { id: Given<String> },
     Set(SetSetting),
     ShowSetting(ShowSetting),
     Transaction(TransactionStatement),
@@ -115,6 +117,8 @@ impl Statement {
             Statement::ExportUser { .. } => "EXPORT USER",
             Statement::ExecuteAs(_) => "EXECUTE AS USER",
             Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
+            Statement::ShowJobs => "SHOW JOBS",
+            Statement::KillJob { .. } => "KILL JOB",
             Statement::Set(set) if set.value.is_none() => "RESET",
             Statement::Set(_) => "SET",
             Statement::ShowSetting(_) => "SHOW",
@@ -161,6 +165,7 @@ impl Statement {
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
             | Statement::ShowCreateView { .. }
+            | Statement::ShowJobs
             | Statement::Set(_)
             | Statement::ShowSetting(_)
             | Statement::Prepare(_)
@@ -188,6 +193,7 @@ impl Statement {
             | Statement::BackupDatabase { .. }
             | Statement::RestoreDatabase { .. }
             | Statement::VerifyBackup { .. }
+            | Statement::KillJob { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)
             | Statement::DropUser { .. }

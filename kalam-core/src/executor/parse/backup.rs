@@ -1,8 +1,7 @@
 //! BACKUP DATABASE, RESTORE DATABASE, VERIFY BACKUP.
 
 use super::input::{Input, Parse};
-use super::user::parameter;
-use crate::executor::given::Given;
+use super::user::given_text;
 use crate::executor::statement::Statement;
 use crate::{Error, SqlState};
 
@@ -10,7 +9,7 @@ use crate::{Error, SqlState};
 pub(super) fn backup(input: &mut Input<'_>) -> Parse<Statement> {
     input.take_words(&["BACKUP", "DATABASE"]);
     input.expect_word("TO")?;
-    Ok(Statement::BackupDatabase { folder: path(input)? })
+    Ok(Statement::BackupDatabase { folder: given_text(input)? })
 }
 
 /// `RESTORE DATABASE FROM folder TO directory`.
@@ -18,7 +17,7 @@ pub(super) fn restore(input: &mut Input<'_>) -> Parse<Statement> {
     let place = input.position();
     input.take_words(&["RESTORE", "DATABASE"]);
     input.expect_word("FROM")?;
-    let folder = path(input)?;
+    let folder = given_text(input)?;
     if input.is_at_end() {
         let error = Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
@@ -28,19 +27,11 @@ pub(super) fn restore(input: &mut Input<'_>) -> Parse<Statement> {
         return Err(error.with_hint(hint).with_position(place).into());
     }
     input.expect_word("TO")?;
-    Ok(Statement::RestoreDatabase { folder, directory: path(input)? })
+    Ok(Statement::RestoreDatabase { folder, directory: given_text(input)? })
 }
 
 /// `VERIFY BACKUP folder`.
 pub(super) fn verify(input: &mut Input<'_>) -> Parse<Statement> {
     input.take_words(&["VERIFY", "BACKUP"]);
-    Ok(Statement::VerifyBackup { folder: path(input)? })
-}
-
-/// A path: a text or a parameter.
-pub(super) fn path(input: &mut Input<'_>) -> Parse<Given<String>> {
-    match parameter(input) {
-        Some(index) => Ok(Given::Parameter(index)),
-        None => input.text().map(Given::Written),
-    }
+    Ok(Statement::VerifyBackup { folder: given_text(input)? })
 }

@@ -4,7 +4,6 @@ use std::str::FromStr;
 
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::backup::path;
 use super::input::{Input, Parse, unsupported};
 use super::statement_of;
 use crate::executor::given::Given;
@@ -59,7 +58,7 @@ pub(super) fn export_user(input: &mut Input<'_>) -> Parse<Statement> {
     input.take_words(&["EXPORT", "USER"]);
     let user = user(input)?;
     input.expect_word("TO")?;
-    Ok(Statement::ExportUser { user, folder: path(input)? })
+    Ok(Statement::ExportUser { user, folder: given_text(input)? })
 }
 
 /// `EXECUTE AS USER u ( statement )`.
@@ -149,6 +148,14 @@ fn role(input: &mut Input<'_>) -> Parse<Role> {
     }
 }
 
+/// A text, or a parameter.
+pub(super) fn given_text(input: &mut Input<'_>) -> Parse<Given<String>> {
+    Ok(match parameter(input) {
+        Some(index) => Given::Parameter(index),
+        None => Given::Written(input.text()?),
+    })
+}
+
 /// A user: a text, a name, or a parameter.
 fn user(input: &mut Input<'_>) -> Parse<Given<String>> {
     if let Some(index) = parameter(input) {
@@ -161,7 +168,7 @@ fn user(input: &mut Input<'_>) -> Parse<Given<String>> {
 }
 
 /// Takes `$n`, which all styles of parameters are by now.
-pub(super) fn parameter(input: &mut Input<'_>) -> Option<usize> {
+fn parameter(input: &mut Input<'_>) -> Option<usize> {
     let Token::Placeholder(text) = &input.parser.peek_token_ref().token else { return None };
     let index = text.strip_prefix('$')?.parse::<usize>().ok()?.checked_sub(1)?;
     input.parser.advance_token();

@@ -3,17 +3,18 @@
 use std::path::Path;
 
 use super::report;
-use crate::backup::Backup;
+use crate::backup::{Backup, BackupReport};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
+use crate::jobs::{JobKind, JobReport, NewJob};
 use crate::{Error, Result, SqlState};
 
 /// Copies all that is committed into a folder, or brings the backup that is there up to
 /// date. Writers and flushes go on meanwhile.
 ///
 /// Returns one row: `generation` BIGINT, `segments` BIGINT, `new_segments` BIGINT, `bytes`
-/// BIGINT.
+/// BIGINT, `job_id` TEXT.
 ///
 /// # Errors
 /// `0A000` for a database in memory, `22023` if the folder lies in the database or holds
@@ -29,13 +30,21 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, folder: &str) -> Result<Quer
     }
     engine.audit.write(caller.did("BACKUP DATABASE", Some(folder.to_owned())))?;
     let backup = Backup { store: &engine.store, tier: &engine.tier, now_ms: engine.clock.now_ms() };
-    let done = backup.run(Path::new(folder))?;
+    let mut done = BackupReport::default();
+    let new = NewJob::of_statement(JobKind::Backup, folder);
+    let (id, _) = engine.jobs.run(&new, |_| {
+        done = backup.run(Path::new(folder))?;
+        Ok(JobReport { segments: done.segments, ..JobReport::default() })
+    })?;
     // What was kept for the backup alone can go.
     engine.tier.collect_garbage(&engine.store)?;
-    report(&[
-        ("generation", done.generation),
-        ("segments", done.segments),
-        ("new_segments", done.new_segments),
-        ("bytes", done.bytes),
-    ])
+    report(
+        id,
+        &[
+            ("generation", done.generation),
+            ("segments", done.segments),
+            ("new_segments", done.new_segments),
+            ("bytes", done.bytes),
+        ],
+    )
 }
