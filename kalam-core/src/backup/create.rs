@@ -75,6 +75,7 @@ impl Backup<'_> {
             segments: listed,
         };
         report.bytes = manifest.bytes();
+        sync_directory(&folder.path).map_err(|e| io_error("sync folder", &folder.path, e))?;
         fault_point("backup.before_manifest")?;
         manifest.write(&folder.path)?;
         fault_point("backup.after_manifest")?;

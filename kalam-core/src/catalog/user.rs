@@ -6,7 +6,7 @@ use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Error, Result, SqlState};
 use crate::model::Seq;
 use crate::model::{UserId, UserKey};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Snapshot, Store, WriteSet};
@@ -30,6 +30,18 @@ impl EntityKey for UserId {
 const USERS: EntityStore<UserId, UserRecord> = EntityStore::new(Family::Catalog, b'u', "a user");
 const LAST_USER: EntityStore<String, UserKey> =
     EntityStore::new(Family::Catalog, b'U', "the user counter");
+
+impl KnownUsers {
+    /// Remembers a surrogate that was read a moment ago; false if it was taken away since.
+    fn remember(&self, user: &UserId, key: UserKey) -> bool {
+        self.keys.insert(user.clone(), key);
+        if self.purged.contains(&key) {
+            self.keys.remove_if(user, |_, known| *known == key);
+            return false;
+        }
+        true
+    }
+}
 
 /// Maps user ids to their surrogates. A user gets one with their first row.
 pub(crate) struct UserDirectory {
@@ -57,13 +69,7 @@ impl UserDirectory {
         }
         let found = USERS.get(&self.store.view().snapshot, user)?.map(|record| record.key);
         let Some(key) = found else { return Ok(None) };
-        self.known.keys.insert(user.clone(), key);
-        if self.known.purged.contains(&key) {
-            // The user went away since the view was taken.
-            self.known.keys.remove_if(user, |_, known| *known == key);
-            return Ok(None);
-        }
-        Ok(Some(key))
+        Ok(self.known.remember(user, key).then_some(key))
     }
 
     /// The surrogate of a user, made durable before their first row refers to it.
@@ -71,9 +77,18 @@ impl UserDirectory {
         if let Some(key) = self.key_of(user)? {
             return Ok(key);
         }
+        loop {
+            if let Some(key) = self.allocate(user)? {
+                return Ok(key);
+            }
+        }
+    }
+
+    /// Gives a user a surrogate; `None` if it was taken away at once.
+    fn allocate(&self, user: &UserId) -> Result<Option<UserKey>> {
         let _allocation = self.allocation.lock();
         if let Some(key) = self.key_of(user)? {
-            return Ok(key);
+            return Ok(Some(key));
         }
         let counter = String::new();
         let last = LAST_USER.get(&self.store.view().snapshot, &counter)?;
@@ -82,8 +97,7 @@ impl UserDirectory {
         USERS.put(&mut set, user, &UserRecord { key });
         LAST_USER.put(&mut set, &counter, &key);
         self.store.commit(set)?;
-        self.known.keys.insert(user.clone(), key);
-        Ok(key)
+        Ok(self.known.remember(user, key).then_some(key))
     }
 
     /// Takes a user's surrogate away, as part of a commit.
@@ -123,7 +137,15 @@ struct ForgetUser {
 
 impl Change for ForgetUser {
     fn check(&self) -> Result<()> {
-        Ok(())
+        if !self.known.purged.contains(&self.key) {
+            return Ok(());
+        }
+        // The entry may be that of another surrogate by now.
+        Err(Error::new(
+            SqlState::SERIALIZATION_FAILURE,
+            format!("user \"{}\" was changed by another commit", self.user),
+        )
+        .with_hint("retry the statement"))
     }
 
     fn stage(&mut self, _seq: Seq, _batch: &mut Batch<'_>) {}
