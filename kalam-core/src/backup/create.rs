@@ -1,8 +1,11 @@
 //! A backup of an open database, beside its writers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parquet::file::reader::Length;
 
 use super::file_copy::{Expected, NewFolders, copy_checked, open, read_checked, remove};
 use super::folder::BackupFolder;
@@ -13,7 +16,6 @@ use crate::env::fault_point;
 use crate::error::io_error;
 use crate::flush::{ColdTier, SegmentMeta, all_segments};
 use crate::store::{Snapshot, Store, View, sync_directory};
-use parquet::file::reader::Length;
 
 /// What a backup works with.
 pub(crate) struct Backup<'a> {
@@ -65,7 +67,7 @@ impl Backup<'_> {
         drop(snapshot);
         let mut report = BackupReport { generation, ..BackupReport::default() };
         let listed = self.take_segments(&folder, &segments, &mut report)?;
-        drop::<std::sync::Arc<View>>(view);
+        drop::<Arc<View>>(view);
         let manifest = BackupManifest {
             database: identity,
             generation,
@@ -146,14 +148,14 @@ impl Backup<'_> {
                 remove(&entry.path())?;
             }
         }
-        let listed: std::collections::HashSet<PathBuf> =
+        let listed: HashSet<PathBuf> =
             folder.manifest.segments.iter().map(|s| folder.path.join(s.file())).collect();
         remove_files(&folder.path.join("segments"), &listed)
     }
 }
 
 /// Removes the files below a folder that are not listed, and folders that are then empty.
-fn remove_files(folder: &Path, listed: &std::collections::HashSet<PathBuf>) -> Result<()> {
+fn remove_files(folder: &Path, listed: &HashSet<PathBuf>) -> Result<()> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries.flatten() {
         check_stop()?;

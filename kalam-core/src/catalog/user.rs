@@ -6,10 +6,10 @@ use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, SqlState};
 use crate::model::Seq;
 use crate::model::{UserId, UserKey};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Snapshot, Store, WriteSet};
+use crate::{Error, Result, SqlState};
 
 /// A user that owns rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -18,9 +18,7 @@ fn report(id: JobId, columns: &[(&str, u64)]) -> Result<QueryResult> {
     };
     let id: ArrayRef = Arc::new(StringArray::from(vec![id.to_string()]));
     let numbers = columns.iter().map(|(name, count)| (*name, column(*count)));
-    RecordBatch::try_from_iter(numbers.chain([("job_id", id)]))
-        .map(QueryResult::ready)
-        .map_err(|e| {
-            Error::new(SqlState::INTERNAL_ERROR, "the report cannot be made").with_source(e)
-        })
+    RecordBatch::try_from_iter(numbers.chain([("job_id", id)])).map(QueryResult::ready).map_err(
+        |e| Error::new(SqlState::INTERNAL_ERROR, "the report cannot be made").with_source(e),
+    )
 }
