@@ -6,7 +6,7 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test prove bench bench-scale lint docs wheel clean
+.PHONY: help setup quickstart test prove bench scale lint docs wheel install header clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -38,7 +38,7 @@ bench: setup ## build with optimization and write benchmarks/results
 	@$(ENV) step "benchmarks"; "$$VENV_ARROW/bin/python" -u benchmarks/run.py
 	@$(ENV) step "the engine's small paths"; cargo bench --workspace --locked --bench engine
 
-bench-scale: setup ## measure large sizes and half an hour of mixed load; ARGS="--scale 0.01 --minutes 0.2" is quick
+scale: setup ## measure large sizes and half an hour of mixed load; ARGS="--scale 0.01 --minutes 0.2" is quick
 	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
 	@$(ENV) step "scale"; "$$VENV_ARROW/bin/python" -u benchmarks/run_scale.py $(ARGS)
 
@@ -55,6 +55,14 @@ docs: setup ## build the Rust documentation, warnings are errors
 
 wheel: setup ## build the optimized wheel
 	@$(ENV) .ci/wheel.sh release
+
+PREFIX ?= /usr/local
+install: ## install the C library, optimized, below PREFIX (/usr/local); DESTDIR goes before it
+	@$(ENV) step "building the C library"; cargo build -p kalam-ffi --release --locked
+	@$(ENV) packaging/install.sh "$$(ls "$$CARGO_TARGET_DIR"/release/libkalamdb.{so,dylib} 2>/dev/null | head -n1)" "$(PREFIX)" "$(DESTDIR)"
+
+header: ## write include/kalamdb.h anew; needs cbindgen (cargo install cbindgen)
+	@$(ENV) cbindgen --quiet --config kalam-ffi/cbindgen.toml --output include/kalamdb.h kalam-ffi
 
 clean: ## remove everything that was built or installed outside the clone
 	@$(ENV) rm -rf "$$KALAM_CACHE" .build

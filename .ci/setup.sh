@@ -50,13 +50,17 @@ apt_install() {
 }
 
 setup_debian() {
-    local missing=()
+    local missing=() tool
     command -v make >/dev/null || missing+=(make)
     { command -v cc && command -v c++; } >/dev/null || missing+=(build-essential)
     command -v ccache >/dev/null || missing+=(ccache)
     command -v mold >/dev/null || missing+=(mold)
     has_libclang || missing+=(libclang-dev)
     find_python >/dev/null || missing+=(python3 python3-venv)
+    # What the tests of the C library use.
+    for tool in cmake pkg-config valgrind; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
 }
 
@@ -67,6 +71,8 @@ setup_macos() {
     [ -e /Library/Developer/CommandLineTools/usr/lib/libclang.dylib ] \
         || [ -n "${LIBCLANG_PATH:-}" ] || [ -d "$(brew --prefix llvm 2>/dev/null)/lib" ] || missing+=(llvm)
     find_python >/dev/null || missing+=(python@3.13)
+    command -v cmake >/dev/null || missing+=(cmake)
+    command -v pkg-config >/dev/null || missing+=(pkgconf)
     [ ${#missing[@]} = 0 ] && return
     command -v brew >/dev/null || fail "Homebrew is missing; install it, or these yourself:" "${missing[*]}"
     step "installing ${missing[*]}"
@@ -77,7 +83,7 @@ setup_macos() {
 check_other() {
     local missing=()
     local tool
-    for tool in make cc c++ ccache mold; do
+    for tool in make cc c++ ccache mold cmake pkg-config valgrind; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     has_libclang || missing+=("libclang (clang-devel)")

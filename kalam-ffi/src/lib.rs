@@ -1,1 +1,35 @@
 //! The C API and the ADBC driver of KalamDB.
+//!
+//! Every function decodes its arguments, calls the engine and encodes what it
+//! returned. `include/kalamdb.h` is made from the documentation here and is the
+//! manual of the C API.
+
+#![deny(clippy::undocumented_unsafe_blocks)]
+// What a C function asks of its caller stands in its text, for readers of the header:
+// the rules of pointers are those of C.
+#![allow(clippy::missing_safety_doc)]
+
+mod argument;
+mod column;
+mod entry;
+mod failure;
+mod fork;
+mod handle;
+mod import;
+mod parameter;
+mod stream;
+mod value;
+mod vector;
+
+// In the order in which the header has them.
+mod append;
+mod binding;
+mod connection;
+mod database;
+mod error;
+mod options;
+mod query;
+mod result;
+mod statement;
+mod status;
+mod version;

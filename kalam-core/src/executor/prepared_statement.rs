@@ -46,6 +46,13 @@ impl PreparedStatement {
         self.description.read().parameters.clone()
     }
 
+    /// The names of the parameters `:name`, without the colon, in the order of
+    /// [`PreparedStatement::parameter_types`]; empty if they have none.
+    #[must_use]
+    pub fn parameter_names(&self) -> &[String] {
+        &self.parsed.placeholders.names
+    }
+
     /// The columns of the result; empty for statements that return no rows. A column
     /// that is nothing but a parameter of any type has type Null here, and that of the
     /// value when the statement runs.

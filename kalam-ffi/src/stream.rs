@@ -1,0 +1,249 @@
+//! Arrow out: a result as a C stream.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::ptr;
+
+use arrow::array::{Array, StructArray};
+use arrow::datatypes::SchemaRef;
+use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
+use arrow::ffi_stream::FFI_ArrowArrayStream;
+use kalam_core::{Error, ErrorKind, QueryResult, SqlState};
+
+use crate::entry::guarded;
+use crate::error::c_text;
+use crate::failure::{Failure, Result};
+use crate::fork::ProcessLocal;
+
+// errno values; the same on Linux, macOS and Windows.
+const EIO: c_int = 5;
+const ENOMEM: c_int = 12;
+const EINVAL: c_int = 22;
+
+/// Hands a result out as a C stream.
+///
+/// The stream owns what it needs, and may be read and released in any thread. arrow-rs has
+/// an export too; it aborts the process when an error's text holds a NUL byte or when the
+/// reader panics.
+pub fn export(query: QueryResult) -> FFI_ArrowArrayStream {
+    let schema = query.schema();
+    let state = State { query: Some(ProcessLocal::new(query)), schema, failure: None };
+    FFI_ArrowArrayStream {
+        get_schema: Some(get_schema),
+        get_next: Some(get_next),
+        get_last_error: Some(get_last_error),
+        release: Some(release),
+        private_data: Box::into_raw(Box::new(state)).cast::<c_void>(),
+    }
+}
+
+/// A stream without columns and rows, of a statement that returns none.
+pub fn nothing() -> FFI_ArrowArrayStream {
+    let schema = SchemaRef::new(arrow::datatypes::Schema::empty());
+    let state = State { query: None, schema, failure: None };
+    FFI_ArrowArrayStream {
+        get_schema: Some(get_schema),
+        get_next: Some(get_next),
+        get_last_error: Some(get_last_error),
+        release: Some(release),
+        private_data: Box::into_raw(Box::new(state)).cast::<c_void>(),
+    }
+}
+
+/// What the last call of a stream that [`export`] made failed with.
+///
+/// # Errors
+/// One of the argument if another library made the stream, or it is released.
+pub unsafe fn failure_of<'a>(
+    stream: *mut FFI_ArrowArrayStream,
+    name: &'static str,
+) -> Result<Option<&'a Failure>> {
+    // SAFETY: the caller passes NULL or a stream.
+    let Some(found) = (unsafe { stream.as_ref() }) else {
+        return Err(Failure::argument(name, "is NULL"));
+    };
+    match found.release {
+        None => Err(Failure::argument(name, "is released")),
+        Some(found) if ptr::fn_addr_eq(found, release as ReleaseFn) => {
+            // SAFETY: the stream has our release function, so it has our state.
+            Ok(unsafe { state(stream) }.failure.as_ref().map(|(_, _, failure)| failure))
+        }
+        Some(_) => Err(Failure::argument(name, "is of another library")),
+    }
+}
+
+type ReleaseFn = unsafe extern "C" fn(*mut FFI_ArrowArrayStream);
+
+struct State {
+    /// `None` at the end, which frees the snapshot, and after a failure.
+    query: Option<ProcessLocal<QueryResult>>,
+    schema: SchemaRef,
+    failure: Option<(c_int, CString, Failure)>,
+}
+
+impl State {
+    fn next(&mut self) -> Result<FFI_ArrowArray> {
+        let Some(query) = &mut self.query else { return Ok(FFI_ArrowArray::empty()) };
+        let query = query.get_mut()?;
+        while let Some(batch) = query.next_batch()? {
+            if batch.num_rows() > 0 {
+                return Ok(FFI_ArrowArray::new(&StructArray::from(batch).into_data()));
+            }
+        }
+        self.query = None;
+        Ok(FFI_ArrowArray::empty())
+    }
+
+    fn fail(&mut self, failure: Failure) -> c_int {
+        let error = &failure.error;
+        let errno = match error.kind() {
+            ErrorKind::LimitExceeded => ENOMEM,
+            ErrorKind::InvalidStatement
+            | ErrorKind::InvalidArgument
+            | ErrorKind::Unsupported
+            | ErrorKind::Closed => EINVAL,
+            _ => EIO,
+        };
+        let hint = error.hint().map_or(String::new(), |hint| format!("\nhint: {hint}"));
+        let message = c_text(&format!("[{}] {error}{hint}", error.sqlstate()));
+        self.query = None;
+        self.failure = Some((errno, message, failure));
+        errno
+    }
+}
+
+/// # Safety
+/// `stream` is one that [`export`] made and nobody released.
+unsafe fn state<'a>(stream: *mut FFI_ArrowArrayStream) -> &'a mut State {
+    // SAFETY: `export` put a State there, and `release` alone takes it. The interface
+    // forbids concurrent calls on one stream, so it is not aliased.
+    unsafe { &mut *(*stream).private_data.cast::<State>() }
+}
+
+/// Whether a consumer calls on a stream that it has released, or passes no room.
+unsafe fn is_misused<T>(stream: *mut FFI_ArrowArrayStream, room: *const T) -> bool {
+    // SAFETY: the consumer passes NULL or a stream, released or not.
+    room.is_null() || unsafe { stream.as_ref() }.is_none_or(|found| found.private_data.is_null())
+}
+
+unsafe extern "C" fn get_schema(
+    stream: *mut FFI_ArrowArrayStream,
+    out: *mut FFI_ArrowSchema,
+) -> c_int {
+    // SAFETY: as the consumer says.
+    if unsafe { is_misused(stream, out) } {
+        return EINVAL;
+    }
+    // SAFETY: the consumer passes the stream that it got.
+    let state = unsafe { state(stream) };
+    match guarded(|| schema_of(&state.schema)) {
+        Ok(schema) => {
+            // SAFETY: the consumer passes room for a schema, whose content is undefined
+            // and must not be dropped.
+            unsafe { ptr::write_unaligned(out, schema) };
+            0
+        }
+        Err(failure) => state.fail(failure),
+    }
+}
+
+/// Columns as a C schema.
+pub fn schema_of(schema: &SchemaRef) -> Result<FFI_ArrowSchema> {
+    if let Some(field) = schema.fields().iter().find(|field| field.name().contains('\0')) {
+        let what = format!("the column {:?} has a NUL byte in its name", field.name());
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, what)
+            .with_hint("name it otherwise: SELECT .. AS name")
+            .into());
+    }
+    FFI_ArrowSchema::try_from(schema.as_ref())
+        .map_err(|e| Error::new(SqlState::FEATURE_NOT_SUPPORTED, e.to_string()).into())
+}
+
+unsafe extern "C" fn get_next(
+    stream: *mut FFI_ArrowArrayStream,
+    out: *mut FFI_ArrowArray,
+) -> c_int {
+    // SAFETY: as the consumer says.
+    if unsafe { is_misused(stream, out) } {
+        return EINVAL;
+    }
+    // SAFETY: the consumer passes the stream that it got.
+    let state = unsafe { state(stream) };
+    if let Some((errno, _, _)) = state.failure {
+        return errno;
+    }
+    match guarded(|| state.next()) {
+        Ok(array) => {
+            // SAFETY: the consumer passes room for an array, whose content is undefined
+            // and must not be dropped.
+            unsafe { ptr::write_unaligned(out, array) };
+            0
+        }
+        Err(failure) => state.fail(failure),
+    }
+}
+
+unsafe extern "C" fn get_last_error(stream: *mut FFI_ArrowArrayStream) -> *const c_char {
+    // SAFETY: the consumer passes the stream that it got; the text lives in it until the
+    // next failure or the release, as the interface demands.
+    unsafe {
+        if is_misused(stream, stream) {
+            return ptr::null();
+        }
+        state(stream).failure.as_ref().map_or(ptr::null(), |(_, message, _)| message.as_ptr())
+    }
+}
+
+unsafe extern "C" fn release(stream: *mut FFI_ArrowArrayStream) {
+    // SAFETY: the consumer passes the stream that it got; a second release finds nothing.
+    unsafe {
+        if is_misused(stream, stream) {
+            return;
+        }
+        let state = Box::from_raw((*stream).private_data.cast::<State>());
+        (*stream).private_data = ptr::null_mut();
+        (*stream).release = None;
+        let _ = guarded(|| {
+            drop(state);
+            Ok(())
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use super::*;
+
+    fn read(query: &str) -> (c_int, String) {
+        let database = kalam_core::Database::in_memory(kalam_core::Options::default());
+        let session = database
+            .and_then(|database| database.session("root", kalam_core::model::Role::System, None))
+            .unwrap();
+        let result = session.execute(query, &kalam_core::Params::None).unwrap();
+        let mut stream = export(result);
+        let stream = &raw mut stream;
+        let mut array = FFI_ArrowArray::empty();
+        unsafe {
+            let errno = get_next(stream, &raw mut array);
+            let message = get_last_error(stream);
+            let message = if message.is_null() { c"" } else { CStr::from_ptr(message) };
+            (errno, message.to_string_lossy().into_owned())
+        }
+    }
+
+    #[test]
+    fn an_error_amid_the_rows_has_its_sqlstate() {
+        let (errno, message) = read("SELECT 1 / (x - 1) FROM generate_series(1, 2) a (x)");
+        assert_eq!(errno, EINVAL);
+        assert!(message.starts_with("[22012] "), "{message}");
+    }
+
+    #[test]
+    fn a_nul_byte_in_an_error_is_shown() {
+        let (errno, message) =
+            read("SELECT CAST(chr(x) || 'z' AS INT) FROM generate_series(0, 0) a (x)");
+        assert_eq!(errno, EINVAL, "{message}");
+        assert!(message.contains('\u{2400}'), "{message}");
+    }
+}
