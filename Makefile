@@ -6,7 +6,7 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test prove bench lint docs wheel install header clean
+.PHONY: help setup quickstart test prove bench scale lint docs wheel install header clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,7 @@ test: setup ## format check, Rust tests, quick start, Python tests without and w
 	@$(ENV) step "python tests with pyarrow, pandas, polars, duckdb"; "$$VENV_ARROW/bin/pytest" bindings-python/tests/with_arrow
 
 OF ?=
+ARGS ?=
 prove: setup ## run the Rust tests whose names contain OF, as in `make prove OF=crash::`
 	@$(ENV) cargo test --workspace --locked -- $(OF)
 
@@ -36,6 +37,10 @@ bench: setup ## build with optimization and write benchmarks/results
 	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
 	@$(ENV) step "benchmarks"; "$$VENV_ARROW/bin/python" -u benchmarks/run.py
 	@$(ENV) step "the engine's small paths"; cargo bench --workspace --locked --bench engine
+
+scale: setup ## measure large sizes and half an hour of mixed load; ARGS="--scale 0.01 --minutes 0.2" is quick
+	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
+	@$(ENV) step "scale"; "$$VENV_ARROW/bin/python" -u benchmarks/run_scale.py $(ARGS)
 
 lint: setup ## format, clippy, stubs against the built module, Python type check
 	@$(ENV) step "format"; cargo fmt --all --check

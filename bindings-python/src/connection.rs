@@ -70,6 +70,15 @@ pub fn connect(
     Ok(Connection::new(session))
 }
 
+/// Make a new database directory of a backup, as RESTORE DATABASE does. The directory must
+/// be missing or empty; open it with connect() afterwards. Every byte is checked.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value, reason = "pyo3 hands owned values to functions")]
+pub fn restore(py: Python<'_>, backup: PathBuf, path: PathBuf) -> PyResult<()> {
+    survive_fork(py)?;
+    engine(py, || Database::restore(&backup, &path))
+}
+
 /// Who connects.
 enum Identity<'a> {
     /// The program says so.

@@ -29,6 +29,7 @@ fn _kalamdb(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("threadsafety", 2)?;
     module.add("paramstyle", "qmark")?;
     module.add_function(wrap_pyfunction!(connection::connect, module)?)?;
+    module.add_function(wrap_pyfunction!(connection::restore, module)?)?;
     module.add_class::<connection::Connection>()?;
     module.add_class::<cursor::Cursor>()?;
     module.add_class::<result::ResultSet>()?;

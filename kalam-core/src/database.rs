@@ -75,6 +75,19 @@ impl Database {
         Ok(Database { engine: Arc::new(engine) })
     }
 
+    /// Makes a new database directory of a backup, and checks every byte on the way. The
+    /// directory must be missing or empty; it is not opened.
+    ///
+    /// # Errors
+    /// `22023` if the folder holds no finished backup or the directory holds anything,
+    /// `XX001` if a file of the backup is damaged, `55006` while a backup is made into the
+    /// folder, `53100`, `58030`. After an error the directory is as it was. A restore that a
+    /// crash stopped leaves a directory that cannot be opened.
+    pub fn restore(backup: impl AsRef<Path>, directory: impl AsRef<Path>) -> Result<()> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        crate::backup::restore(backup.as_ref(), directory.as_ref(), &clock).map(|_| ())
+    }
+
     /// A session of `user` with `role`; unqualified names resolve in `namespace`
     /// (`default` if none is given).
     ///

@@ -27,6 +27,9 @@ mod security;
 /// Hot to cold: segments, manifest, deletion vectors, recovery.
 mod flush;
 
+/// Backups of a whole database, and the way back.
+mod backup;
+
 /// Distances between vectors.
 mod vector;
 

@@ -2,8 +2,11 @@
 //!
 //! What is expected comes from the small tables in this file, not from the engine.
 
+use std::path::Path;
+
 use kalam_core::model::Role;
 use kalam_core::{Database, Error, Session};
+use tempfile::TempDir;
 
 use crate::fixture::{self, options, run, try_run};
 
@@ -295,6 +298,10 @@ const STATEMENTS: &[(&str, Role)] = &[
     ("ALTER USER 'known' SET ROLE user", Role::System),
     ("DROP USER IF EXISTS 'made'", Role::System),
     ("SELECT 1; CREATE NAMESPACE made", Role::Dba),
+    ("EXPORT USER 'known' TO '{new}'", Role::Dba),
+    ("DROP USER IF EXISTS 'made' PURGE", Role::System),
+    ("VERIFY BACKUP '{backup}'", Role::Dba),
+    ("RESTORE DATABASE FROM '{backup}' TO '{new}'", Role::Dba),
 ];
 
 /// Statements of other systems that reach files or the engine: nobody runs them.
@@ -435,10 +442,23 @@ fn a_view_shows_whoever_reads_it_what_they_may_read() {
 #[test]
 fn every_role_runs_the_statements_from_its_least_role_on() {
     let mut wrong = Vec::new();
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let backup = folder.path().join("backup").display().to_string();
+    for (number, role) in ROLES.into_iter().enumerate() {
+        let database = fixture::open(&folder.path().join("database"));
+        let sql = format!("BACKUP DATABASE TO '{backup}'");
+        let got = outcome(try_run(&session(&database, role), &sql));
+        let expected = if role >= Role::Dba { Runs } else { Refused };
+        wrong.extend(differs(&sql, role, expected, &got));
+        assert!(number > 2 || !Path::new(&backup).exists());
+    }
     for (sql, least) in STATEMENTS {
         let database = database();
         for role in ROLES {
-            let sql = sql.replace("{me}", role.as_str());
+            let sql = sql.replace("{me}", role.as_str()).replace("{backup}", &backup);
+            let new = format!("new {} {role}", sql.split(' ').next().unwrap_or_default());
+            let new = folder.path().join(new).display().to_string();
+            let sql = sql.replace("{new}", &new);
             let got = outcome(try_run(&session(&database, role), &sql));
             let expected = if role >= *least { Runs } else { Refused };
             let made =

@@ -36,6 +36,27 @@ const ACTIONS: [(&str, Option<&str>); 5] = [
     ("delay", None),
 ];
 
+/// What backups, exports and purges find.
+const OF_TWO_USERS: &[&str] = &[
+    "CREATE USER TABLE t (k INT PRIMARY KEY, v TEXT UNIQUE)",
+    "EXECUTE AS USER 'ann' (INSERT INTO t SELECT value, 'v' || value FROM generate_series(1, 100))",
+    "EXECUTE AS USER 'bob' (INSERT INTO t SELECT value, 'v' || value FROM generate_series(1, 100))",
+    "STORAGE FLUSH TABLE t",
+    "EXECUTE AS USER 'ann' (UPDATE t SET v = 'w' || k WHERE k <= 10)",
+    "EXECUTE AS USER 'bob' (DELETE FROM t WHERE k > 90)",
+];
+/// The same, backed up.
+const RESTORABLE: &[&str] = &[
+    OF_TWO_USERS[0],
+    OF_TWO_USERS[1],
+    OF_TWO_USERS[2],
+    OF_TWO_USERS[3],
+    OF_TWO_USERS[4],
+    OF_TWO_USERS[5],
+    "BACKUP DATABASE TO '{dir}-backup'",
+];
+const BY_USER: &str = "SELECT _user, COUNT(*) FROM all_users('t') GROUP BY _user ORDER BY _user";
+
 /// Every point, by the statement that passes it.
 const CASES: &[Case] = &[
     Case {
@@ -88,19 +109,69 @@ const CASES: &[Case] = &[
         undone: &[&["false", "91"], &["true", "10"]],
         done: &[&["false", "91"]],
     },
+    Case {
+        before: OF_TWO_USERS,
+        statement: "BACKUP DATABASE TO '{dir}-backup'",
+        points: &[
+            "backup.before_checkpoint",
+            "backup.after_checkpoint",
+            "backup.after_segment",
+            "backup.before_manifest",
+            "backup.after_manifest",
+        ],
+        query: BY_USER,
+        undone: &[&["ann", "100"], &["bob", "90"]],
+        done: &[&["ann", "100"], &["bob", "90"]],
+    },
+    Case {
+        before: RESTORABLE,
+        statement: "RESTORE DATABASE FROM '{dir}-backup' TO '{dir}-copy'",
+        points: &[
+            "restore.after_marker",
+            "restore.after_state_file",
+            "restore.after_state",
+            "restore.after_segment",
+            "restore.before_finish",
+            "restore.before_marker_goes",
+        ],
+        query: BY_USER,
+        undone: &[&["ann", "100"], &["bob", "90"]],
+        done: &[&["ann", "100"], &["bob", "90"]],
+    },
+    Case {
+        before: OF_TWO_USERS,
+        statement: "EXPORT USER 'ann' TO '{dir}-export'",
+        points: &["export.after_table", "export.before_manifest", "export.before_rename"],
+        query: BY_USER,
+        undone: &[&["ann", "100"], &["bob", "90"]],
+        done: &[&["ann", "100"], &["bob", "90"]],
+    },
+    Case {
+        before: OF_TWO_USERS,
+        statement: "DROP USER IF EXISTS 'ann' PURGE",
+        points: &[
+            "purge.before_commit",
+            "purge.after_commit",
+            "purge.after_files",
+            "purge.after_erase",
+        ],
+        query: BY_USER,
+        undone: &[&["ann", "100"], &["bob", "90"]],
+        done: &[&["bob", "90"]],
+    },
 ];
 
 /// Points whose errors nobody is told of: the work of the job is done by then.
 const QUIET_POINTS: &[&str] = &["job.ended"];
 
 /// What the child said and how it ended.
-struct Outcome {
-    lines: Vec<String>,
-    aborted: bool,
+pub(crate) struct Outcome {
+    pub(crate) lines: Vec<String>,
+    pub(crate) aborted: bool,
 }
 
-/// Runs statements in a child, with a fault.
-fn run(dir: &Path, fault: Option<&str>, statements: &[&str]) -> Outcome {
+/// Runs statements in a child, with a fault. `{dir}` in them is the database's directory.
+pub(crate) fn run(dir: &Path, fault: Option<&str>, statements: &[&str]) -> Outcome {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kalam-test-child"));
     command.arg("script").arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped());
     command.stderr(Stdio::null()).env_remove("KALAM_FAULT");
@@ -110,7 +181,8 @@ fn run(dir: &Path, fault: Option<&str>, statements: &[&str]) -> Outcome {
     let mut child = command.spawn().expect("the child starts");
     let mut input = child.stdin.take().expect("the input is piped");
     // A child that aborts does not read the rest.
-    _ = input.write_all((statements.join("\n") + "\n").as_bytes());
+    let text = statements.join("\n").replace("{dir}", &dir.display().to_string());
+    _ = input.write_all((text + "\n").as_bytes());
     drop(input);
     let output = child.wait_with_output().expect("the child ends");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -121,11 +193,12 @@ impl Case {
     /// Plants one fault, and sees that nothing is lost and the statement works later.
     fn check(&self, point: &str, action: &str, state: Option<&str>) {
         let what = format!("{} with {point}={action}", self.statement);
-        let dir = TempDir::new().expect("a temporary folder can be made");
-        let made = run(dir.path(), None, self.before);
+        let home = TempDir::new().expect("a temporary folder can be made");
+        let dir = home.path().join("database");
+        let made = run(&dir, None, self.before);
         assert!(made.lines.iter().all(|line| line.starts_with("ok")), "{what}: {:?}", made.lines);
         let fault = format!("{point}={action}");
-        let outcome = run(dir.path(), Some(&fault), &[self.statement, self.statement]);
+        let outcome = run(&dir, Some(&fault), &[self.statement, self.statement]);
         assert_eq!(outcome.aborted, action == "abort", "{what}: {:?}", outcome.lines);
         match (action, state) {
             ("abort", _) => assert!(outcome.lines.is_empty(), "{what}: {:?}", outcome.lines),
@@ -136,12 +209,12 @@ impl Case {
                 assert!(outcome.lines[1].starts_with("ok"), "{what}: {:?}", outcome.lines);
             }
         }
-        let database = fixture::open(dir.path());
+        let database = fixture::open(&dir);
         let root = fixture::root(&database);
         let rows = fixture::rows(&root, self.query);
         let undone = action == "abort" && rows == self.undone;
         assert!(undone || rows == self.done, "{what}: {rows:?}");
-        no_orphans(&database, dir.path(), &what);
+        no_orphans(&database, &dir, &what);
         database.close().expect("the database closes");
     }
 }

@@ -45,6 +45,7 @@ from ._kalamdb import (
     apilevel,
     connect,
     paramstyle,
+    restore,
     threadsafety,
 )
 
@@ -88,5 +89,6 @@ __all__ = [
     "apilevel",
     "connect",
     "paramstyle",
+    "restore",
     "threadsafety",
 ]

@@ -91,6 +91,7 @@ def connect(
     namespace: str | None = None,
     config: Mapping[str, str | int] | None = None,
 ) -> Connection: ...
+def restore(backup: str | PathLike[str], path: str | PathLike[str]) -> None: ...
 @final
 class Connection:
     @property

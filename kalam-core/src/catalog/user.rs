@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::model::Seq;
 use crate::model::{UserId, UserKey};
-use crate::store::{EntityKey, EntityStore, Family, Snapshot, Store, WriteSet};
+use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Snapshot, Store, WriteSet};
+use crate::{Error, Result, SqlState};
 
 /// A user that owns rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,34 +31,48 @@ const USERS: EntityStore<UserId, UserRecord> = EntityStore::new(Family::Catalog,
 const LAST_USER: EntityStore<String, UserKey> =
     EntityStore::new(Family::Catalog, b'U', "the user counter");
 
+impl KnownUsers {
+    /// Remembers a surrogate that was read a moment ago; false if it was taken away since.
+    fn remember(&self, user: &UserId, key: UserKey) -> bool {
+        self.keys.insert(user.clone(), key);
+        self.names.insert(key, user.clone());
+        if self.purged.contains(&key) {
+            self.keys.remove_if(user, |_, known| *known == key);
+            self.names.remove(&key);
+            return false;
+        }
+        true
+    }
+}
+
 /// Maps user ids to their surrogates. A user gets one with their first row.
 pub(crate) struct UserDirectory {
     store: Arc<Store>,
-    known: DashMap<UserId, UserKey>,
-    names: DashMap<UserKey, UserId>,
+    known: Arc<KnownUsers>,
     allocation: Mutex<()>,
+}
+
+#[derive(Default)]
+struct KnownUsers {
+    keys: DashMap<UserId, UserKey>,
+    names: DashMap<UserKey, UserId>,
+    /// Surrogates that belong to nobody any more. They are never given again.
+    purged: DashSet<UserKey>,
 }
 
 impl UserDirectory {
     pub(crate) fn new(store: Arc<Store>) -> UserDirectory {
-        UserDirectory {
-            store,
-            known: DashMap::new(),
-            names: DashMap::new(),
-            allocation: Mutex::new(()),
-        }
+        UserDirectory { store, known: Arc::default(), allocation: Mutex::new(()) }
     }
 
     /// The surrogate of a user who has rows.
     pub(crate) fn key_of(&self, user: &UserId) -> Result<Option<UserKey>> {
-        if let Some(key) = self.known.get(user) {
+        if let Some(key) = self.known.keys.get(user) {
             return Ok(Some(*key));
         }
-        let found = USERS.get(&self.store.view().snapshot, user)?;
-        if let Some(record) = &found {
-            self.learn(user, record.key);
-        }
-        Ok(found.map(|r| r.key))
+        let found = USERS.get(&self.store.view().snapshot, user)?.map(|record| record.key);
+        let Some(key) = found else { return Ok(None) };
+        Ok(self.known.remember(user, key).then_some(key))
     }
 
     /// The surrogate of a user, made durable before their first row refers to it.
@@ -65,9 +80,18 @@ impl UserDirectory {
         if let Some(key) = self.key_of(user)? {
             return Ok(key);
         }
+        loop {
+            if let Some(key) = self.allocate(user)? {
+                return Ok(key);
+            }
+        }
+    }
+
+    /// Gives a user a surrogate; `None` if it was taken away at once.
+    fn allocate(&self, user: &UserId) -> Result<Option<UserKey>> {
         let _allocation = self.allocation.lock();
         if let Some(key) = self.key_of(user)? {
-            return Ok(key);
+            return Ok(Some(key));
         }
         let counter = String::new();
         let last = LAST_USER.get(&self.store.view().snapshot, &counter)?;
@@ -76,25 +100,39 @@ impl UserDirectory {
         USERS.put(&mut set, user, &UserRecord { key });
         LAST_USER.put(&mut set, &counter, &key);
         self.store.commit(set)?;
-        self.learn(user, key);
-        Ok(key)
+        Ok(self.known.remember(user, key).then_some(key))
     }
 
-    fn learn(&self, user: &UserId, key: UserKey) {
-        self.known.insert(user.clone(), key);
-        self.names.insert(key, user.clone());
+    /// Takes a user's surrogate away, as part of a commit.
+    pub(crate) fn forget(&self, set: &mut WriteSet, user: &UserId, key: UserKey) {
+        USERS.delete(set, user);
+        set.changes.push(Box::new(ForgetUser {
+            known: self.known.clone(),
+            user: user.clone(),
+            key,
+        }));
+    }
+
+    /// Whether a surrogate was taken away since the database was opened.
+    pub(crate) fn is_purged(&self, key: UserKey) -> bool {
+        self.known.purged.contains(&key)
+    }
+
+    /// How many surrogates were taken away since the database was opened.
+    pub(crate) fn purges(&self) -> usize {
+        self.known.purged.len()
     }
 
     /// The user with this surrogate. Of those who wrote since the open it is known; for
     /// another one all are read.
     pub(crate) fn user_of(&self, key: UserKey) -> Result<Option<UserId>> {
-        if let Some(user) = self.names.get(&key) {
+        if let Some(user) = self.known.names.get(&key) {
             return Ok(Some(user.clone()));
         }
         for (known, user) in self.all(&self.store.view().snapshot)? {
-            self.names.insert(known, user);
+            self.known.names.insert(known, user);
         }
-        Ok(self.names.get(&key).map(|user| user.clone()))
+        Ok(self.known.names.get(&key).map(|user| user.clone()))
     }
 
     /// Every user that has a surrogate, by surrogate.
@@ -103,5 +141,35 @@ impl UserDirectory {
             USERS.scan(snapshot, &[])?.into_iter().map(|(id, r)| (r.key, id)).collect();
         users.sort_unstable();
         Ok(users)
+    }
+}
+
+struct ForgetUser {
+    known: Arc<KnownUsers>,
+    user: UserId,
+    key: UserKey,
+}
+
+impl Change for ForgetUser {
+    fn check(&self) -> Result<()> {
+        if !self.known.purged.contains(&self.key) {
+            return Ok(());
+        }
+        // The entry may be that of another surrogate by now.
+        Err(Error::new(
+            SqlState::SERIALIZATION_FAILURE,
+            format!("user \"{}\" was changed by another commit", self.user),
+        )
+        .with_hint("retry the statement"))
+    }
+
+    fn stage(&mut self, _seq: Seq, _batch: &mut Batch<'_>) {}
+
+    /// First the one, then the other: whoever reads an old view and remembers the user
+    /// afterwards finds out.
+    fn publish(&mut self, _epoch: u64) {
+        self.known.purged.insert(self.key);
+        self.known.keys.remove(&self.user);
+        self.known.names.remove(&self.key);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::sql::sqlparser::ast::{
     Expr, LimitClause, SelectItem, SetExpr, TableWithJoins, Value,
 };
@@ -63,24 +64,39 @@ pub(crate) fn rows_of(
     view: &Arc<View>,
     user: UserKey,
 ) -> Result<Vec<Rows>> {
+    let stream = stream_of(engine, caller, table, view, user)?;
+    let width = table.definition.columns.len();
+    let batches = engine.collect(stream)?;
+    let split = |batch: &RecordBatch| {
+        (batch.columns()[..width].to_vec(), batch.columns().get(width).cloned())
+    };
+    Ok(batches.iter().map(split).collect())
+}
+
+/// The live rows of one owner, as they are read: all columns, then the hidden key where
+/// that is the key.
+///
+/// # Errors
+/// `XX001` for a damaged segment.
+pub(crate) fn stream_of(
+    engine: &Engine,
+    caller: &Caller,
+    table: &Arc<Table>,
+    view: &Arc<View>,
+    user: UserKey,
+) -> Result<SendableRecordBatchStream> {
     let planner = Planner::new(engine, caller, view.clone()).with_target(table, user)?;
     let column = |name: &str| SelectItem::UnnamedExpr(Expr::Identifier(quoted(name)));
     let definition = &table.definition;
     let mut columns: Vec<SelectItem> =
         definition.columns.iter().map(|c| column(c.name.as_str())).collect();
-    let width = columns.len();
     if definition.has_hidden_key() {
         columns.push(column(HIDDEN_KEY_COLUMN));
     }
     let relation = relation_of(TARGET_RELATION, Some(definition.name.table.as_str()));
     let from = vec![TableWithJoins { relation, joins: Vec::new() }];
     let query = query_of(SetExpr::Select(Box::new(select_of(columns, from, None))));
-    let stream = planner.stream(&planner.logical(query, &[])?)?;
-    let batches = engine.collect(stream)?;
-    let split = |batch: &RecordBatch| {
-        (batch.columns()[..width].to_vec(), batch.columns().get(width).cloned())
-    };
-    Ok(batches.iter().map(split).collect())
+    planner.stream(&planner.logical(query, &[])?)
 }
 
 /// The owners of rows in either tier.

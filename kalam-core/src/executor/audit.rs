@@ -78,6 +78,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::ShowTables { namespace }
         | Statement::FlushAll { namespace }
         | Statement::CompactAll { namespace } => namespace.clone(),
+        Statement::BackupDatabase { folder }
+        | Statement::RestoreDatabase { folder, .. }
+        | Statement::VerifyBackup { folder } => folder.path(&[]).ok().map(str::to_owned),
         Statement::CreateTable(create) => table(&create.table),
         Statement::CreateTableAs(create) => table(&create.create.table),
         Statement::CreateView(create) => table(&create.view),
@@ -107,7 +110,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::ExecuteAs(execute) => object(caller, &execute.statement),
         Statement::CreateUser(create) => create.user.user(&[]).ok().map(|user| user.to_string()),
         Statement::AlterUser(alter) => alter.user.user(&[]).ok().map(|user| user.to_string()),
-        Statement::DropUser { user, .. } => user.user(&[]).ok().map(|user| user.to_string()),
+        Statement::DropUser { user, .. } | Statement::ExportUser { user, .. } => {
+            user.user(&[]).ok().map(|user| user.to_string())
+        }
         Statement::Set(set) => set.name.clone(),
         Statement::KillJob { id } => id.job(&[]).ok().map(|id| id.to_string()),
         Statement::ShowSetting(_)

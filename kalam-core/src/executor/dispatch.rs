@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize, authorize_namespace};
-use super::handlers::{ddl, dml, flush, jobs, query, setting, user};
+use super::handlers::{backup, ddl, dml, flush, jobs, query, setting, user};
 use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
@@ -101,6 +101,18 @@ fn run_once(
             flush::compact_table::run_all(engine, namespace.as_deref())
         }
         Statement::Vacuum { table } => flush::vacuum::run(engine, caller, table.as_ref()),
+        Statement::BackupDatabase { folder } => {
+            backup::backup_database::run(engine, caller, folder.path(params)?)
+        }
+        Statement::RestoreDatabase { folder, directory } => backup::restore_database::run(
+            engine,
+            caller,
+            folder.path(params)?,
+            directory.path(params)?,
+        ),
+        Statement::VerifyBackup { folder } => {
+            backup::restore_database::verify(engine, caller, folder.path(params)?)
+        }
         Statement::ShowManifest { table } => flush::show_manifest::run(engine, caller, work, table),
         Statement::ShowStats { table } => flush::show_stats::run(engine, caller, work, table),
         Statement::ShowSetting(show) => setting::show::run(engine, caller, show),
@@ -109,8 +121,14 @@ fn run_once(
         }
         Statement::CreateUser(create) => user::create_user::run(engine, caller, create, params),
         Statement::AlterUser(alter) => user::alter_user::run(engine, caller, alter, params),
-        Statement::DropUser { if_exists, user } => {
+        Statement::DropUser { if_exists, user, purge: false } => {
             user::drop_user::run(engine, caller, user, *if_exists, params)
+        }
+        Statement::DropUser { if_exists, user, purge: true } => {
+            user::purge_user::run(engine, caller, &user.user(params)?, *if_exists)
+        }
+        Statement::ExportUser { user, folder } => {
+            user::export_user::run(engine, caller, &user.user(params)?, folder.path(params)?)
         }
         Statement::ExecuteAs(execute) => {
             user::execute_as::run(engine, caller, work, execute, params)

@@ -23,6 +23,7 @@ use super::literal_type::TextLiterals;
 use super::operator_function::OperatorFunctions;
 use super::parse::parse;
 use super::plan_cache::PlanCache;
+use super::purge::finish_purges;
 use super::rounding_cast::RoundCasts;
 use super::spill_directory::spill_directory;
 use super::statement::Parsed;
@@ -115,6 +116,7 @@ impl Engine {
         let audit = Arc::new(AuditLog::load(&store, &clock)?);
         let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
         remove_orphans(&tier, &store)?;
+        finish_purges(&store)?;
         let jobs = Arc::new(Jobs::load(&store, &clock)?);
         let users = Arc::new(UserDirectory::new(store.clone()));
         let spill = spill_directory(path.as_deref(), options);

@@ -45,7 +45,11 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::CreateTableAs(_)
         | Statement::DropTable { .. }
         | Statement::CreateView(_)
-        | Statement::DropView { .. } => Role::Dba,
+        | Statement::DropView { .. }
+        | Statement::BackupDatabase { .. }
+        | Statement::RestoreDatabase { .. }
+        | Statement::VerifyBackup { .. }
+        | Statement::ExportUser { .. } => Role::Dba,
         Statement::CreateUser(_) | Statement::AlterUser(_) | Statement::DropUser { .. } => {
             Role::System
         }
@@ -329,6 +333,9 @@ mod tests {
             Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
             Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
             Statement::Vacuum { .. } => "VACUUM",
+            Statement::BackupDatabase { .. } => "BACKUP DATABASE",
+            Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
+            Statement::VerifyBackup { .. } => "VERIFY BACKUP",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -338,6 +345,7 @@ mod tests {
             Statement::CreateUser(_) => "CREATE USER '",
             Statement::AlterUser(_) => "ALTER USER",
             Statement::DropUser { .. } => "DROP USER",
+            Statement::ExportUser { .. } => "EXPORT USER",
             Statement::ExecuteAs(_) => "EXECUTE AS USER",
             Statement::Set(_) => "SET statement_timeout",
             Statement::ShowSetting(_) => "SHOW statement_timeout",
@@ -353,6 +361,10 @@ mod tests {
             "CREATE NAMESPACE n",
             "DROP NAMESPACE n",
             "ALTER NAMESPACE n SET DESCRIPTION 'x'",
+            "BACKUP DATABASE TO 'a'",
+            "RESTORE DATABASE FROM 'a' TO 'b'",
+            "VERIFY BACKUP 'a'",
+            "EXPORT USER u TO 'a'",
             "ALTER TABLE t ADD COLUMN a INT",
             "COMMENT ON TABLE t IS 'x'",
             "DESCRIBE t HISTORY",

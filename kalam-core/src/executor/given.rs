@@ -39,6 +39,26 @@ impl Given<String> {
     }
 }
 
+impl Given<String> {
+    /// The path that the text is.
+    ///
+    /// # Errors
+    /// `22023` for no text and for an empty one.
+    pub(crate) fn path<'a>(&'a self, params: &'a [ScalarValue]) -> Result<&'a str> {
+        let path = match self {
+            Given::Written(path) => path,
+            Given::Parameter(index) => parameter("path", *index, params)?,
+        };
+        if path.is_empty() || path.contains('\0') {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "a path is not empty and holds no NUL",
+            ));
+        }
+        Ok(path)
+    }
+}
+
 impl Given<Secret> {
     /// The password.
     ///

@@ -691,12 +691,14 @@ pub(crate) fn following_catalog<T>(
     const TRIES_MAX: u32 = 1000;
     let mut tries = 0;
     loop {
-        let version = engine.registry.version();
+        // A user whose rows were taken away gets another surrogate.
+        let state = || (engine.registry.version(), engine.users.purges());
+        let before = state();
         match statement() {
             Err(e)
                 if e.sqlstate() == SqlState::SERIALIZATION_FAILURE
                     && tries < TRIES_MAX
-                    && engine.registry.version() != version =>
+                    && state() != before =>
             {
                 tries += 1;
             }

@@ -56,12 +56,16 @@ pub(crate) enum Statement {
     CompactTable { table: TableRef },
     CompactAll { namespace: Option<String> },
     Vacuum { table: Option<TableRef> },
+    BackupDatabase { folder: Given<String> },
+    RestoreDatabase { folder: Given<String>, directory: Given<String> },
+    VerifyBackup { folder: Given<String> },
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
     CreateUser(CreateUser),
     AlterUser(AlterUser),
-    DropUser { if_exists: bool, user: Given<String> },
+    DropUser { if_exists: bool, user: Given<String>, purge: bool },
+    ExportUser { user: Given<String>, folder: Given<String> },
     ExecuteAs(ExecuteAs),
     ShowCreateView { view: TableRef },
     ShowJobs,
@@ -106,12 +110,17 @@ impl Statement {
             Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
             Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
             Statement::Vacuum { .. } => "VACUUM",
+            Statement::BackupDatabase { .. } => "BACKUP DATABASE",
+            Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
+            Statement::VerifyBackup { .. } => "VERIFY BACKUP",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
             Statement::CreateUser(_) => "CREATE USER",
             Statement::AlterUser(_) => "ALTER USER",
+            Statement::DropUser { purge: true, .. } => "DROP USER PURGE",
             Statement::DropUser { .. } => "DROP USER",
+            Statement::ExportUser { .. } => "EXPORT USER",
             Statement::ExecuteAs(_) => "EXECUTE AS USER",
             Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
             Statement::ShowJobs => "SHOW JOBS",
@@ -190,10 +199,14 @@ impl Statement {
             | Statement::CompactTable { .. }
             | Statement::CompactAll { .. }
             | Statement::Vacuum { .. }
+            | Statement::BackupDatabase { .. }
+            | Statement::RestoreDatabase { .. }
+            | Statement::VerifyBackup { .. }
             | Statement::KillJob { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)
-            | Statement::DropUser { .. } => WithinTransaction::Refused,
+            | Statement::DropUser { .. }
+            | Statement::ExportUser { .. } => WithinTransaction::Refused,
             Statement::ExecuteAs(execute) => execute.statement.within_transaction(),
         }
     }

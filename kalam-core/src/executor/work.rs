@@ -66,7 +66,7 @@ impl Work {
     ) -> Result<(T, Option<Seq>)> {
         match self {
             Work::Autocommit => retrying_while(
-                || engine.registry.is_current(table),
+                || engine.registry.is_current(table) && !engine.users.is_purged(user),
                 || {
                     let view = engine.store.view();
                     // Only a definition that is current now knows every row of the view.

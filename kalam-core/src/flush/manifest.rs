@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,8 @@ pub(crate) struct Manifest {
     staged: Mutex<HashMap<ScopeId, Arc<ScopeManifest>>>,
     /// With the epoch from which on no view sees the file.
     garbage: Mutex<Vec<(u64, Garbage)>>,
+    /// Users whose rows were taken away for good.
+    purged: DashSet<UserKey>,
 }
 
 /// The epoch of garbage whose commit is under way.
@@ -126,7 +128,13 @@ impl Manifest {
             scopes: DashMap::new(),
             staged: Mutex::default(),
             garbage: Mutex::default(),
+            purged: DashSet::new(),
         }
+    }
+
+    /// Whether files wait for a view to end before they are deleted.
+    pub(crate) fn has_garbage(&self) -> bool {
+        !self.garbage.lock().is_empty()
     }
 
     /// The scope as `view` sees it.
@@ -195,6 +203,15 @@ impl Manifest {
     }
 }
 
+/// Every segment that a snapshot lists, by table and user.
+///
+/// # Errors
+/// `XX001` if an entry does not decode.
+pub(crate) fn all_segments(snapshot: &Arc<Snapshot>) -> Result<Vec<SegmentMeta>> {
+    let found = SEGMENTS.scan(snapshot, &[])?;
+    Ok(found.into_iter().map(|(_, meta)| meta).collect())
+}
+
 fn read_scope(snapshot: &Arc<Snapshot>, scope: ScopeId) -> Result<ScopeManifest> {
     let mut prefix = Vec::new();
     scope.encode(&mut prefix);
@@ -254,6 +271,7 @@ pub(crate) struct ScopeEdit {
     added: Vec<(SegmentMeta, RoaringBitmap)>,
     removed: bool,
     replaced: Option<Replacement>,
+    purges: bool,
     marks: MarkSet,
     flushed: Option<Flushed>,
 }
@@ -279,6 +297,7 @@ impl ScopeEdit {
             added: Vec::new(),
             removed: false,
             replaced: None,
+            purges: false,
             marks: MarkSet::default(),
             flushed: None,
         }
@@ -323,6 +342,13 @@ impl ScopeEdit {
 
     fn removes_any(&self) -> bool {
         self.removed || self.replaced.is_some()
+    }
+
+    /// Removes every segment of the scope, and refuses all that is prepared with the
+    /// scope's user and not committed yet.
+    pub(crate) fn purge(&mut self) {
+        self.removed = true;
+        self.purges = true;
     }
 
     /// Removes the flushed keys from the hot tier, but those that were written since.
@@ -401,6 +427,9 @@ impl ScopeEdit {
 
 impl Change for ScopeEdit {
     fn check(&self) -> Result<()> {
+        if self.manifest.purged.contains(&self.scope.user) {
+            return Err(Self::conflict());
+        }
         let current = self.manifest.newest(self.scope)?;
         if self.checked_version.is_some_and(|version| version != current.version) {
             return Err(Self::conflict());
@@ -464,6 +493,9 @@ impl Change for ScopeEdit {
 
     fn publish(&mut self, epoch: u64) {
         let manifest = &self.manifest;
+        if self.purges {
+            manifest.purged.insert(self.scope.user);
+        }
         let Some(next) = manifest.staged.lock().remove(&self.scope) else { return };
         if self.removes_any() {
             for (from, _) in manifest.garbage.lock().iter_mut().filter(|(e, _)| *e == UNPUBLISHED) {

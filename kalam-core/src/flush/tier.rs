@@ -92,6 +92,24 @@ impl ColdTier {
         Ok(self.places.entry(storage.clone()).or_insert(place).clone())
     }
 
+    /// The database directory; `None` in memory.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// Folders that nothing but the database may write to: a copy of it that lies in one
+    /// would be taken for a part of it.
+    ///
+    /// # Errors
+    /// `42704` if a storage goes away meanwhile.
+    pub(crate) fn folders(&self) -> Result<Vec<PathBuf>> {
+        let mut folders: Vec<PathBuf> = self.directory.iter().cloned().collect();
+        for storage in self.registry.storages() {
+            folders.extend(self.place(&storage.name)?.folder().map(Path::to_path_buf));
+        }
+        Ok(folders)
+    }
+
     /// What whoever flushes the scope holds: one flush at a time.
     pub(crate) fn flush_turn(&self, scope: ScopeId) -> Arc<Mutex<()>> {
         self.flushing.entry(scope).or_default().clone()

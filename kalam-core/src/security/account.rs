@@ -1,6 +1,7 @@
 //! Accounts: users who log in or hold a role.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ impl Account {
 /// The accounts of a database, all in memory: there are as many as people were given one.
 pub(crate) struct Accounts {
     known: DashMap<UserId, Arc<Account>>,
+    /// The newest revision of an account that was removed since the open: an account of
+    /// the same user id begins above it, or sessions of the earlier one were its own.
+    removed: AtomicU64,
 }
 
 impl Accounts {
@@ -51,7 +55,7 @@ impl Accounts {
     pub(crate) fn load(store: &Arc<Store>) -> Result<Accounts> {
         let found = ACCOUNTS.scan(&store.view().snapshot, &[])?;
         let known = found.into_iter().map(|(id, account)| (id, Arc::new(account))).collect();
-        Ok(Accounts { known })
+        Ok(Accounts { known, removed: AtomicU64::new(0) })
     }
 
     /// The account of a user who was not dropped.
@@ -85,7 +89,8 @@ impl Accounts {
         before: Option<&Account>,
         mut account: Account,
     ) {
-        account.revision = before.map_or(1, |account| account.revision + 1);
+        let last = before.map_or(self.removed.load(Ordering::Acquire), |before| before.revision);
+        account.revision = last + 1;
         if before.is_none_or(Account::is_dropped) {
             account.born = account.revision;
         }
@@ -95,7 +100,19 @@ impl Accounts {
             accounts: self.clone(),
             user: user.clone(),
             before,
-            account: Arc::new(account),
+            account: Some(Arc::new(account)),
+        }));
+    }
+
+    /// Removes the record of a user's account in a commit, if `before` still is the
+    /// account when it commits.
+    pub(crate) fn remove(self: &Arc<Self>, set: &mut WriteSet, user: &UserId, before: &Account) {
+        ACCOUNTS.delete(set, user);
+        set.changes.push(Box::new(AccountChange {
+            accounts: self.clone(),
+            user: user.clone(),
+            before: Some(before.revision),
+            account: None,
         }));
     }
 }
@@ -105,7 +122,8 @@ struct AccountChange {
     user: UserId,
     /// The revision that the change was made of.
     before: Option<u64>,
-    account: Arc<Account>,
+    /// `None`: there is none afterwards.
+    account: Option<Arc<Account>>,
 }
 
 impl Change for AccountChange {
@@ -124,7 +142,16 @@ impl Change for AccountChange {
     fn stage(&mut self, _seq: Seq, _batch: &mut Batch<'_>) {}
 
     fn publish(&mut self, _epoch: u64) {
-        self.accounts.known.insert(self.user.clone(), self.account.clone());
+        let accounts = &self.accounts;
+        match &self.account {
+            Some(account) => {
+                accounts.known.insert(self.user.clone(), account.clone());
+            }
+            None => {
+                accounts.removed.fetch_max(self.before.unwrap_or(0), Ordering::AcqRel);
+                accounts.known.remove(&self.user);
+            }
+        }
     }
 
     /// Later sets of a group must see the new account.

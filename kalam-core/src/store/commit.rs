@@ -7,11 +7,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Condvar, Mutex, RwLock};
-use rocksdb::{WriteBatch, WriteOptions, properties};
+use rocksdb::checkpoint::Checkpoint;
+use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch, WriteOptions, properties};
 
 use super::log_sync::{LogSync, Syncer};
 use super::read_set::{RecentGuard, RecentWrites};
@@ -22,6 +24,7 @@ use super::store_counters::{HotHeld, StoreCounters, StoreCounts, count};
 use super::synced_mark::SyncedMark;
 use super::write_observer::WriteObserver;
 use super::write_set::{Batch, Effect, Expect, RowWriteRef, WriteSet};
+use crate::activity::check_stop;
 use crate::env::Clock;
 use crate::model::Seq;
 use crate::{Durability, Error, Options, Result, SqlState};
@@ -116,7 +119,7 @@ impl From<CommitError> for Error {
 impl Store {
     /// Opens RocksDB at `path`, or in memory if there is none.
     pub(crate) fn open(
-        path: Option<&std::path::Path>,
+        path: Option<&Path>,
         options: &Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Store>> {
@@ -414,6 +417,56 @@ impl Store {
                 + value(properties::LIVE_SST_FILES_SIZE)?,
             block_cache_bytes: value(properties::BLOCK_CACHE_USAGE)?,
         })
+    }
+
+    /// What RocksDB calls this database, also after it was moved.
+    ///
+    /// # Errors
+    /// `58030` if it cannot tell.
+    pub(crate) fn identity(&self) -> Result<String> {
+        let identity = self.db.get_db_identity().map_err(|e| rocks_error("read identity", e))?;
+        Ok(String::from_utf8_lossy(&identity).into_owned())
+    }
+
+    /// Makes a copy of everything that is committed, in a folder that is not there yet.
+    /// Files that RocksDB never changes are hard links where that is possible.
+    ///
+    /// # Errors
+    /// `53100`, `58030`.
+    pub(crate) fn checkpoint(&self, path: &Path) -> Result<()> {
+        Checkpoint::new(&self.db)
+            .and_then(|checkpoint| checkpoint.create_checkpoint(path))
+            .map_err(|e| rocks_error("make a checkpoint", e))
+    }
+
+    /// The epoch of views that are taken now.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Rewrites all that RocksDB holds but the log of the audit, so that nothing that was
+    /// deleted is in a file any more, nor in the write-ahead log. Its cost is that of the
+    /// hot tier's size. What a snapshot still sees stays.
+    ///
+    /// # Errors
+    /// `58030`, `53100`.
+    pub(crate) fn erase_deleted(&self) -> Result<()> {
+        let handles: Vec<_> = Family::ALL.iter().map(|f| handle(&self.db, *f)).collect();
+        let mut flush = rocksdb::FlushOptions::default();
+        flush.set_wait(true);
+        // Logs whose memtables are all flushed are deleted.
+        self.db
+            .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &flush)
+            .map_err(|e| rocks_error("flush", e))?;
+        let mut options = CompactOptions::default();
+        // Otherwise the last level keeps what range deletions above it cover.
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        for family in [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs] {
+            check_stop()?;
+            let family = handle(&self.db, family);
+            self.db.compact_range_cf_opt(&family, None::<&[u8]>, None::<&[u8]>, &options);
+        }
+        Ok(())
     }
 
     /// Lets RocksDB drop what range deletions cover. Costs I/O, changes nothing.

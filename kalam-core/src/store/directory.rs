@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind as IoKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::env::fault_point;
 use crate::error::io_error;
 use crate::{Error, Result, SqlState};
 
@@ -12,6 +13,8 @@ pub(crate) const FORMAT_VERSION: u32 = 1;
 
 const FORMAT_FILE: &str = "KALAM";
 const FORMAT_FILE_NEW: &str = "KALAM.new";
+/// There from the first to the last step of a restore.
+const RESTORING_FILE: &str = "RESTORING";
 const LOCK_FILE: &str = "LOCK";
 const FORMAT_WORDS: &str = "kalamdb format ";
 
@@ -49,6 +52,9 @@ impl Directory {
             }
             Err(e) => return Err(io_error("open directory", path, e)),
         }
+        if path.join(RESTORING_FILE).exists() {
+            return Err(half_restored(path));
+        }
         let has_format = path.join(FORMAT_FILE).exists();
         if !has_format {
             refuse_foreign(path)?;
@@ -66,6 +72,57 @@ impl Directory {
         Ok(Directory { path, lock })
     }
 
+    /// Locks an empty directory, creating it if it is missing, for a backup to be
+    /// restored into. Until [`Directory::finish_restore`] nobody can open it.
+    ///
+    /// # Errors
+    /// `22023` if it holds anything, `55006`, `58030`, `53100`.
+    pub(crate) fn begin_restore(path: &Path) -> Result<Directory> {
+        let occupied = |problem: &str| {
+            Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("\"{}\" {problem}", path.display()),
+            )
+            .with_hint("a backup is restored into an empty or missing directory")
+        };
+        if path.join(RESTORING_FILE).exists() {
+            return Err(half_restored(path));
+        }
+        if path.exists() && !path.is_dir() {
+            return Err(occupied("is a file, not a directory"));
+        }
+        fs::create_dir_all(path).map_err(|e| io_error("create directory", path, e))?;
+        let mut entries = fs::read_dir(path).map_err(|e| io_error("list directory", path, e))?;
+        if entries.next().is_some() {
+            return Err(occupied("is not empty"));
+        }
+        let lock = lock(path)?;
+        let marker = path.join(RESTORING_FILE);
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create_new(&marker)?;
+            writeln!(file, "a backup is being restored into this directory")?;
+            file.sync_all()?;
+            sync_directory(path)?;
+            path.canonicalize()?.parent().map_or(Ok(()), sync_directory)
+        };
+        write().map_err(|e| io_error("write", &marker, e))?;
+        let path = path.canonicalize().map_err(|e| io_error("open directory", path, e))?;
+        Ok(Directory { path, lock })
+    }
+
+    /// Makes a directory that a backup was restored into one that can be opened.
+    ///
+    /// # Errors
+    /// `58030`, `53100`.
+    pub(crate) fn finish_restore(&self) -> Result<()> {
+        write_format(&self.path)?;
+        fault_point("restore.before_marker_goes")?;
+        let marker = self.path.join(RESTORING_FILE);
+        fs::remove_file(&marker)
+            .and_then(|()| sync_directory(&self.path))
+            .map_err(|e| io_error("remove", &marker, e))
+    }
+
     /// The canonical path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -75,6 +132,14 @@ impl Directory {
 fn not_ours(path: &Path, problem: &str) -> Error {
     Error::new(SqlState::DATA_CORRUPTED, format!("\"{}\" {problem}", path.display()))
         .with_hint("name a database directory, or an empty or missing one to create a database")
+}
+
+fn half_restored(path: &Path) -> Error {
+    Error::new(
+        SqlState::DATA_CORRUPTED,
+        format!("the restore into \"{}\" did not end", path.display()),
+    )
+    .with_hint("remove the directory and restore the backup again")
 }
 
 /// A crash while the directory was made leaves at most these files.

@@ -30,7 +30,7 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    const ALL: [Family; 5] =
+    pub(super) const ALL: [Family; 5] =
         [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
 
     pub(crate) fn name(self) -> &'static str {
@@ -53,6 +53,17 @@ impl RocksStatistics {
         let count = |ticker| self.0.get_ticker_count(ticker);
         (count(Ticker::BlockCacheHit), count(Ticker::BlockCacheMiss))
     }
+}
+
+/// Opens a checkpoint for reading only.
+pub(super) fn open_checkpoint(path: &Path) -> Result<Rocks> {
+    /// Enough for one pass over the manifest.
+    const CACHE_BYTES: usize = 8 << 20;
+    let cache = Cache::new_lru_cache(CACHE_BYTES);
+    let families =
+        Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache)));
+    Rocks::open_cf_descriptors_read_only(&RocksOptions::default(), path, families, false)
+        .map_err(|e| rocks_error("open checkpoint", e))
 }
 
 /// Opens RocksDB at `path`, or in memory if there is none.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -12,7 +13,7 @@ use super::commit::LAST_SEQ_KEY;
 use super::mark_set::MarkSet;
 use super::overlay::{Overlay, OverlayCursor};
 use super::read_set::ReadSet;
-use super::rocks::{Family, Rocks, rocks_error};
+use super::rocks::{self, Family, Rocks, rocks_error};
 use super::write_set::Effect;
 use crate::model::{ScopeId, Seq};
 use crate::{Error, Result, SqlState};
@@ -35,6 +36,26 @@ impl Snapshot {
             >(inner)
         };
         Snapshot { inner: ManuallyDrop::new(inner), db: db.clone() }
+    }
+
+    /// All of a checkpoint, which nothing changes.
+    ///
+    /// # Errors
+    /// `XX001`, `58030`.
+    pub(crate) fn of_checkpoint(path: &Path) -> Result<Arc<Snapshot>> {
+        Ok(Arc::new(Snapshot::new(&Arc::new(rocks::open_checkpoint(path)?))))
+    }
+
+    /// The newest commit that it shows.
+    ///
+    /// # Errors
+    /// `XX001` if the counter does not decode.
+    pub(crate) fn seq(&self) -> Result<Seq> {
+        let seq = self.get_pinned(Family::Catalog, LAST_SEQ_KEY, |bytes| {
+            let bytes = bytes.try_into().map_err(|_| damaged("the commit counter"))?;
+            Ok(Seq(u64::from_be_bytes(bytes)))
+        })?;
+        Ok(seq.unwrap_or(Seq(0)))
     }
 
     /// Hands the value of a key to `read` without copying it.
@@ -237,11 +258,7 @@ impl View {
     /// # Errors
     /// `XX001` if the counter does not decode.
     pub(crate) fn seq(&self) -> Result<Seq> {
-        let seq = self.snapshot.get_pinned(Family::Catalog, LAST_SEQ_KEY, |bytes| {
-            let bytes = bytes.try_into().map_err(|_| damaged("the commit counter"))?;
-            Ok(Seq(u64::from_be_bytes(bytes)))
-        })?;
-        Ok(seq.unwrap_or(Seq(0)))
+        self.snapshot.seq()
     }
 
     /// Hands the record of a hot key to `read` without copying it.

@@ -1,5 +1,6 @@
 //! One file for each statement.
 
+pub(super) mod backup;
 pub(super) mod ddl;
 pub(super) mod dml;
 pub(super) mod flush;

@@ -2,6 +2,7 @@
 
 mod alter_table;
 mod assignment;
+mod backup;
 mod create_table;
 mod create_view;
 mod input;

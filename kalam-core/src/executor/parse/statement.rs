@@ -8,7 +8,8 @@ use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
 use super::{
-    alter_table, create_table, create_view, insert, merge, modify, query, setting, user, with,
+    alter_table, backup, create_table, create_view, insert, merge, modify, query, setting, user,
+    with,
 };
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
@@ -52,6 +53,10 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
             let is_named = matches!(input.parser.peek_token_ref().token, Token::Word(_));
             Statement::Vacuum { table: if is_named { Some(input.table()?) } else { None } }
         }
+        Some("BACKUP") if input.is_word(1, "DATABASE") => backup::backup(input)?,
+        Some("RESTORE") if input.is_word(1, "DATABASE") => backup::restore(input)?,
+        Some("EXPORT") if input.is_word(1, "USER") => user::export_user(input)?,
+        Some("VERIFY") if input.is_word(1, "BACKUP") => backup::verify(input)?,
         Some("KILL") if input.is_word(1, "JOB") => {
             input.take_words(&["KILL", "JOB"]);
             Statement::KillJob { id: user::given_text(input)? }

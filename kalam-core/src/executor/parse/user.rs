@@ -49,7 +49,16 @@ pub(super) fn alter_user(input: &mut Input<'_>) -> Parse<Statement> {
 /// What follows `DROP USER`.
 pub(super) fn drop_user(input: &mut Input<'_>) -> Parse<Statement> {
     let if_exists = input.take_if_exists();
-    Ok(Statement::DropUser { if_exists, user: user(input)? })
+    let user = user(input)?;
+    Ok(Statement::DropUser { if_exists, user, purge: input.take_word("PURGE") })
+}
+
+/// `EXPORT USER u TO folder`.
+pub(super) fn export_user(input: &mut Input<'_>) -> Parse<Statement> {
+    input.take_words(&["EXPORT", "USER"]);
+    let user = user(input)?;
+    input.expect_word("TO")?;
+    Ok(Statement::ExportUser { user, folder: given_text(input)? })
 }
 
 /// `EXECUTE AS USER u ( statement )`.

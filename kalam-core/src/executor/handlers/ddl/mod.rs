@@ -10,5 +10,5 @@ pub(crate) mod create_view;
 pub(crate) mod drop_namespace;
 pub(crate) mod drop_table;
 pub(crate) mod drop_view;
-mod remove_rows;
+pub(crate) mod remove_rows;
 pub(crate) mod truncate;

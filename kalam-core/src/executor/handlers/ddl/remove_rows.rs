@@ -5,8 +5,8 @@ use crate::model::Seq;
 use crate::store::{Batch, Change, Family, prefix_end};
 
 /// Removes every hot row whose key starts with the prefix.
-pub(super) struct RemoveRows {
-    pub(super) prefix: Vec<u8>,
+pub(crate) struct RemoveRows {
+    pub(crate) prefix: Vec<u8>,
 }
 
 impl Change for RemoveRows {
