@@ -1,1 +1,3 @@
 //! The C API and the ADBC driver of KalamDB.
+
+mod adbc;
