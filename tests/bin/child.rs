@@ -22,8 +22,12 @@ fn main() -> ExitCode {
         ["crash", dir, seed, durability] => crash(dir, seed, durability),
         ["hold", dir] => hold(dir),
         ["fill", dir] => fill(dir),
+        ["script", dir] => script(dir),
         _ => {
-            eprintln!("usage: kalam-test-child crash DIR SEED DURABILITY | hold DIR | fill DIR");
+            eprintln!(
+                "usage: kalam-test-child crash DIR SEED DURABILITY | hold DIR | fill DIR | \
+                 script DIR < SQL"
+            );
             return ExitCode::from(2);
         }
     };
@@ -201,6 +205,19 @@ fn fill(dir: &str) -> Result<(), Error> {
     let count: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
     say(&format!("read {count}"));
     Ok(())
+}
+
+/// Runs the statements of standard input, one a line, and says what became of each.
+fn script(dir: &str) -> Result<(), Error> {
+    let database = open(dir, "full")?;
+    let root = database.session("root", Role::System, None)?;
+    for sql in std::io::stdin().lines().map_while(Result::ok) {
+        match execute(&root, &sql) {
+            Ok(count) => say(&format!("ok {count}")),
+            Err(error) => say(&format!("error {} {error}", error.sqlstate())),
+        }
+    }
+    database.close()
 }
 
 /// Random numbers from a seed: splitmix64.

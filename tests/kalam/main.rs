@@ -19,6 +19,7 @@ mod definition;
 mod disk_full;
 mod evolution;
 mod explain;
+mod fault;
 mod fixture;
 mod heap;
 mod hostile;
