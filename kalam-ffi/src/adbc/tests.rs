@@ -29,9 +29,8 @@ fn driver() -> FFI_AdbcDriver {
     let mut driver = FFI_AdbcDriver::default();
     let mut error = FFI_AdbcError::default();
     // SAFETY: there is room for a driver of this version.
-    let status = unsafe {
-        AdbcKalamdbInit(c::ADBC_VERSION_1_1_0, (&raw mut driver).cast(), &raw mut error)
-    };
+    let status =
+        unsafe { AdbcKalamdbInit(c::ADBC_VERSION_1_1_0, (&raw mut driver).cast(), &raw mut error) };
     assert_eq!(status, c::ADBC_STATUS_OK);
     driver
 }
@@ -125,8 +124,7 @@ fn a_manager_of_version_1_0_0_gets_no_byte_more_than_it_has_room_for() {
     // SAFETY: all of it is room of the test.
     let (status, after) = unsafe {
         bytes.write_bytes(0xAB, size_of::<FFI_AdbcDriver>());
-        let status =
-            AdbcKalamdbInit(c::ADBC_VERSION_1_0_0, bytes.cast::<c_void>(), null_mut());
+        let status = AdbcKalamdbInit(c::ADBC_VERSION_1_0_0, bytes.cast::<c_void>(), null_mut());
         (status, std::slice::from_raw_parts(bytes.add(size), size_of::<FFI_AdbcDriver>() - size))
     };
     assert_eq!(status, c::ADBC_STATUS_OK);
@@ -160,14 +158,10 @@ fn another_version_and_no_driver_are_refused() {
 #[test]
 fn what_was_released_is_an_error_also_through_a_copy() {
     let mut opened = Opened::new();
-    let mut copy = FFI_AdbcStatement {
-        private_data: opened.statement.private_data,
-        private_driver: null(),
-    };
-    let mut as_connection = FFI_AdbcConnection {
-        private_data: opened.statement.private_data,
-        private_driver: null(),
-    };
+    let mut copy =
+        FFI_AdbcStatement { private_data: opened.statement.private_data, private_driver: null() };
+    let mut as_connection =
+        FFI_AdbcConnection { private_data: opened.statement.private_data, private_driver: null() };
     let mut never = FFI_AdbcStatement::default();
     opened.release();
     let Opened { driver, database, connection, statement, error } = &mut opened;
@@ -249,8 +243,7 @@ fn released_arrow_data_is_refused() {
     assert_eq!(status, c::ADBC_STATUS_INVALID_ARGUMENT);
     assert_eq!(message(error), "the bound stream was released");
     let (mut array, mut schema) = (FFI_ArrowArray::empty(), FFI_ArrowSchema::empty());
-    let status =
-        call!(driver, StatementBind, statement, &raw mut array, &raw mut schema, error);
+    let status = call!(driver, StatementBind, statement, &raw mut array, &raw mut schema, error);
     assert_eq!(status, c::ADBC_STATUS_INVALID_ARGUMENT);
     assert_eq!(message(error), "the bound schema was released");
 }
@@ -268,8 +261,7 @@ fn an_array_that_is_not_what_its_schema_says_is_refused() {
     let schema = texts.expect("a batch").schema();
     let mut schema = FFI_ArrowSchema::try_from(schema.as_ref()).expect("a schema");
     let Opened { driver, statement, error, .. } = &mut opened;
-    let status =
-        call!(driver, StatementBind, statement, &raw mut array, &raw mut schema, error);
+    let status = call!(driver, StatementBind, statement, &raw mut array, &raw mut schema, error);
     assert_ne!(status, c::ADBC_STATUS_OK);
     assert!(array.is_released(), "the statement took it");
     // Without parameters the statement goes on.
@@ -303,8 +295,7 @@ fn a_stream_that_breaks_keeps_its_error() {
     };
     assert_ne!(errno, 0);
     let mut status = c::ADBC_STATUS_OK;
-    let error =
-        call!(opened.driver, ErrorFromArrayStream, &raw mut stream, &raw mut status);
+    let error = call!(opened.driver, ErrorFromArrayStream, &raw mut stream, &raw mut status);
     // SAFETY: the stream holds its error until it is released.
     let error = unsafe { error.as_ref() }.expect("it broke");
     assert_eq!((status, sqlstate(error).as_str()), (c::ADBC_STATUS_INVALID_DATA, "22012"));
@@ -342,33 +333,14 @@ fn options_have_four_forms() {
     // SAFETY: the driver wrote a string.
     assert_eq!(unsafe { CStr::from_ptr(room.as_ptr()) }, c"default");
     let mut number = 0;
-    let status = call!(
-        driver,
-        ConnectionGetOptionInt,
-        connection,
-        key.as_ptr(),
-        &raw mut number,
-        error
-    );
+    let status =
+        call!(driver, ConnectionGetOptionInt, connection, key.as_ptr(), &raw mut number, error);
     assert_eq!(status, c::ADBC_STATUS_INVALID_ARGUMENT);
     let unknown = text("no.such.option");
-    let status = call!(
-        driver,
-        ConnectionSetOptionInt,
-        connection,
-        unknown.as_ptr(),
-        1,
-        error
-    );
+    let status = call!(driver, ConnectionSetOptionInt, connection, unknown.as_ptr(), 1, error);
     assert_eq!(status, c::ADBC_STATUS_NOT_IMPLEMENTED);
-    let status = call!(
-        driver,
-        ConnectionGetOptionDouble,
-        connection,
-        unknown.as_ptr(),
-        &raw mut 0.0,
-        error
-    );
+    let status =
+        call!(driver, ConnectionGetOptionDouble, connection, unknown.as_ptr(), &raw mut 0.0, error);
     assert_eq!(status, c::ADBC_STATUS_NOT_FOUND);
     let progress = text(c::ADBC_STATEMENT_OPTION_MAX_PROGRESS);
     let mut value = 1.0;
