@@ -52,6 +52,7 @@ pub use datafusion::common::ScalarValue;
 pub use error::{Error, ErrorKind, Position, Result, SqlState};
 pub use executor::{
     CancelHandle, Counters, IsolationLevel, Params, PreparedStatement, QueryResult,
+    WithinTransaction,
 };
 pub use options::{Durability, Options};
 pub use session::{AppendMode, Session, TransactionStatus};

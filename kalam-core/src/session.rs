@@ -11,9 +11,9 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use crate::activity::{Activities, StopRequest, check_stop};
 use crate::executor::{
     Caller, Engine, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
-    Statement, TransactionMode, TransactionStatement, Work, append, authorize, authorize_acting,
-    authorize_written, control_transaction, note_refusal, note_refused_call, run, run_many,
-    set_setting, use_namespace, with_caret,
+    Statement, TransactionMode, TransactionStatement, WithinTransaction, Work, append, authorize,
+    authorize_acting, authorize_written, control_transaction, note_refusal, note_refused_call, run,
+    run_many, set_setting, use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Options, Result, SqlState};
@@ -118,7 +118,7 @@ impl Session {
     /// # Errors
     /// Every kind of [`ErrorKind`](crate::ErrorKind).
     pub fn execute(&self, sql: &str, params: &Params) -> Result<QueryResult> {
-        self.within_transaction(|| self.run_text(sql, params))
+        self.failing_transaction(|| self.run_text(sql, params))
     }
 
     fn run_text(&self, sql: &str, params: &Params) -> Result<QueryResult> {
@@ -220,6 +220,21 @@ impl Session {
         })
     }
 
+    /// What becomes of each statement of a text in a transaction. EXECUTE may write, whatever
+    /// it runs. Nothing runs, and no open transaction fails.
+    ///
+    /// # Errors
+    /// `42601` and what else parsing raises.
+    pub fn within_transaction(&self, sql: &str) -> Result<Vec<WithinTransaction>> {
+        self.engine.check_open()?;
+        let statements = self.engine.parse(sql)?;
+        let effect = |statement: &Statement| match statement {
+            Statement::Execute(_) => WithinTransaction::Writes,
+            other => other.within_transaction(),
+        };
+        Ok(statements.iter().map(|parsed| effect(&parsed.statement)).collect())
+    }
+
     /// Parses one statement and looks it up, so that it can be run many times, by this
     /// session or another, and tells its parameters and its columns before it runs.
     ///
@@ -227,7 +242,7 @@ impl Session {
     /// What the statement gets wrong, `42501` if this session may not run it, `22023`
     /// for several statements.
     pub fn prepare(&self, sql: &str) -> Result<PreparedStatement> {
-        self.within_transaction(|| {
+        self.failing_transaction(|| {
             let caller = self.caller()?;
             let parsed = self.engine.parse_one(sql)?;
             let prepared = PreparedStatement::new(&self.engine, &caller, parsed.clone());
@@ -245,7 +260,7 @@ impl Session {
         statement: &PreparedStatement,
         params: &Params,
     ) -> Result<QueryResult> {
-        self.within_transaction(|| {
+        self.failing_transaction(|| {
             let caller = self.caller()?;
             let done = self.run_prepared(&caller, statement, params);
             self.noted(&caller, &statement.parsed().statement, &[], done)
@@ -273,7 +288,7 @@ impl Session {
         statement: &PreparedStatement,
         params: &[Params],
     ) -> Result<u64> {
-        self.within_transaction(|| {
+        self.failing_transaction(|| {
             let caller = self.caller()?;
             let bound: Vec<Vec<ScalarValue>> = params
                 .iter()
@@ -319,7 +334,7 @@ impl Session {
     }
 
     /// Runs a call of which a failure fails the open transaction.
-    fn within_transaction<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn failing_transaction<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
         self.call(&self.settings(), call)
     }
 
@@ -327,7 +342,7 @@ impl Session {
         self.settings.read().clone()
     }
 
-    /// As [`Session::within_transaction`], under these settings.
+    /// As [`Session::failing_transaction`], under these settings.
     fn call<T>(&self, settings: &Arc<Options>, call: impl FnOnce() -> Result<T>) -> Result<T> {
         self.engine.check_open()?;
         let activity = self.running.start(settings, *self.stop_request.read());
@@ -383,7 +398,7 @@ impl Session {
     }
 
     fn control(&self, statement: &TransactionStatement) -> Result<()> {
-        self.within_transaction(|| {
+        self.failing_transaction(|| {
             control_transaction(&self.engine, &mut *self.lock_work()?, statement)
         })
     }
@@ -404,7 +419,7 @@ impl Session {
     /// # Errors
     /// As [`Session::execute`], and `0A000` for RETURNING.
     pub fn execute_many(&self, sql: &str, params: &[Params]) -> Result<u64> {
-        self.within_transaction(|| {
+        self.failing_transaction(|| {
             let caller = self.caller()?;
             let parsed = self.engine.parse_one(sql)?;
             let bound: Vec<Vec<ScalarValue>> =
@@ -425,7 +440,7 @@ impl Session {
         data: Box<dyn RecordBatchReader + Send>,
         mode: AppendMode,
     ) -> Result<u64> {
-        self.within_transaction(|| {
+        self.failing_transaction(|| {
             let caller = self.caller()?;
             let done = self.on_work(|work| {
                 work.admit_write("an append")?;

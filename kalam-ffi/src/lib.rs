@@ -9,6 +9,7 @@
 // the rules of pointers are those of C.
 #![allow(clippy::missing_safety_doc)]
 
+mod adbc;
 mod argument;
 mod column;
 mod entry;

@@ -87,6 +87,7 @@ pub(crate) use parse::with_caret;
 pub(crate) use prepared_names::PreparedNames;
 pub use prepared_statement::PreparedStatement;
 pub use query_result::{CancelHandle, QueryResult};
+pub use statement::WithinTransaction;
 pub(crate) use statement::{Statement, TransactionStatement};
 pub use transaction::IsolationLevel;
 pub(crate) use transaction::TransactionMode;

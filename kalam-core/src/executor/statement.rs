@@ -214,7 +214,7 @@ impl Statement {
 
 /// What becomes of a statement in a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WithinTransaction {
+pub enum WithinTransaction {
     /// It reads the transaction's view.
     Reads,
     /// Its rows are part of the transaction's commit; READ ONLY refuses it.
