@@ -54,7 +54,7 @@ pub(crate) struct NewJob {
 
 impl NewJob {
     /// A job of a statement, whose caller waits for it.
-    pub(crate) fn of_statement(kind: JobKind, subject: impl ToString) -> NewJob {
+    pub(crate) fn of_statement(kind: JobKind, subject: &(impl ToString + ?Sized)) -> NewJob {
         NewJob { kind, subject: subject.to_string(), key: None, is_background: false }
     }
 

@@ -305,19 +305,15 @@ fn a_stream_that_breaks_keeps_its_error() {
     assert_eq!(unsafe { CStr::from_ptr(detail.key) }, c"kalamdb.kind");
     let none = call!(opened.driver, ErrorGetDetail, error, 99);
     assert!(none.key.is_null());
-    let other = call!(
-        opened.driver,
-        ErrorFromArrayStream,
-        &raw mut FFI_ArrowArrayStream::empty(),
-        null_mut()
-    );
+    let mut empty = FFI_ArrowArrayStream::empty();
+    let other = call!(opened.driver, ErrorFromArrayStream, &raw mut empty, null_mut());
     assert!(other.is_null());
 }
 
 #[test]
 fn options_have_four_forms() {
     let mut opened = Opened::new();
-    let Opened { driver, connection, error, .. } = &mut opened;
+    let Opened { driver, connection, statement, error, .. } = &mut opened;
     let key = text(c::ADBC_CONNECTION_OPTION_CURRENT_DB_SCHEMA);
     let (mut room, mut length) = ([0 as c_char; 16], 16);
     let status = call!(
@@ -339,15 +335,22 @@ fn options_have_four_forms() {
     let unknown = text("no.such.option");
     let status = call!(driver, ConnectionSetOptionInt, connection, unknown.as_ptr(), 1, error);
     assert_eq!(status, c::ADBC_STATUS_NOT_IMPLEMENTED);
-    let status =
-        call!(driver, ConnectionGetOptionDouble, connection, unknown.as_ptr(), &raw mut 0.0, error);
+    let mut real = 0.0;
+    let status = call!(
+        driver,
+        ConnectionGetOptionDouble,
+        connection,
+        unknown.as_ptr(),
+        &raw mut real,
+        error
+    );
     assert_eq!(status, c::ADBC_STATUS_NOT_FOUND);
     let progress = text(c::ADBC_STATEMENT_OPTION_MAX_PROGRESS);
     let mut value = 1.0;
     let status = call!(
         driver,
         StatementGetOptionDouble,
-        &raw mut opened.statement,
+        statement,
         progress.as_ptr(),
         &raw mut value,
         error

@@ -35,7 +35,7 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<
         .with_hint("VACUUM removes rows of STREAM tables whose time is over"));
     }
     let name = table.definition.name.clone();
-    maintain(engine, JobKind::Compact, name, &[table], Choice::All)
+    maintain(engine, JobKind::Compact, &name, &[table], Choice::All)
 }
 
 /// Compacts every table that has segments, of one namespace or of all.
@@ -70,7 +70,7 @@ pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryR
 pub(super) fn maintain(
     engine: &Engine,
     kind: JobKind,
-    subject: impl ToString,
+    subject: &(impl ToString + ?Sized),
     tables: &[Arc<Table>],
     choice: Choice,
 ) -> Result<QueryResult> {

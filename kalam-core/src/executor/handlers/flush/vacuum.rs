@@ -33,7 +33,7 @@ pub(crate) fn run(
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
     let definition = table.definition.clone();
     let name = definition.name.clone();
-    let result = maintain(engine, JobKind::Cleanup, name, &[table], Choice::All)?;
+    let result = maintain(engine, JobKind::Cleanup, &name, &[table], Choice::All)?;
     let mut prefix = vec![definition.kind.key_byte()];
     prefix.extend_from_slice(&definition.id.get().to_be_bytes());
     engine.store.compact_hot(&(prefix.clone()..prefix_end(&prefix)));
