@@ -1,6 +1,7 @@
 //! What a user leaves behind: an export has all of it, and a purge none.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use kalam_core::Database;
@@ -55,7 +56,11 @@ fn files_with(folder: &Path, text: &str) -> Vec<PathBuf> {
             found.extend(files_with(&path, text));
             continue;
         }
-        let bytes = fs::read(&path).expect("it can be read");
+        let bytes = match fs::read(&path) {
+            // An open database may delete a file after it was listed.
+            Err(e) if e.kind() == ErrorKind::NotFound => continue,
+            read => read.expect("it can be read"),
+        };
         if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
             found.push(path);
         }
