@@ -219,11 +219,12 @@ mod tests {
         let database = kalam_core::Database::in_memory(kalam_core::Options::default());
         let session = database
             .and_then(|database| database.session("root", kalam_core::model::Role::System, None))
-            .unwrap();
-        let result = session.execute(query, &kalam_core::Params::None).unwrap();
+            .expect("a database in memory opens");
+        let result = session.execute(query, &kalam_core::Params::None).expect("the query starts");
         let mut stream = export(result);
         let stream = &raw mut stream;
         let mut array = FFI_ArrowArray::empty();
+        // SAFETY: both are of this function, and the text is read before the next call.
         unsafe {
             let errno = get_next(stream, &raw mut array);
             let message = get_last_error(stream);
