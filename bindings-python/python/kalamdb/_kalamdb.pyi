@@ -36,6 +36,7 @@ __all__ = [
     "apilevel",
     "connect",
     "paramstyle",
+    "restore",
     "threadsafety",
 ]
 
