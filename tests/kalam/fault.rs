@@ -37,20 +37,34 @@ const ACTIONS: [(&str, Option<&str>); 5] = [
 ];
 
 /// Every point, by the statement that passes it.
-const CASES: &[Case] = &[Case {
-    before: &[
-        "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
-        "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
-        "STORAGE FLUSH TABLE t",
-        "UPDATE t SET v = 'w' WHERE k <= 10",
-        "DELETE FROM t WHERE k > 90",
-    ],
-    statement: "STORAGE FLUSH TABLE t",
-    points: &["flush.before_sync", "flush.after_sync", "flush.before_commit"],
-    query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
-    undone: &[&["v", "80", "80"], &["w", "10", "10"]],
-    done: &[&["v", "80", "80"], &["w", "10", "10"]],
-}];
+const CASES: &[Case] = &[
+    Case {
+        before: &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
+            "STORAGE FLUSH TABLE t",
+            "UPDATE t SET v = 'w' WHERE k <= 10",
+            "DELETE FROM t WHERE k > 90",
+        ],
+        statement: "STORAGE FLUSH TABLE t",
+        points: &["flush.before_sync", "flush.after_sync", "flush.before_commit"],
+        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        undone: &[&["v", "80", "80"], &["w", "10", "10"]],
+        done: &[&["v", "80", "80"], &["w", "10", "10"]],
+    },
+    Case {
+        before: &[
+            "CREATE STORAGE other TYPE 'filesystem' PATH 'segments-of-other'",
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT) WITH (STORAGE_ID = 'other')",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
+        ],
+        statement: "STORAGE FLUSH TABLE t",
+        points: &["storage.announced"],
+        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        undone: &[&["v", "100", "100"]],
+        done: &[&["v", "100", "100"]],
+    },
+];
 
 /// What the child said and how it ended.
 struct Outcome {

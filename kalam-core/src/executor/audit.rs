@@ -101,6 +101,11 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         | Statement::ShowStats { table: name }
         | Statement::ShowCreateTable { table: name }
         | Statement::ShowCreateView { view: name } => table(name),
+        Statement::CreateStorage(create) => Some(create.name.clone()),
+        Statement::AlterStorage(alter) => Some(alter.name.clone()),
+        Statement::DropStorage { name, .. } | Statement::CheckStorage { name, .. } => {
+            Some(name.clone())
+        }
         Statement::Prepare(prepare) => object(caller, &prepare.statement.statement),
         Statement::ExecuteAs(execute) => object(caller, &execute.statement),
         Statement::CreateUser(create) => create.user.user(&[]).ok().map(|user| user.to_string()),
@@ -109,6 +114,7 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::Set(set) => set.name.clone(),
         Statement::ShowSetting(_)
         | Statement::ShowNamespaces
+        | Statement::ShowStorages
         | Statement::Query(_)
         | Statement::Explain(_)
         | Statement::Execute(_)

@@ -259,7 +259,9 @@ fn create_first_objects(
     options: &Options,
     now_ms: i64,
 ) -> Result<()> {
-    store.commit(registry.add_storage(StorageDefinition::local(&options.storage_path, now_ms)))?;
+    store.commit(
+        registry.put_storage(StorageDefinition::local(&options.storage_path, now_ms), None),
+    )?;
     store.commit(registry.add_namespace(Namespace {
         name: Name::new("namespace", DEFAULT_NAMESPACE)?,
         description: None,

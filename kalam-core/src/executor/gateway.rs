@@ -45,7 +45,12 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::CreateTableAs(_)
         | Statement::DropTable { .. }
         | Statement::CreateView(_)
-        | Statement::DropView { .. } => Role::Dba,
+        | Statement::DropView { .. }
+        | Statement::CreateStorage(_)
+        | Statement::AlterStorage(_)
+        | Statement::DropStorage { .. }
+        | Statement::ShowStorages
+        | Statement::CheckStorage { .. } => Role::Dba,
         Statement::CreateUser(_) | Statement::AlterUser(_) | Statement::DropUser { .. } => {
             Role::System
         }
@@ -315,6 +320,11 @@ mod tests {
             Statement::Deallocate { .. } => "PREPARE p AS SELECT 1; EXECUTE p; DEALLOCATE p",
             Statement::FlushTable { .. } => "STORAGE FLUSH TABLE",
             Statement::FlushAll { .. } => "STORAGE FLUSH ALL",
+            Statement::CreateStorage(_) => "CREATE STORAGE",
+            Statement::AlterStorage(_) => "ALTER STORAGE",
+            Statement::DropStorage { .. } => "DROP STORAGE",
+            Statement::ShowStorages => "SHOW STORAGES",
+            Statement::CheckStorage { .. } => "STORAGE CHECK",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -362,6 +372,11 @@ mod tests {
             "DEALLOCATE p",
             "STORAGE FLUSH TABLE t",
             "STORAGE FLUSH ALL",
+            "CREATE STORAGE s TYPE 'filesystem' PATH 'p'",
+            "ALTER STORAGE s SET CONFIG ()",
+            "DROP STORAGE s",
+            "SHOW STORAGES",
+            "STORAGE CHECK s",
             "SHOW MANIFEST FOR t",
             "SHOW STATS FOR TABLE t",
             "SHOW CREATE TABLE t",

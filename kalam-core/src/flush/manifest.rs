@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mark::{MarkKind, mark_key, mark_range, mark_value, read_marks};
 use super::segment::{SegmentKey, SegmentMeta};
+use crate::catalog::DEFAULT_STORAGE;
 use crate::model::{ScopeId, SegmentId, Seq, TableId, UserKey};
 use crate::store::{
     Batch, Change, EntityKey, EntityStore, Family, MarkSet, Snapshot, Store, View, WatchedKeys,
@@ -166,6 +167,25 @@ impl Manifest {
     ) -> Result<Vec<SegmentMeta>> {
         let found = SEGMENTS.scan(snapshot, &table.get().to_be_bytes())?;
         Ok(found.into_iter().map(|(_, meta)| meta).collect())
+    }
+
+    /// Every segment in a storage.
+    pub(crate) fn segments_of_storage(
+        &self,
+        storage: &crate::model::Name,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Vec<SegmentMeta>> {
+        let found = SEGMENTS.scan(snapshot, &[])?;
+        Ok(found.into_iter().map(|(_, meta)| meta).filter(|m| m.storage == *storage).collect())
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Adds files that no view needs.
+    pub(super) fn add_garbage(&self, files: impl IntoIterator<Item = Garbage>) {
+        self.garbage.lock().extend(files.into_iter().map(|file| (0, file)));
     }
 
     /// Files whose last view is gone; the caller deletes them.
@@ -381,6 +401,10 @@ impl Change for ScopeEdit {
         for (meta, deleted) in &self.added {
             let key = SegmentKey { scope: self.scope, segment: meta.id };
             batch.put(Family::Manifest, &SEGMENTS.key(&key), &encode_entity(meta));
+            if meta.storage.as_str() != DEFAULT_STORAGE {
+                // It was announced before it was written.
+                batch.delete(Family::Manifest, &GARBAGE.key(&meta.id));
+            }
             if !deleted.is_empty() {
                 // Their `_seq` in the file is that of the deletion already; 0 adds nothing.
                 let key = mark_key(self.scope, meta.id, Seq(0), MarkKind::Deleted);

@@ -3,19 +3,30 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use super::manifest::{GARBAGE, Manifest};
+use super::manifest::{GARBAGE, Garbage, Manifest};
+use super::object_client::client;
+use super::object_io::ObjectIo;
+use super::object_place::ObjectPlace;
+use super::remote_cache::RemoteCache;
 use super::segment::SegmentMeta;
 use super::segment_cache::{OpenSegment, SegmentCache};
 use super::segment_file::SegmentPlace;
-use crate::catalog::{SchemaRegistry, StorageKind};
-use crate::env::IdSource;
-use crate::model::{Name, ScopeId};
+use crate::catalog::{DEFAULT_STORAGE, SchemaRegistry, StorageDefinition, StorageKind};
+use crate::env::{HostKey, IdSource, fault_point};
+use crate::model::{Name, ScopeId, SegmentId};
 use crate::store::{Store, WriteSet};
-use crate::{Options, Result};
+use crate::{Options, Result, SqlState};
+
+/// Folder of the copies of remote segments, in the database directory.
+const REMOTE_CACHE_FOLDER: &str = "cache";
+
+/// How long a storage that failed is left alone.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 /// What flushes wrote since the database was opened.
 #[derive(Default)]
@@ -44,7 +55,14 @@ pub(crate) struct ColdTier {
     pub(crate) segment_rows_max: usize,
     pub(crate) flushed: FlushCounters,
     registry: Arc<SchemaRegistry>,
-    places: DashMap<Name, Arc<SegmentPlace>>,
+    /// The key that secrets of storages are sealed with.
+    pub(crate) host_key: HostKey,
+    /// Each with the definition that it was made of.
+    places: DashMap<Name, (Arc<StorageDefinition>, Arc<SegmentPlace>)>,
+    /// Storages that failed to delete, and when.
+    away: DashMap<Name, Instant>,
+    object_io: Arc<ObjectIo>,
+    remote_cache: Option<Arc<RemoteCache>>,
     turns: DashMap<ScopeId, Arc<Mutex<()>>>,
     /// The database directory; `None` in memory.
     directory: Option<PathBuf>,
@@ -66,7 +84,14 @@ impl ColdTier {
             segment_rows_max: options.segment_rows_max,
             flushed: FlushCounters::default(),
             registry: registry.clone(),
+            host_key: HostKey::new(&options.host_key_file),
             places: DashMap::new(),
+            away: DashMap::new(),
+            object_io: Arc::default(),
+            remote_cache: directory.map(|directory| {
+                let folder = directory.join(REMOTE_CACHE_FOLDER);
+                Arc::new(RemoteCache::new(folder, options.remote_cache_bytes as u64, ids))
+            }),
             turns: DashMap::new(),
             directory: directory.map(Path::to_path_buf),
         }
@@ -75,19 +100,82 @@ impl ColdTier {
     /// The place of a storage's files.
     ///
     /// # Errors
-    /// `42704` if the storage is not there.
+    /// `42704` if the storage is not there, `58030` if a credential of it is not.
     pub(crate) fn place(&self, storage: &Name) -> Result<Arc<SegmentPlace>> {
-        if let Some(place) = self.places.get(storage) {
-            return Ok(place.clone());
-        }
         let definition = self.registry.storage(storage)?;
-        let StorageKind::Filesystem { path } = &definition.kind;
-        let place = Arc::new(match &self.directory {
-            Some(directory) => SegmentPlace::Folder(directory.join(path)),
-            None => SegmentPlace::Memory(DashMap::new()),
+        if let Some(known) = self.places.get(storage)
+            && known.0.is_same_place(&definition)
+        {
+            return Ok(known.1.clone());
+        }
+        let place = Arc::new(match (&definition.kind, &self.directory) {
+            (StorageKind::Filesystem { path }, Some(directory)) => {
+                SegmentPlace::Folder(directory.join(path))
+            }
+            (StorageKind::Filesystem { .. }, None) => SegmentPlace::Memory(DashMap::new()),
+            _ => {
+                let client = client(&definition, &self.host_key)?;
+                SegmentPlace::Object(ObjectPlace::new(
+                    client,
+                    &self.object_io,
+                    self.remote_cache.as_ref(),
+                ))
+            }
         });
         // Two threads may come here at once; both must get the same memory.
-        Ok(self.places.entry(storage.clone()).or_insert(place).clone())
+        let mut known =
+            self.places.entry(storage.clone()).or_insert((definition.clone(), place.clone()));
+        if !known.0.is_same_place(&definition) {
+            *known = (definition, place);
+        }
+        Ok(known.1.clone())
+    }
+
+    /// The folder of a filesystem storage's path.
+    pub(crate) fn folder(&self, path: &str) -> PathBuf {
+        self.directory.as_deref().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// Forgets the place of a storage that is gone.
+    pub(crate) fn forget_place(&self, storage: &Name) {
+        self.places.remove(storage);
+        self.away.remove(storage);
+    }
+
+    /// Notes, durably, a file that is about to be written, for storages whose folders are
+    /// not looked through at open. The commit that lists the file removes the note; what is
+    /// left after a crash is garbage.
+    ///
+    /// # Errors
+    /// `53100`, `58030`.
+    pub(crate) fn announce(&self, storage: &Name, segment: SegmentId, path: &str) -> Result<()> {
+        if storage.as_str() == DEFAULT_STORAGE {
+            return Ok(());
+        }
+        let mut set = WriteSet::default();
+        let file = Garbage { segment, storage: storage.clone(), path: path.into() };
+        GARBAGE.put(&mut set, &segment, &file);
+        self.registry.needs_storage(&mut set, storage);
+        self.manifest.store().commit(set)?;
+        fault_point("storage.announced")
+    }
+
+    /// Deletes a file that no commit will list, now or when its storage is back.
+    pub(crate) fn discard(&self, storage: &Name, segment: SegmentId, path: &str) {
+        let file = Garbage { segment, storage: storage.clone(), path: path.into() };
+        self.manifest.add_garbage([file]);
+        if let Err(e) = self.collect_garbage(self.manifest.store()) {
+            tracing::warn!(error = %e, path, "a segment of a failed flush stays for now");
+        }
+    }
+
+    /// Compares a file with what the manifest says of it.
+    ///
+    /// # Errors
+    /// `XX001` if they differ, `58030`.
+    pub(crate) fn verify(&self, meta: &Arc<SegmentMeta>) -> Result<()> {
+        let source = self.place(&meta.storage)?.open_original(&meta.path)?;
+        OpenSegment::open(meta, source).map(|_| ())
     }
 
     /// What whoever flushes the scope holds: one flush at a time.
@@ -101,23 +189,55 @@ impl ColdTier {
     /// `XX001` if its bytes are not those that were written.
     pub(crate) fn open(&self, meta: &Arc<SegmentMeta>) -> Result<Arc<OpenSegment>> {
         self.cache.segment(meta.id, || {
-            OpenSegment::open(meta, self.place(&meta.storage)?.open(&meta.path)?)
+            let place = self.place(&meta.storage)?;
+            let is_copy = place.has_copy(&meta.path);
+            match OpenSegment::open(meta, place.open(&meta.path)?) {
+                Err(e) if is_copy && e.sqlstate() == SqlState::DATA_CORRUPTED => {
+                    tracing::warn!(path = meta.path, "a copy of a segment is damaged, fetching it");
+                    OpenSegment::open(meta, place.open_original(&meta.path)?)
+                }
+                outcome => outcome,
+            }
         })
     }
 
-    /// Deletes files that no view needs any more.
+    /// Deletes files that no view needs any more. What cannot be deleted now stays noted:
+    /// its storage is asked again later, and after the next open.
     pub(crate) fn collect_garbage(&self, store: &Store) -> Result<()> {
         let garbage = self.manifest.take_garbage();
         if garbage.is_empty() {
             return Ok(());
         }
         let mut set = WriteSet::default();
-        for file in &garbage {
+        let mut left = Vec::new();
+        let count = garbage.len();
+        for file in garbage {
             self.cache.forget(file.segment);
-            self.place(&file.storage)?.delete(&file.path)?;
-            GARBAGE.delete(&mut set, &file.segment);
+            if self.is_away(&file.storage) {
+                left.push(file);
+                continue;
+            }
+            let deleted = self.place(&file.storage).and_then(|place| place.delete(&file.path));
+            match deleted {
+                Err(e) if e.sqlstate() != SqlState::UNDEFINED_OBJECT => {
+                    tracing::warn!(error = %e, path = file.path, "a file stays for now");
+                    self.away.insert(file.storage.clone(), Instant::now());
+                    left.push(file);
+                }
+                // Of a storage that was dropped, or deleted.
+                _ => GARBAGE.delete(&mut set, &file.segment),
+            }
         }
-        store.commit(set)?;
+        let deleted = count - left.len();
+        self.manifest.add_garbage(left);
+        if deleted > 0 {
+            store.commit(set)?;
+        }
         Ok(())
+    }
+
+    /// Whether the storage failed just now.
+    fn is_away(&self, storage: &Name) -> bool {
+        self.away.get(storage).is_some_and(|since| since.elapsed() < ASK_AGAIN)
     }
 }

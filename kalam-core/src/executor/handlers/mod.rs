@@ -5,5 +5,6 @@ pub(super) mod dml;
 pub(super) mod flush;
 pub(super) mod query;
 pub(super) mod setting;
+pub(super) mod storage;
 pub(super) mod transaction;
 pub(super) mod user;
