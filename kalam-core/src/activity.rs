@@ -34,12 +34,42 @@ thread_local! {
     static ASKED: Cell<u64> = const { Cell::new(0) };
 }
 
+/// How far something is.
+#[derive(Default)]
+pub(crate) struct Progress {
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Progress {
+    /// Counts units of work, mostly rows, that are done.
+    pub(crate) fn advance(&self, units: u64) {
+        self.done.fetch_add(units, Ordering::Relaxed);
+    }
+
+    /// Counts units of work that there are to do.
+    pub(crate) fn expect(&self, units: u64) {
+        self.total.fetch_add(units, Ordering::Relaxed);
+    }
+
+    /// Units of work that are done, and that there are; 0: not known.
+    pub(crate) fn read(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn reset(&self) {
+        self.done.store(0, Ordering::Relaxed);
+        self.total.store(0, Ordering::Relaxed);
+    }
+}
+
 /// A statement at work.
 pub(crate) struct Activity {
     settings: Arc<Options>,
     stop_request: Option<StopRequest>,
     interrupted: AtomicBool,
     stopped: Notify,
+    progress: Progress,
     /// When the time of the statement is over, in nanoseconds since [`START`]; while no
     /// thread is in it: [`NEVER`].
     deadline: AtomicU64,
@@ -55,6 +85,7 @@ impl Activity {
             stop_request,
             interrupted: AtomicBool::new(false),
             stopped: Notify::new(),
+            progress: Progress::default(),
             deadline: AtomicU64::new(NEVER),
             left: AtomicU64::new(whole_time(settings)),
         }
@@ -63,6 +94,7 @@ impl Activity {
     /// Begins again, for another statement under the same settings.
     fn begin(&self) {
         self.interrupted.store(false, Ordering::Release);
+        self.progress.reset();
         self.left.store(whole_time(&self.settings), Ordering::Relaxed);
     }
 
@@ -74,6 +106,11 @@ impl Activity {
     /// The settings that it runs under.
     pub(crate) fn settings(&self) -> &Arc<Options> {
         &self.settings
+    }
+
+    /// How far it is, if it tells.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Makes it the statement of this thread, and its time pass, until the guard is
@@ -198,6 +235,15 @@ impl Default for Activity {
 /// `57014`.
 pub(crate) fn check_stop() -> Result<()> {
     CURRENT.with_borrow(Clone::clone).map_or(Ok(()), |activity| activity.check())
+}
+
+/// Counts units of work that the statement of this thread has done.
+pub(crate) fn advance(units: u64) {
+    CURRENT.with_borrow(|current| {
+        if let Some(activity) = current {
+            activity.progress.advance(units);
+        }
+    });
 }
 
 /// A thread in a statement.

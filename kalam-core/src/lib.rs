@@ -30,6 +30,9 @@ mod flush;
 /// Distances between vectors.
 mod vector;
 
+/// Jobs: records, attempts, progress, stopping, what a crash leaves.
+mod jobs;
+
 /// One table provider over hot rows and segments.
 mod scan;
 

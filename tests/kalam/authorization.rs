@@ -283,6 +283,7 @@ const STATEMENTS: &[(&str, Role)] = &[
     ("STORAGE CHECK local EXTENDED", Role::Dba),
     ("DROP STORAGE IF EXISTS made", Role::Dba),
     ("ALTER USER 'known' SET STORAGE local", Role::System),
+    ("SHOW JOBS", Role::Service),
     ("SET statement_timeout = '1min'", Role::Anonymous),
     ("SHOW statement_timeout", Role::Anonymous),
     ("DROP VIEW IF EXISTS made", Role::Dba),
@@ -378,6 +379,16 @@ fn every_role_may_do_with_each_kind_of_table_what_the_table_says() {
     }
     assert!(wrong.is_empty(), "{} of {cells} cells:\n{}", wrong.len(), wrong.join("\n"));
     assert!(cells >= 1_000, "{cells} cells");
+}
+
+#[test]
+fn whoever_runs_jobs_stops_them() {
+    let database = database();
+    for role in ROLES {
+        let got = outcome(try_run(&session(&database, role), "KILL JOB 'FL-000000000001'"));
+        let expected = if role >= Role::Service { Fails("42704") } else { Refused };
+        assert_eq!(differs("KILL JOB", role, expected, &got), None);
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ const CASES: &[Case] = &[
             "DELETE FROM t WHERE k > 90",
         ],
         statement: "STORAGE FLUSH TABLE t",
-        points: &["flush.before_sync", "flush.after_sync", "flush.before_commit"],
+        points: &["flush.before_sync", "flush.after_sync", "flush.before_commit", "job.running"],
         query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
         undone: &[&["v", "80", "80"], &["w", "10", "10"]],
         done: &[&["v", "80", "80"], &["w", "10", "10"]],
@@ -65,6 +65,9 @@ const CASES: &[Case] = &[
         done: &[&["v", "100", "100"]],
     },
 ];
+
+/// Points whose errors nobody is told of: the work of the job is done by then.
+const QUIET_POINTS: &[&str] = &["job.ended"];
 
 /// What the child said and how it ended.
 struct Outcome {
@@ -139,6 +142,38 @@ fn a_step_that_stops_or_fails_loses_nothing() {
     }
 }
 
+/// The record of the last job, after the database is opened again.
+fn last_job(dir: &Path) -> Vec<String> {
+    let database = fixture::open(dir);
+    let sql = "SELECT state, message IS NULL FROM system.jobs ORDER BY job_id DESC LIMIT 1";
+    let mut rows = fixture::rows(&fixture::root(&database), sql);
+    database.close().expect("the database closes");
+    rows.remove(0)
+}
+
+#[test]
+fn a_job_that_ends_with_its_process_is_failed_and_says_so() {
+    for fault in
+        ["job.running=abort", "flush.before_commit=abort", "job.ended=abort", "job.ended=io_error"]
+    {
+        let dir = TempDir::new().expect("a temporary folder can be made");
+        run(dir.path(), None, CASES[0].before);
+        let outcome = run(dir.path(), Some(fault), &["STORAGE FLUSH TABLE t"]);
+        let is_told = fault.ends_with("io_error");
+        assert_eq!(!outcome.lines.is_empty(), is_told, "{fault}: {:?}", outcome.lines);
+        assert_eq!(last_job(dir.path()), ["failed", "false"], "{fault}");
+        // Once it is failed it stays so, and nothing keeps the next one from its key.
+        assert_eq!(last_job(dir.path()), ["failed", "false"], "{fault}");
+        let again = run(dir.path(), None, &["STORAGE FLUSH TABLE t"]);
+        assert!(again.lines[0].starts_with("ok"), "{fault}: {:?}", again.lines);
+        assert_eq!(last_job(dir.path()), ["completed", "true"], "{fault}");
+        let database = fixture::open(dir.path());
+        let rows = fixture::rows(&fixture::root(&database), CASES[0].query);
+        assert_eq!(rows, CASES[0].done, "{fault}");
+        no_orphans(&database, dir.path(), fault);
+    }
+}
+
 #[test]
 fn every_fault_point_has_a_case() {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../kalam-core/src")];
@@ -158,6 +193,7 @@ fn every_fault_point_has_a_case() {
             }
         }
     }
-    let cases = CASES.iter().flat_map(|case| case.points).map(|p| (*p).to_owned());
+    let cases = CASES.iter().flat_map(|case| case.points);
+    let cases = cases.chain(QUIET_POINTS).map(|p| (*p).to_owned());
     assert_eq!(planted, cases.collect::<BTreeSet<_>>());
 }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 /// Modules of kalam-core in the order data flows: a module uses what stands above it.
-const ORDER: [&str; 13] = [
-    "error", "model", "env", "activity", "store", "catalog", "security", "flush", "vector", "scan",
-    "executor", "session", "database",
+const ORDER: [&str; 14] = [
+    "error", "model", "env", "activity", "store", "catalog", "security", "flush", "vector", "jobs",
+    "scan", "executor", "session", "database",
 ];
 /// What every module may use.
 const FOR_ALL: [&str; 2] = ["error", "options"];

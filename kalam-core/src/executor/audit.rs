@@ -112,7 +112,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::AlterUser(alter) => alter.user.user(&[]).ok().map(|user| user.to_string()),
         Statement::DropUser { user, .. } => user.user(&[]).ok().map(|user| user.to_string()),
         Statement::Set(set) => set.name.clone(),
+        Statement::KillJob { id } => id.job(&[]).ok().map(|id| id.to_string()),
         Statement::ShowSetting(_)
+        | Statement::ShowJobs
         | Statement::ShowNamespaces
         | Statement::ShowStorages
         | Statement::Query(_)

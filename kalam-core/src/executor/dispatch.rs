@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize, authorize_namespace};
-use super::handlers::{ddl, dml, flush, query, setting, storage, user};
+use super::handlers::{ddl, dml, flush, jobs, query, setting, storage, user};
 use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
@@ -119,6 +119,8 @@ fn run_once(
         Statement::ExecuteAs(execute) => {
             user::execute_as::run(engine, caller, work, execute, params)
         }
+        Statement::ShowJobs => Ok(jobs::show_jobs::run(engine)),
+        Statement::KillJob { id } => jobs::kill_job::run(engine, caller, id, params),
         Statement::ShowCreateView { view } => query::describe::create_view(engine, caller, view),
     }
 }

@@ -33,6 +33,7 @@ use crate::catalog::{
 };
 use crate::env::{Clock, IdSource};
 use crate::flush::{ColdTier, remove_orphans};
+use crate::jobs::Jobs;
 use crate::model::Name;
 use crate::scan::{KeepOrder, NewestRows};
 use crate::security::{Accounts, AuditLog, Logins};
@@ -72,6 +73,7 @@ pub(crate) struct Engine {
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) logins: Logins,
     pub(crate) tier: Arc<ColdTier>,
+    pub(crate) jobs: Jobs,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Plans and configuration that all statements start from.
@@ -111,6 +113,7 @@ impl Engine {
         let audit = Arc::new(AuditLog::load(&store, &clock)?);
         let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
         remove_orphans(&tier, &store)?;
+        let jobs = Jobs::load(&store, &clock)?;
         let spill = spill_directory(path.as_deref(), options);
         let mut planning = planning_context(options, spill)?;
         planning
@@ -141,6 +144,7 @@ impl Engine {
             store,
             registry,
             tier,
+            jobs,
             ids,
             clock,
             planning,

@@ -57,6 +57,8 @@ fn least_role(statement: &Statement) -> Role {
         // Both tell of all users' rows together.
         Statement::ShowManifest { .. } | Statement::ShowStats { .. } => Role::Service,
         Statement::FlushTable { .. } | Statement::FlushAll { .. } => Role::Service,
+        // Whoever runs jobs sees them and stops them.
+        Statement::ShowJobs | Statement::KillJob { .. } => Role::Service,
         Statement::UseNamespace(_)
         | Statement::ShowNamespaces
         | Statement::ShowTables { .. }
@@ -265,6 +267,8 @@ mod tests {
             ("STORAGE FLUSH TABLE t", Role::Service),
             ("STORAGE FLUSH ALL", Role::Service),
             ("SHOW MANIFEST FOR t", Role::Service),
+            ("SHOW JOBS", Role::Service),
+            ("KILL JOB 'FL-000000000001'", Role::Service),
             ("CREATE TABLE t (a INT)", Role::Dba),
             ("DROP TABLE t", Role::Dba),
             ("ALTER TABLE t DROP COLUMN a", Role::Dba),
@@ -328,6 +332,8 @@ mod tests {
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
+            Statement::ShowJobs => "SHOW JOBS",
+            Statement::KillJob { .. } => "KILL JOB",
             Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
             Statement::CreateUser(_) => "CREATE USER '",
             Statement::AlterUser(_) => "ALTER USER",
@@ -385,6 +391,8 @@ mod tests {
             "ALTER USER 'u' SET ROLE dba",
             "DROP USER 'u'",
             "EXECUTE AS USER 'u' (SELECT 1)",
+            "SHOW JOBS",
+            "KILL JOB 'FL-000000000001'",
             "SET statement_timeout = 1",
             "SHOW statement_timeout",
             "BEGIN",

@@ -2,6 +2,7 @@
 
 use datafusion::common::ScalarValue;
 
+use crate::jobs::JobId;
 use crate::model::{Secret, UserId};
 use crate::{Error, Result, SqlState};
 
@@ -23,6 +24,17 @@ impl Given<String> {
         match self {
             Given::Written(name) => UserId::new(name.as_str()),
             Given::Parameter(index) => UserId::new(parameter("user", *index, params)?),
+        }
+    }
+
+    /// The job that the text names.
+    ///
+    /// # Errors
+    /// `22023` for no text and for what is no id.
+    pub(crate) fn job(&self, params: &[ScalarValue]) -> Result<JobId> {
+        match self {
+            Given::Written(id) => id.parse(),
+            Given::Parameter(index) => parameter("job", *index, params)?.parse(),
         }
     }
 }

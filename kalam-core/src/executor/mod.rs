@@ -28,6 +28,7 @@ mod given;
 mod given_rows;
 mod handlers;
 mod information_schema;
+mod job_table;
 mod limits;
 mod literal_type;
 mod modify_statement;

@@ -67,6 +67,8 @@ pub(crate) enum Statement {
     DropUser { if_exists: bool, user: Given<String> },
     ExecuteAs(ExecuteAs),
     ShowCreateView { view: TableRef },
+    ShowJobs,
+    KillJob { id: Given<String> },
     Set(SetSetting),
     ShowSetting(ShowSetting),
     Transaction(TransactionStatement),
@@ -117,6 +119,8 @@ impl Statement {
             Statement::DropUser { .. } => "DROP USER",
             Statement::ExecuteAs(_) => "EXECUTE AS USER",
             Statement::ShowCreateView { .. } => "SHOW CREATE VIEW",
+            Statement::ShowJobs => "SHOW JOBS",
+            Statement::KillJob { .. } => "KILL JOB",
             Statement::Set(set) if set.value.is_none() => "RESET",
             Statement::Set(_) => "SET",
             Statement::ShowSetting(_) => "SHOW",
@@ -166,6 +170,7 @@ impl Statement {
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
             | Statement::ShowCreateView { .. }
+            | Statement::ShowJobs
             | Statement::Set(_)
             | Statement::ShowSetting(_)
             | Statement::Prepare(_)
@@ -194,6 +199,7 @@ impl Statement {
             | Statement::AlterStorage(_)
             | Statement::DropStorage { .. }
             | Statement::CheckStorage { .. }
+            | Statement::KillJob { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)
             | Statement::DropUser { .. } => WithinTransaction::Refused,

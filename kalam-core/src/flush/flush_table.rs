@@ -12,8 +12,8 @@ use super::manifest_export::export_manifest;
 use super::segment::SegmentMeta;
 use super::segment_writer::{SegmentWriter, segment_schema};
 use super::tier::ColdTier;
-use crate::activity::check_stop;
-use crate::catalog::{Placement, SchemaRegistry, Table, UserDirectory};
+use crate::activity::{advance, check_stop};
+use crate::catalog::{Placement, SchemaRegistry, Table, TableDefinition, UserDirectory};
 use crate::env::fault_point;
 use crate::model::{Name, ScopeId, SegmentId, Seq, TableKind, UserId, UserKey};
 use crate::store::{
@@ -56,13 +56,7 @@ impl Flusher<'_> {
     /// `0A000` for STREAM tables, `53100` or `58030` if a file cannot be written.
     pub(crate) fn flush_table(&self, table: &Arc<Table>) -> Result<FlushReport> {
         let definition = &table.definition;
-        if definition.kind == TableKind::Stream {
-            return Err(Error::new(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                format!("STREAM table \"{}\" is never flushed", definition.name),
-            )
-            .with_hint("rows of STREAM tables stay in the hot tier until their time is over"));
-        }
+        refuse_stream(definition)?;
         let mut report = FlushReport::default();
         if definition.kind == TableKind::Shared {
             self.flush_scope(table, UserKey::SHARED, None, &mut report)?;
@@ -174,6 +168,7 @@ impl Flusher<'_> {
             check_stop()?;
             let first = rows.keys.len() - batch.num_rows();
             writer.write(&batch, |row| rows.keys.get(first + row))?;
+            advance(batch.num_rows() as u64);
             batch = rows.next_batch(cursor, self.tier.segment_rows_max)?;
         }
         fault_point("flush.before_sync")?;
@@ -231,6 +226,19 @@ impl Flusher<'_> {
         self.store.commit(set)?;
         Ok(())
     }
+}
+
+/// Refuses tables that have no cold tier.
+///
+/// # Errors
+/// `0A000` for STREAM tables.
+pub(crate) fn refuse_stream(definition: &TableDefinition) -> Result<()> {
+    if definition.kind != TableKind::Stream {
+        return Ok(());
+    }
+    let message = format!("STREAM table \"{}\" is never flushed", definition.name);
+    Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        .with_hint("rows of STREAM tables stay in the hot tier until their time is over"))
 }
 
 struct NewSegment {

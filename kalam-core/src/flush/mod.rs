@@ -24,7 +24,7 @@ mod tier;
 
 pub(crate) use crate::model::ScopeId;
 pub(crate) use file_column::FileColumn;
-pub(crate) use flush_table::{FlushReport, Flusher};
+pub(crate) use flush_table::{FlushReport, Flusher, refuse_stream};
 pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup};
 pub(crate) use manifest::{ScopeEdit, ScopeManifest, SegmentState};
 pub(crate) use mark::{MarkKind, read_marks};

@@ -259,8 +259,10 @@ impl Store {
             .iter()
             .zip(&results)
             .any(|(s, r)| r.is_ok() && s.changes.iter().any(|c| c.is_visible()));
+        let is_synced = self.durability == Durability::Full
+            && sets.iter().zip(&results).any(|(s, r)| r.is_ok() && !s.is_lazy);
         let gate = visible.then(|| self.view_gate.write());
-        if let Err(e) = self.write(group.batch) {
+        if let Err(e) = self.write(group.batch, is_synced) {
             self.log.poison();
             tracing::error!(error = %e, "a commit could not be written; writes are refused until reopen");
             return results
@@ -283,9 +285,9 @@ impl Store {
         count(&self.counters.bytes, bytes);
         let committed = Seq(committer.last_seq);
         match self.durability {
-            Durability::Full => self.log.synced(committed),
+            Durability::Full if is_synced => self.log.synced(committed),
             Durability::Normal => self.log.logged(committed),
-            Durability::Off => {}
+            Durability::Full | Durability::Off => {}
         }
         results
     }
@@ -303,9 +305,9 @@ impl Store {
         Ok(())
     }
 
-    fn write(&self, batch: WriteBatch) -> Result<()> {
+    fn write(&self, batch: WriteBatch, is_synced: bool) -> Result<()> {
         let mut options = WriteOptions::default();
-        options.set_sync(self.durability == Durability::Full);
+        options.set_sync(is_synced);
         options.disable_wal(self.durability == Durability::Off);
         self.db.write_opt(batch, &options).map_err(|e| rocks_error("commit", e))
     }

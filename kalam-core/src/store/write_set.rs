@@ -237,6 +237,9 @@ pub(crate) struct WriteSet {
     pub(crate) rows: RowWrites,
     pub(crate) entries: Vec<(Family, Vec<u8>, Option<Vec<u8>>)>,
     pub(crate) changes: Vec<Box<dyn Change>>,
+    /// Whether its commit returns before it is on the device, also under `full`: the next
+    /// commit that is synced takes it along, and a power failure before may undo it.
+    pub(crate) is_lazy: bool,
 }
 
 impl WriteSet {

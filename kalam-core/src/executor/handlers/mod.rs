@@ -3,6 +3,7 @@
 pub(super) mod ddl;
 pub(super) mod dml;
 pub(super) mod flush;
+pub(super) mod jobs;
 pub(super) mod query;
 pub(super) mod setting;
 pub(super) mod storage;

@@ -48,6 +48,10 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("EXECUTE") => execute(input)?,
         Some("DEALLOCATE") => deallocate(input)?,
         Some("STORAGE") => storage_verb(input)?,
+        Some("KILL") if input.is_word(1, "JOB") => {
+            input.take_words(&["KILL", "JOB"]);
+            Statement::KillJob { id: user::given_text(input)? }
+        }
         Some(
             "BEGIN" | "START" | "COMMIT" | "END" | "ABORT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE",
         ) => Statement::Transaction(transaction(input)?),
@@ -197,6 +201,9 @@ fn show(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["SHOW", "STATS"]) {
         input.expect_word("FOR")?;
         return Ok(Statement::ShowStats { table: table_after_optional_word(input)? });
+    }
+    if input.is_word(1, "JOBS") && input.take_words(&["SHOW", "JOBS"]) {
+        return Ok(Statement::ShowJobs);
     }
     if input.take_words(&["SHOW", "MANIFEST"]) {
         input.expect_word("FOR")?;

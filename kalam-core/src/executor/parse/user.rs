@@ -138,6 +138,14 @@ fn role(input: &mut Input<'_>) -> Parse<Role> {
     }
 }
 
+/// A text, or a parameter.
+pub(super) fn given_text(input: &mut Input<'_>) -> Parse<Given<String>> {
+    Ok(match parameter(input) {
+        Some(index) => Given::Parameter(index),
+        None => Given::Written(input.text()?),
+    })
+}
+
 /// A user: a text, a name, or a parameter.
 fn user(input: &mut Input<'_>) -> Parse<Given<String>> {
     if let Some(index) = parameter(input) {

@@ -6,6 +6,7 @@
 
 mod audit_log;
 mod columns;
+mod jobs;
 mod manifest;
 mod namespaces;
 mod schemas;
@@ -44,6 +45,7 @@ struct SystemTable {
 const TABLES: &[SystemTable] = &[
     SystemTable { name: "audit_log", rows: audit_log::rows },
     SystemTable { name: "columns", rows: columns::rows },
+    SystemTable { name: "jobs", rows: jobs::rows },
     SystemTable { name: "manifest", rows: manifest::rows },
     SystemTable { name: "namespaces", rows: namespaces::rows },
     SystemTable { name: "schemas", rows: schemas::rows },

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
-
-use crate::catalog::Table;
-use crate::catalog::undefined_namespace;
+use crate::Result;
+use crate::catalog::{Table, undefined_namespace};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -14,22 +11,34 @@ use crate::executor::gateway::TableAction;
 use crate::executor::resolve::resolve_table;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
-use crate::flush::{FlushReport, Flusher};
+use crate::executor::text_table::TextTable;
+use crate::flush::{FlushReport, Flusher, refuse_stream};
+use crate::jobs::{JobId, JobKind, JobReport, NewJob};
 use crate::model::TableKind;
-use crate::{Error, Result, SqlState};
 
-/// Flushes one table, every user's rows included.
+/// Flushes one table, every user's rows included, as a job. If a flush of the table runs
+/// already, this waits for it and returns its result: rows that were written after that
+/// one began to read their owner's rows stay hot.
 ///
-/// Returns one row: `table` TEXT, `rows` BIGINT, `segments` BIGINT.
+/// Returns one row: `table` TEXT, `rows` BIGINT, `segments` BIGINT, `job_id` TEXT.
 ///
 /// # Errors
-/// `0A000` for STREAM tables, `53100` or `58030` if a file cannot be written.
+/// `0A000` for STREAM tables, `53100` or `58030` if a file cannot be written, `57014` if
+/// the job is killed.
 pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
-    report(&[(table.clone(), flush(engine, &table)?)])
+    refuse_stream(&table.definition)?;
+    let key = format!("flush:{}", table.definition.id);
+    let new = NewJob::of_statement(JobKind::Flush, &table.definition.name).with_key(key);
+    let (id, done) = engine.jobs.run(&new, |progress| {
+        let report = flush(engine, &table)?;
+        progress.expect(report.rows);
+        Ok(JobReport { rows: report.rows, segments: report.segments, ..JobReport::default() })
+    })?;
+    Ok(report(id, &[(table, FlushReport { rows: done.rows, segments: done.segments })]))
 }
 
-/// Flushes every table that can be, of one namespace or of all.
+/// Flushes every table that can be, of one namespace or of all, in one job.
 ///
 /// Returns a row for each table, as [`run`].
 ///
@@ -41,16 +50,23 @@ pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryR
     {
         return Err(undefined_namespace(namespace));
     }
+    let new = NewJob::of_statement(JobKind::Flush, namespace.unwrap_or("all tables"));
     let mut reports = Vec::new();
-    for table in engine.registry.tables()? {
-        let definition = &table.definition;
-        let wanted = namespace.is_none_or(|n| definition.name.namespace.as_str() == n);
-        if wanted && definition.kind != TableKind::Stream {
-            let done = flush(engine, &table)?;
-            reports.push((table, done));
+    let (id, _) = engine.jobs.run(&new, |_| {
+        let mut total = JobReport::default();
+        for table in engine.registry.tables()? {
+            let definition = &table.definition;
+            let wanted = namespace.is_none_or(|n| definition.name.namespace.as_str() == n);
+            if wanted && definition.kind != TableKind::Stream {
+                let done = flush(engine, &table)?;
+                total.rows += done.rows;
+                total.segments += done.segments;
+                reports.push((table, done));
+            }
         }
-    }
-    report(&reports)
+        Ok(total)
+    })?;
+    Ok(report(id, &reports))
 }
 
 fn flush(engine: &Engine, table: &Arc<Table>) -> Result<FlushReport> {
@@ -66,23 +82,13 @@ fn flush(engine: &Engine, table: &Arc<Table>) -> Result<FlushReport> {
     Ok(report)
 }
 
-fn report(reports: &[(Arc<Table>, FlushReport)]) -> Result<QueryResult> {
-    let schema = Schema::new(vec![
-        Field::new("table", DataType::Utf8, false),
-        Field::new("rows", DataType::Int64, false),
-        Field::new("segments", DataType::Int64, false),
-    ]);
-    let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let names = reports.iter().map(|(t, _)| Some(t.definition.name.to_string()));
-    let batch = RecordBatch::try_new(
-        Arc::new(schema),
-        vec![
-            Arc::new(names.collect::<StringArray>()),
-            Arc::new(reports.iter().map(|(_, r)| Some(count(r.rows))).collect::<Int64Array>()),
-            Arc::new(reports.iter().map(|(_, r)| Some(count(r.segments))).collect::<Int64Array>()),
-        ],
-    );
-    batch.map(QueryResult::ready).map_err(|e| {
-        Error::new(SqlState::INTERNAL_ERROR, "the report cannot be made").with_source(e)
-    })
+fn report(id: JobId, reports: &[(Arc<Table>, FlushReport)]) -> QueryResult {
+    QueryResult::ready(
+        TextTable::default()
+            .texts("table", reports.iter().map(|(table, _)| &table.definition.name))
+            .numbers("rows", reports.iter().map(|(_, report)| report.rows))
+            .numbers("segments", reports.iter().map(|(_, report)| report.segments))
+            .texts("job_id", reports.iter().map(|_| id))
+            .finish(),
+    )
 }

@@ -1,0 +1,143 @@
+//! Jobs: long work that leaves a record, says how far it is, and can be stopped.
+//!
+//! **Invariant**: of jobs with one key, at most one is active.
+
+mod active_job;
+mod job;
+mod job_id;
+mod runner;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use self::active_job::ActiveJob;
+pub(crate) use self::job::{Job, JobReport, JobState};
+pub(crate) use self::job_id::{JobId, JobKind};
+use crate::env::Clock;
+use crate::store::{EntityKey, EntityStore, Family, Store, WriteSet};
+use crate::{Error, Result, SqlState};
+
+/// Jobs that are over and still known.
+const HISTORY_MAX: usize = 1000;
+
+/// The number of a job, as a key.
+#[derive(Clone, Copy)]
+struct JobNumber(u64);
+
+impl EntityKey for JobNumber {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0.to_be_bytes());
+    }
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(|bytes| JobNumber(u64::from_be_bytes(bytes)))
+    }
+}
+
+const JOBS: EntityStore<JobNumber, Job> = EntityStore::new(Family::Jobs, b'J', "a job");
+
+/// A job to be.
+#[derive(Clone, Debug)]
+pub(crate) struct NewJob {
+    pub(crate) kind: JobKind,
+    /// The table, namespace or path that it works on.
+    pub(crate) subject: String,
+    /// Whoever runs a job with the key of an active one waits for that instead.
+    pub(crate) key: Option<String>,
+    /// Whether nobody waits for it, so that it is tried again by itself.
+    pub(crate) is_background: bool,
+}
+
+impl NewJob {
+    /// A job of a statement, whose caller waits for it.
+    pub(crate) fn of_statement(kind: JobKind, subject: impl ToString) -> NewJob {
+        NewJob { kind, subject: subject.to_string(), key: None, is_background: false }
+    }
+
+    /// Runs beside no other job with this key.
+    pub(crate) fn with_key(mut self, key: String) -> NewJob {
+        self.key = Some(key);
+        self
+    }
+}
+
+/// The jobs of a database: those at work, and the newest that are over.
+pub(crate) struct Jobs {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    last_number: u64,
+    active: BTreeMap<u64, Arc<ActiveJob>>,
+    /// In the order in which they ended.
+    over: VecDeque<Job>,
+}
+
+impl Jobs {
+    /// Reads the jobs. Those that ended with their process are failed.
+    ///
+    /// # Errors
+    /// `XX001` if one does not decode, `58030`.
+    pub(crate) fn load(store: &Arc<Store>, clock: &Arc<dyn Clock>) -> Result<Jobs> {
+        let mut known = Known::default();
+        let mut set = lazy_set();
+        for (number, mut job) in JOBS.scan(&store.view().snapshot, &[])? {
+            known.last_number = number.0;
+            if !job.state.is_over() {
+                let error =
+                    Error::new(SqlState::QUERY_CANCELED, "the process ended while the job ran");
+                job.end(&Err(error), clock.now_ms());
+                job.state = JobState::Failed;
+                JOBS.put(&mut set, &number, &job);
+            }
+            known.over.push_back(job);
+        }
+        if !set.is_empty() {
+            store.commit(set)?;
+        }
+        Ok(Jobs { store: store.clone(), clock: clock.clone(), known: Mutex::new(known) })
+    }
+
+    /// Every job, newest first.
+    pub(crate) fn all(&self) -> Vec<Job> {
+        let known = self.known.lock();
+        let mut jobs: Vec<Job> = known.over.iter().cloned().collect();
+        jobs.extend(known.active.values().map(|active| active.snapshot()));
+        drop(known);
+        jobs.sort_unstable_by_key(|job| std::cmp::Reverse(job.id.number));
+        jobs
+    }
+
+    /// Asks a job to stop. It is over soon after.
+    ///
+    /// # Errors
+    /// `42704` if there is no such job, `22023` if it is over.
+    pub(crate) fn kill(&self, id: JobId) -> Result<()> {
+        let known = self.known.lock();
+        if let Some(active) = known.active.get(&id.number).filter(|active| active.id == id) {
+            // Under the lock: once it is over, its thread may be in another statement.
+            active.kill();
+            return Ok(());
+        }
+        match known.over.iter().find(|job| job.id == id) {
+            Some(job) => Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("job \"{id}\" is over: {}", job.state.as_str()),
+            )),
+            None => {
+                Err(Error::new(SqlState::UNDEFINED_OBJECT, format!("job \"{id}\" does not exist"))
+                    .with_hint("SHOW JOBS lists them"))
+            }
+        }
+    }
+}
+
+/// A set whose commit does not wait for the device: a record that a power failure takes
+/// changes nothing of the rows.
+fn lazy_set() -> WriteSet {
+    WriteSet { is_lazy: true, ..WriteSet::default() }
+}
