@@ -27,6 +27,7 @@ mod limits;
 mod login;
 mod model;
 mod nearest;
+mod object_store;
 mod oracle;
 mod ordering;
 mod orders;

@@ -19,7 +19,7 @@ pub use constraint::{CheckConstraint, UniqueConstraint};
 pub(crate) use default_value::DefaultValue;
 pub use namespace::{DEFAULT_NAMESPACE, Namespace, RESERVED_NAMESPACES};
 pub use path_template::{PathTemplate, TablePath};
-pub(crate) use placement::{Placement, undefined_storage};
+pub(crate) use placement::Placement;
 pub use registry::SchemaRegistry;
 pub(crate) use registry::undefined_namespace;
 pub use relation::Relation;

@@ -183,7 +183,7 @@ impl SchemaRegistry {
 }
 
 /// The error for a storage that is not there.
-pub(crate) fn undefined_storage(name: &Name) -> Error {
+fn undefined_storage(name: &Name) -> Error {
     Error::new(SqlState::UNDEFINED_OBJECT, format!("storage \"{name}\" does not exist"))
         .with_hint("SHOW STORAGES lists those that are there")
 }

@@ -10,7 +10,7 @@ use super::placement::Storages;
 use super::relation::{is_a_view, undefined_table};
 use super::table::altered;
 use super::{Namespace, StorageDefinition, Table, TableDefinition, ViewDefinition, ViewUse};
-use crate::model::{Name, Seq, TableId, TableName, UserId};
+use crate::model::{Name, Seq, TableId, TableName};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Store, WriteSet};
 use crate::{Error, Result, SqlState};
 

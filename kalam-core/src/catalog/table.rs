@@ -9,7 +9,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{ColumnDefinition, DefaultValue, TableDefinition, UniqueConstraint};
-use crate::model::{ConstraintId, KalamDataType, Name, UserId, UserKey};
+use crate::model::{ConstraintId, KalamDataType, Name, UserKey};
 use crate::store::{
     DecodeTarget, KeyCodec, Layouts, RowLayout, View, read_stored_value, scope_prefix,
 };
