@@ -37,20 +37,40 @@ const ACTIONS: [(&str, Option<&str>); 5] = [
 ];
 
 /// Every point, by the statement that passes it.
-const CASES: &[Case] = &[Case {
-    before: &[
-        "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
-        "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
-        "STORAGE FLUSH TABLE t",
-        "UPDATE t SET v = 'w' WHERE k <= 10",
-        "DELETE FROM t WHERE k > 90",
-    ],
-    statement: "STORAGE FLUSH TABLE t",
-    points: &["flush.before_sync", "flush.after_sync", "flush.before_commit"],
-    query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
-    undone: &[&["v", "80", "80"], &["w", "10", "10"]],
-    done: &[&["v", "80", "80"], &["w", "10", "10"]],
-}];
+const CASES: &[Case] = &[
+    Case {
+        before: &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
+            "STORAGE FLUSH TABLE t",
+            "UPDATE t SET v = 'w' WHERE k <= 10",
+            "DELETE FROM t WHERE k > 90",
+        ],
+        statement: "STORAGE FLUSH TABLE t",
+        points: &["flush.before_sync", "flush.after_sync", "flush.before_commit"],
+        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        undone: &[&["v", "80", "80"], &["w", "10", "10"]],
+        done: &[&["v", "80", "80"], &["w", "10", "10"]],
+    },
+    Case {
+        before: &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
+            "INSERT INTO t VALUES (1, 'w'), (2, 'w')",
+            "DELETE FROM t WHERE k = 1",
+        ],
+        statement: "INSERT INTO t SELECT k, v FROM (SELECT value AS k, 'v' AS v FROM generate_series(1, 60000)) AS s WHERE k NOT IN (SELECT k FROM t)",
+        points: &[
+            "ingest.before_segment",
+            "ingest.write_group",
+            "ingest.before_sync",
+            "ingest.after_sync",
+            "ingest.before_commit",
+        ],
+        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        undone: &[&["w", "1", "1"]],
+        done: &[&["v", "59999", "59999"], &["w", "1", "1"]],
+    },
+];
 
 /// What the child said and how it ended.
 struct Outcome {

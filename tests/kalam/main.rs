@@ -23,6 +23,7 @@ mod fault;
 mod fixture;
 mod heap;
 mod hostile;
+mod ingest;
 mod limits;
 mod login;
 mod model;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, RecordBatch};
 use roaring::RoaringBitmap;
 
+use super::key_list::KeyList;
 use super::manifest::{Flushed, ScopeEdit};
 use super::manifest_export::export_manifest;
 use super::segment::SegmentMeta;
@@ -233,42 +234,6 @@ struct NewSegment {
 
 fn is_empty(cursor: &HotCursor) -> Result<bool> {
     Ok(cursor.entry()?.is_none())
-}
-
-/// Keys in order, in one allocation.
-#[derive(Default)]
-pub(crate) struct KeyList {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl KeyList {
-    fn push(&mut self, key: &[u8]) {
-        self.bytes.extend_from_slice(key);
-        self.ends.push(self.bytes.len());
-    }
-
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    fn get(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.bytes[start..self.ends[index]]
-    }
-
-    fn find(&self, key: &[u8]) -> Option<u32> {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            match self.get(middle).cmp(key) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return u32::try_from(middle).ok(),
-            }
-        }
-        None
-    }
 }
 
 /// Hot rows decoded for a segment, and what the manifest needs to know of them.

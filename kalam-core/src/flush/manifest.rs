@@ -230,6 +230,9 @@ fn marked(segments: &[Arc<SegmentState>], marks: &MarkSet) -> Vec<Arc<SegmentSta
     segments
 }
 
+/// The `_seq` of rows whose commit has none yet.
+const UNCOMMITTED: Seq = Seq(0);
+
 /// A change of one scope's segments and marks, as part of a commit.
 pub(crate) struct ScopeEdit {
     manifest: Arc<Manifest>,
@@ -280,6 +283,14 @@ impl ScopeEdit {
     /// Adds a segment, of which `deleted` rows are deleted from the start.
     pub(crate) fn add(&mut self, meta: SegmentMeta, deleted: RoaringBitmap) {
         self.added.push((meta, deleted));
+    }
+
+    /// Adds a segment of rows that the commit writes: they get its `_seq`.
+    pub(crate) fn add_new(&mut self, meta: SegmentMeta) {
+        self.added.push((
+            SegmentMeta { min_seq: UNCOMMITTED, max_seq: UNCOMMITTED, ..meta },
+            RoaringBitmap::new(),
+        ));
     }
 
     /// Removes every segment of the scope.
@@ -378,7 +389,10 @@ impl Change for ScopeEdit {
         if self.removed {
             self.stage_removal(&current, batch);
         }
-        for (meta, deleted) in &self.added {
+        for (meta, deleted) in &mut self.added {
+            if meta.max_seq == UNCOMMITTED {
+                (meta.min_seq, meta.max_seq) = (seq, seq);
+            }
             let key = SegmentKey { scope: self.scope, segment: meta.id };
             batch.put(Family::Manifest, &SEGMENTS.key(&key), &encode_entity(meta));
             if !deleted.is_empty() {

@@ -5,6 +5,8 @@
 
 mod file_column;
 mod flush_table;
+mod ingest;
+mod key_list;
 mod lookup;
 mod manifest;
 mod manifest_export;
@@ -20,6 +22,7 @@ mod tier;
 pub(crate) use crate::model::ScopeId;
 pub(crate) use file_column::FileColumn;
 pub(crate) use flush_table::{FlushReport, Flusher};
+pub(crate) use ingest::{Ingest, IngestTarget};
 pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup};
 pub(crate) use manifest::{ScopeEdit, ScopeManifest, SegmentState};
 pub(crate) use mark::{MarkKind, read_marks};

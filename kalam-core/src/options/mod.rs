@@ -84,6 +84,9 @@ pub struct Options {
     pub create_if_missing: bool,
     /// Rows of one segment at most; a flush of more writes several. Default: 4,000,000.
     pub segment_rows_max: usize,
+    /// Rows of one append or INSERT .. SELECT from which on they go straight to segments,
+    /// past the hot tier. Default: 50,000.
+    pub ingest_rows_min: usize,
 }
 
 impl Default for Options {
@@ -99,6 +102,7 @@ impl Default for Options {
             max_result_bytes: 0,
             create_if_missing: true,
             segment_rows_max: 4_000_000,
+            ingest_rows_min: 50_000,
         }
     }
 }

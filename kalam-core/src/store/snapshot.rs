@@ -159,6 +159,14 @@ impl HotCursor {
         }
     }
 
+    /// Moves to the first entry that is not before `key`.
+    ///
+    /// INVARIANT: the view is of no transaction.
+    pub(crate) fn seek(&mut self, key: &[u8]) {
+        debug_assert!(self.own.is_none(), "own writes are not sought");
+        self.iterator.seek(key);
+    }
+
     /// Moves to the next entry.
     pub(crate) fn advance(&mut self) {
         match &mut self.own {
