@@ -44,6 +44,7 @@ mod render;
 mod result_lifetime;
 mod returning;
 mod slt;
+mod storage;
 mod tidy;
 mod transaction;
 mod unique;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::tier::ColdTier;
-use crate::catalog::Table;
+use crate::catalog::{Placement, Table};
 use crate::model::ScopeId;
 use crate::store::Store;
 
@@ -20,9 +20,9 @@ pub(crate) fn export_manifest(
     store: &Store,
     table: &Arc<Table>,
     scope: ScopeId,
-    folder: &str,
+    placement: &Placement,
 ) {
-    let Ok(place) = tier.place(&table.definition.options.storage) else { return };
+    let Ok(place) = tier.place(&placement.storage) else { return };
     let Some(root) = place.folder() else { return };
     let Ok(manifest) = tier.manifest.scope(scope, &store.view()) else { return };
     let segments: Vec<_> = manifest
@@ -47,7 +47,7 @@ pub(crate) fn export_manifest(
         "version": manifest.version,
         "segments": segments,
     });
-    let target = root.join(folder).join(FILE);
+    let target = root.join(&placement.folder).join(FILE);
     let new = target.with_extension("json.new");
     let text = serde_json::to_vec_pretty(&document).expect("a JSON value serializes");
     if let Err(e) = fs::write(&new, text).and_then(|()| fs::rename(&new, &target)) {
