@@ -103,6 +103,15 @@ impl SchemaRegistry {
         Ok(Placement { storage: storage.name.clone(), folder })
     }
 
+    /// The folder of new segments of a scope, relative to their storage: of a user for
+    /// tables that have rows of users, else of nobody.
+    ///
+    /// # Errors
+    /// `42704` if the storage is gone.
+    pub fn segment_folder(&self, table: &Table, user: Option<&UserId>) -> Result<String> {
+        Ok(self.placement(table, user)?.folder)
+    }
+
     /// The storage that was given to a user.
     pub(crate) fn user_storage(&self, user: &UserId) -> Option<Name> {
         self.storages.of_users.get(user).map(|name| name.clone())

@@ -119,13 +119,14 @@ impl Compactor<'_> {
             let table = &self.registry.current(table)?;
             let limit = retention_limit(&table.definition, self.now_ms);
             let (tier, snapshot) = (self.tier, &view.snapshot);
-            let candidates = Candidates { tier, table, scope, snapshot, limit };
+            let placement = self.registry.placement(table, user)?;
+            let storage = &placement.storage;
+            let candidates = Candidates { tier, table, scope, storage, snapshot, limit };
             let manifest = self.tier.manifest.scope(scope, &view)?;
             let chosen = candidates.choose(&manifest, choice)?;
             if chosen.is_empty() {
                 return Ok(());
             }
-            let placement = self.registry.placement(table, user)?;
             self.replace(table, (scope, &placement), &view, &chosen, report)?;
             drop(view);
             export_manifest(self.tier, self.store, table, scope, &placement);

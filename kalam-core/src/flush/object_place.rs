@@ -110,13 +110,15 @@ impl ObjectPlace {
         let (client, location) = (self.client.clone(), self.location(path)?);
         let checksum = checksum.to_owned();
         let attributes = Attributes::from_iter([(CHECKSUM, checksum.clone())]);
+        let is_small = bytes <= PART_BYTES as u64;
         let body = match upload {
-            Upload::Memory(bytes) => Body::Whole(bytes.clone()),
-            Upload::File(file) if bytes <= PART_BYTES as u64 => {
+            Upload::Memory(bytes) if is_small => Body::Whole(bytes.clone()),
+            Upload::Memory(bytes) => Body::Parts(Box::new(io::Cursor::new(bytes.clone()))),
+            Upload::File(file) if is_small => {
                 Body::Whole(fs::read(file).map_err(|e| io_error("read", file, e))?.into())
             }
             Upload::File(file) => {
-                Body::Parts(File::open(file).map_err(|e| io_error("read", file, e))?)
+                Body::Parts(Box::new(File::open(file).map_err(|e| io_error("read", file, e))?))
             }
         };
         fault_point("storage.before_put")?;
@@ -156,8 +158,11 @@ impl ObjectPlace {
     pub(super) fn fetch(&self, path: &str) -> Result<SegmentSource> {
         let (client, location) = (self.client.clone(), self.location(path)?);
         let Some(cache) = &self.cache else {
-            let got = self.io.run(async move { client.get(&location).await?.bytes().await })?;
-            return Ok(SegmentSource::Memory(got.map_err(|e| self.read_error(path, &e))?));
+            let got =
+                self.io.run(async move { download(&*client, &location, Vec::new()).await })?;
+            let got = got.map_err(|e| self.read_error(path, &e))?;
+            let (bytes, _) = got.map_err(|e| io_error("read", Path::new(path), e))?;
+            return Ok(SegmentSource::Memory(bytes.into()));
         };
         let temporary = cache.temporary(path)?;
         let failed = |e| io_error("write", &temporary, e);
@@ -167,7 +172,7 @@ impl ObjectPlace {
         let reader = out.try_clone().map_err(failed)?;
         let got = self.io.run(async move { download(&*client, &location, out).await });
         let got = got.and_then(|got| got.map_err(|e| self.read_error(path, &e)));
-        let bytes = got.and_then(|written| written.map_err(failed)).inspect_err(|_| {
+        let (_, bytes) = got.and_then(|written| written.map_err(failed)).inspect_err(|_| {
             _ = fs::remove_file(&temporary);
         })?;
         cache.keep(path, &temporary, bytes);
@@ -217,7 +222,7 @@ impl ObjectPlace {
 
 enum Body {
     Whole(Bytes),
-    Parts(File),
+    Parts(Box<dyn Read + Send>),
 }
 
 async fn send(
@@ -226,19 +231,23 @@ async fn send(
     body: Body,
     attributes: Attributes,
 ) -> object_store::Result<()> {
-    let mut file = match body {
+    let mut rest = match body {
         Body::Whole(bytes) => {
             let options = PutOptions { mode: PutMode::Create, attributes, ..Default::default() };
             return client.put_opts(location, bytes.into(), options).await.map(|_| ());
         }
-        Body::Parts(file) => file,
+        Body::Parts(rest) => rest,
     };
     let options = PutMultipartOptions { attributes, ..Default::default() };
     let upload = client.put_multipart_opts(location, options).await?;
     let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
     loop {
         let room = upload.wait_for_capacity(PARTS_AT_ONCE).await;
-        match room.and_then(|()| read_part(&mut file)) {
+        let part = match room.and_then(|()| read_part(&mut *rest)) {
+            Ok(part) if part.is_empty() => upload.wait_for_capacity(1).await.map(|()| part),
+            part => part,
+        };
+        match part {
             Ok(part) if part.is_empty() => return upload.finish().await.map(|_| ()),
             Ok(part) => upload.put(part.into()),
             Err(e) => {
@@ -250,20 +259,20 @@ async fn send(
     }
 }
 
-fn read_part(file: &mut File) -> object_store::Result<Vec<u8>> {
+fn read_part(rest: &mut dyn Read) -> object_store::Result<Vec<u8>> {
     let mut part = Vec::with_capacity(PART_BYTES);
-    match file.take(PART_BYTES as u64).read_to_end(&mut part) {
+    match rest.take(PART_BYTES as u64).read_to_end(&mut part) {
         Ok(_) => Ok(part),
         Err(e) => Err(object_store::Error::Generic { store: "file", source: Box::new(e) }),
     }
 }
 
-/// Writes an object's bytes to a file, and tells how many there were.
-async fn download(
+/// Writes an object's bytes, and tells how many there were.
+async fn download<W: Write>(
     client: &dyn ObjectStore,
     location: &ObjectPath,
-    mut out: File,
-) -> object_store::Result<io::Result<u64>> {
+    mut out: W,
+) -> object_store::Result<io::Result<(W, u64)>> {
     let part = |at: u64| async move {
         let range = Some(GetRange::Bounded(at..at + PART_BYTES as u64));
         let got = client.get_opts(location, GetOptions { range, ..GetOptions::default() }).await?;
@@ -274,7 +283,7 @@ async fn download(
         Ok(first) => first,
         // An empty object has no range.
         Err(e) => match client.head(location).await {
-            Ok(found) if found.size == 0 => return Ok(Ok(0)),
+            Ok(found) if found.size == 0 => return Ok(Ok((out, 0))),
             _ => return Err(e),
         },
     };
@@ -288,5 +297,5 @@ async fn download(
             return Ok(Err(e));
         }
     }
-    Ok(Ok(size))
+    Ok(Ok((out, size)))
 }

@@ -155,7 +155,7 @@ impl House {
 
     fn reopen(&mut self) {
         self.close();
-        let database = Database::open(&self.database(), self.options.clone());
+        let database = Database::open(self.database(), self.options.clone());
         let database = database.expect("the database opens");
         let root = fixture::root(&database);
         self.open = Some((database, root));

@@ -13,6 +13,10 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 WRITES = ("PUT", "POST")
+SOMEBODY = (
+    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, "
+    "SignedHeaders=host, Signature=0"
+)
 
 mode = "well"
 # Writes that pass before the store is away; None: all.
@@ -26,10 +30,21 @@ def refuse(start_response, status, body=b""):
     return [body]
 
 
+def as_s3(environ):
+    """Google's XML API has the requests of S3, with headers of other names."""
+    if environ.get("HTTP_AUTHORIZATION", "Bearer").startswith("Bearer"):
+        environ["HTTP_AUTHORIZATION"] = SOMEBODY
+    for name in [name for name in environ if name.startswith("HTTP_X_GOOG_META_")]:
+        environ[name.replace("GOOG", "AMZ")] = environ.pop(name)
+    if environ.pop("HTTP_X_GOOG_IF_GENERATION_MATCH", None) == "0":
+        environ["HTTP_IF_NONE_MATCH"] = "*"
+
+
 def answer(environ, start_response):
     """Answers as S3 does, or as the mode asks."""
     global writes_left
     method = environ["REQUEST_METHOD"]
+    as_s3(environ)
     requests[method] += 1
     if writes_left is not None and method in WRITES:
         writes_left -= 1

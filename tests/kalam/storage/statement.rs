@@ -22,8 +22,10 @@ fn house(server: &Server) -> House {
             run(&session, &sql);
             run(house.root(), "STORAGE FLUSH TABLE t");
         }
-        run(&session, "UPDATE t SET v = 'w' || k WHERE k <= 10");
-        run(&session, "DELETE FROM t WHERE k > 190");
+    }
+    for user in ["ann", "bob"] {
+        run(&house.user(user), "UPDATE t SET v = 'w' || k WHERE k <= 10");
+        run(&house.user(user), "DELETE FROM t WHERE k > 190");
     }
     house
 }
