@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as ObjectPath;
 use object_store::{
-    Attribute, Attributes, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode,
-    PutMultipartOptions, PutOptions, WriteMultipart,
+    Attribute, Attributes, GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt,
+    PutMode, PutMultipartOptions, PutOptions,
 };
 
 use super::object_client::Client;
@@ -239,27 +239,33 @@ async fn send(
         Body::Parts(rest) => rest,
     };
     let options = PutMultipartOptions { attributes, ..Default::default() };
-    let upload = client.put_multipart_opts(location, options).await?;
-    let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-    loop {
-        let room = upload.wait_for_capacity(PARTS_AT_ONCE).await;
-        let part = match room.and_then(|()| read_part(&mut *rest)) {
-            Ok(part) if part.is_empty() => upload.wait_for_capacity(1).await.map(|()| part),
-            part => part,
-        };
-        match part {
-            Ok(part) if part.is_empty() => return upload.finish().await.map(|_| ()),
-            Ok(part) => upload.put(part.into()),
-            Err(e) => {
-                // Parts that are never put together cost money and are listed nowhere.
-                _ = upload.abort().await;
-                return Err(e);
-            }
-        }
+    let mut upload = client.put_multipart_opts(location, options).await?;
+    let done = match send_parts(&mut *upload, &mut *rest).await {
+        Ok(()) => upload.complete().await.map(|_| ()),
+        Err(e) => Err(e),
+    };
+    if done.is_err() {
+        // Parts that are never put together cost money and are listed nowhere.
+        _ = upload.abort().await;
     }
+    done
 }
 
-fn read_part(rest: &mut dyn Read) -> object_store::Result<Vec<u8>> {
+async fn send_parts(
+    upload: &mut dyn MultipartUpload,
+    rest: &mut (dyn Read + Send),
+) -> object_store::Result<()> {
+    let parts = std::iter::from_fn(|| match read_part(rest) {
+        Ok(part) if part.is_empty() => None,
+        part => Some(part.map(|part| upload.put_part(part.into()))),
+    });
+    stream::iter(parts)
+        .try_buffer_unordered(PARTS_AT_ONCE)
+        .try_for_each(|()| std::future::ready(Ok(())))
+        .await
+}
+
+fn read_part(rest: &mut (dyn Read + Send)) -> object_store::Result<Vec<u8>> {
     let mut part = Vec::with_capacity(PART_BYTES);
     match rest.take(PART_BYTES as u64).read_to_end(&mut part) {
         Ok(_) => Ok(part),
