@@ -112,7 +112,7 @@ pub unsafe fn end<T: Handled>(place: *mut *mut T, name: &'static str) -> Result<
     let Some(place) = (unsafe { place.as_mut() }) else { return Ok(()) };
     let handle = std::mem::replace(place, std::ptr::null_mut());
     if !handle.is_null() {
-        drop(handle::take(handle, name)?);
+        handle::end(handle, name)?;
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ fn common_bits(kind: Kind, process: u32) -> u64 {
     TOP << 62 | 1 | u64::from(kind as u8) << KIND_SHIFT | u64::from(process) << PROCESS_SHIFT
 }
 
-fn slot_of(bits: u64) -> u32 {
+fn slot_number(bits: u64) -> u32 {
     ((bits & SLOT_MASK) >> SLOT_SHIFT) as u32
 }
 
@@ -183,6 +183,12 @@ impl Table {
         self.blocks.get(block)?.get()?.get(place)
     }
 
+    /// The slot that a handle names, if it looks like one of this type and process.
+    fn slot_of<T: Handled>(&self, bits: u64) -> Option<&Slot> {
+        let common = bits & !(SLOT_MASK | GENERATION_MASK);
+        (common == common_bits(T::KIND, self.process)).then(|| self.find(slot_number(bits)))?
+    }
+
     fn make(&self, slot: u32) -> &Slot {
         let (block, place) = Table::place(slot);
         let first = slot - place as u32;
@@ -254,22 +260,25 @@ impl Slot {
         }
     }
 
-    /// Of several calls that come here for one object, one finds the word as it was: it has
-    /// another generation then.
-    fn finish(&self, ended: u64) {
-        let next = (ended & GENERATION_MASK).wrapping_add(1 << GENERATION_SHIFT) & GENERATION_MASK;
+    /// Frees a slot whose word is this, in which no call is counted; false if it is another
+    /// by now. Of several that try it for one object one succeeds: the word has another
+    /// generation then.
+    fn finish(&self, word: u64) -> bool {
+        let next = (word & GENERATION_MASK).wrapping_add(1 << GENERATION_SHIFT) & GENERATION_MASK;
         let order = (Ordering::Acquire, Ordering::Relaxed);
-        if self.word.compare_exchange(ended, next, order.0, order.1).is_ok() {
-            // SAFETY: no call is counted that found it live, and the slot is not among the
-            // free ones yet.
-            let object = unsafe { (*self.object.get()).take() };
-            let table = Table::current();
-            // A call that forked returns in the child with a slot of the parent's table.
-            if table.find(self.number).is_some_and(|own| ptr::eq(own, self)) {
-                table.put_free(self);
-            }
-            drop(object);
+        if self.word.compare_exchange(word, next, order.0, order.1).is_err() {
+            return false;
         }
+        // SAFETY: no call is counted that found it live, and the slot is not among the free
+        // ones yet.
+        let object = unsafe { (*self.object.get()).take() };
+        let table = Table::current();
+        // A call that forked returns in the child with a slot of the parent's table.
+        if table.find(self.number).is_some_and(|own| ptr::eq(own, self)) {
+            table.put_free(self);
+        }
+        drop(object);
+        true
     }
 }
 
@@ -331,13 +340,26 @@ pub fn give<T: Handled>(object: T) -> Result<*mut T> {
 pub fn get<T: Handled>(handle: *const T, name: &'static str) -> Result<Held<T>> {
     let bits = handle.addr() as u64;
     let table = Table::current();
-    if bits & !(SLOT_MASK | GENERATION_MASK) == common_bits(T::KIND, table.process)
-        && let Some(slot) = table.find(slot_of(bits))
+    if let Some(slot) = table.slot_of::<T>(bits)
         && let Some(object) = slot.enter(bits & GENERATION_MASK)
     {
         return Ok(Held { slot, object });
     }
     Err(refused(bits, T::KIND, name))
+}
+
+/// Ends a handle: its object is dropped now, or when the last call leaves it.
+///
+/// # Errors
+/// As [`get`].
+pub fn end<T: Handled>(handle: *const T, name: &'static str) -> Result<()> {
+    let bits = handle.addr() as u64;
+    // As a rule no call has it.
+    let idle = bits & GENERATION_MASK | live_word(T::KIND);
+    if Table::current().slot_of::<T>(bits).is_some_and(|slot| slot.finish(idle)) {
+        return Ok(());
+    }
+    take(handle, name).map(drop)
 }
 
 /// What a handle stands for, which ends the handle: the object is dropped when no call
@@ -375,7 +397,7 @@ fn refused(bits: u64, wanted: Kind, name: &'static str) -> Failure {
         return Failure::handle(name, SqlState::FORKED, "was made before fork()")
             .with_hint(crate::fork::WAY_OUT);
     }
-    let Some(slot) = table.find(slot_of(bits)) else { return unknown() };
+    let Some(slot) = table.find(slot_number(bits)) else { return unknown() };
     let word = slot.word.load(Ordering::Acquire);
     if (word ^ bits) & GENERATION_MASK != 0 || word & LIVE == 0 {
         return stale(name, kind);
@@ -433,7 +455,7 @@ mod tests {
             assert_eq!(live_word(kind) & (CALLS | ENDING | GENERATION_MASK), 0);
         }
         assert_eq!(SLOT_MASK & GENERATION_MASK, 0);
-        assert_eq!(slot_of(SLOT_MASK), SLOTS_MAX - 1);
+        assert_eq!(slot_number(SLOT_MASK), SLOTS_MAX - 1);
     }
 
     #[test]
@@ -443,6 +465,7 @@ mod tests {
         let held = get(handle, "x").expect("it is live");
         let taken = take(handle, "x").expect("it is live");
         assert!(get(handle, "x").is_err() && take(handle, "x").is_err());
+        assert!(end(handle, "x").is_err());
         drop(taken);
         assert_eq!((dropped.load(Ordering::Relaxed), held.1), (0, 7));
         let shared = held.share();
@@ -474,7 +497,12 @@ mod tests {
                                 assert_eq!(held.1, number);
                             }
                         }
-                        if thread % 2 == 0 && take(handle, "x").is_ok() {
+                        let is_ended = match thread {
+                            0 => take(handle, "x").is_ok(),
+                            2 => end(handle, "x").is_ok(),
+                            _ => false,
+                        };
+                        if is_ended {
                             ended.fetch_add(1, Ordering::Relaxed);
                         }
                         for _ in 0..20 {
@@ -496,7 +524,9 @@ mod tests {
         let mut old = Vec::new();
         for number in 0..10_000 {
             let handle = give(Counted(dropped.clone(), number)).expect("there is room");
-            assert_eq!(take(handle, "x").expect("it is live").1, number);
+            assert_eq!(get(handle, "x").expect("it is live").1, number);
+            end(handle, "x").expect("it is live");
+            assert!(end(handle, "x").is_err());
             old.push(handle);
         }
         assert!(old.iter().all(|handle| get(*handle, "x").is_err()));
