@@ -36,7 +36,7 @@ prove: setup ## run the Rust tests whose names contain OF, as in `make prove OF=
 bench: setup ## build with optimization and write benchmarks/results
 	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
 	@$(ENV) step "benchmarks"; "$$VENV_ARROW/bin/python" -u benchmarks/run.py
-	@$(ENV) step "the engine's small paths"; cargo bench --workspace --locked --bench engine
+	@$(ENV) step "the engine's small paths, and what a call from C costs"; cargo bench --workspace --locked --bench engine --bench point_read
 
 scale: setup ## measure large sizes and half an hour of mixed load; ARGS="--scale 0.01 --minutes 0.2" is quick
 	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
