@@ -27,6 +27,7 @@ mod fixture;
 mod flush_policy;
 mod heap;
 mod hostile;
+mod ingest;
 mod limits;
 mod login;
 mod model;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::record_batch::{RecordBatch, RecordBatchReader};
+use arrow::record_batch::RecordBatchReader;
 use datafusion::common::ScalarValue;
 
 use super::caller::Caller;
@@ -16,7 +16,6 @@ use super::row_writer::{Taken, following_catalog};
 use super::statement::Statement;
 use super::table_name::parse_table_name;
 use super::work::Work;
-use crate::activity::check_stop;
 use crate::catalog::undefined_namespace;
 use crate::{Error, Result, SqlState};
 
@@ -241,28 +240,11 @@ pub(crate) fn append(
     let resolve = || resolve_table(engine, caller, &name, TableAction::Write);
     // Nothing is read for a table that is not there.
     resolve()?;
-    let batches = read_all(data)?;
+    let mut rows = dml::append::AppendedRows::new(data, engine.options.ingest_rows_min)?;
     let taken = if upsert { Taken::Replace } else { Taken::Refuse };
     following_catalog(engine, || {
-        dml::append::run(engine, caller, work, &resolve()?, &batches, taken)
+        dml::append::run(engine, caller, work, &resolve()?, &mut rows, taken)
     })
-}
-
-fn read_all(data: Box<dyn RecordBatchReader + Send>) -> Result<Vec<RecordBatch>> {
-    let schema = data.schema();
-    let mut batches = Vec::new();
-    for batch in data {
-        check_stop()?;
-        batches.push(batch.map_err(|e| {
-            Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("the data cannot be read: {e}"))
-                .with_source(e)
-        })?);
-    }
-    if batches.is_empty() {
-        // Its columns are checked all the same.
-        batches.push(RecordBatch::new_empty(schema));
-    }
-    Ok(batches)
 }
 
 /// The namespace that USE names.
