@@ -177,6 +177,17 @@ const CASES: &[Case] = &[
         undone: &[&["w", "1", "1"]],
         done: &[&["v", "59999", "59999"], &["w", "1", "1"]],
     },
+    Case {
+        before: &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
+        ],
+        statement: "COPY t TO '{dir}-copy.parquet' (OVERWRITE)",
+        points: &["copy.before_sync", "copy.before_rename"],
+        query: "SELECT COUNT(*) FROM t",
+        undone: &[&["100"]],
+        done: &[&["100"]],
+    },
 ];
 
 /// Points whose errors nobody is told of: the work of the job is done by then.

@@ -301,3 +301,107 @@ fn of_an_ingest_and_inserts_of_the_same_keys_one_wins_each_key() {
         );
     }
 }
+
+#[test]
+fn a_compaction_keeps_the_number_that_only_the_manifest_knew() {
+    let mut db = Ingesting::new();
+    db.run("CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT)");
+    append(&db.root(), shuffled(60_000).filter(|k| k % 2 == 0)).expect("the keys are free");
+    append(&db.root(), shuffled(60_000).filter(|k| k % 2 == 1)).expect("the keys are free");
+    db.run("DELETE FROM t WHERE k < 100");
+    db.run("UPDATE t SET v = 'changed' WHERE k BETWEEN 100 AND 199");
+    let numbers =
+        "SELECT k % 2, v = 'changed', _seq, COUNT(*) FROM t GROUP BY 1, 2, 3 ORDER BY 1, 2";
+    let deleted = "SELECT COUNT(*), COUNT(DISTINCT _seq) FROM t WHERE _deleted = true";
+    let (before, gone) = (db.rows(numbers), db.rows(deleted));
+    assert_eq!(before.len(), 4, "{before:?}");
+    assert_eq!(gone, [["100", "1"]]);
+    db.run("STORAGE FLUSH TABLE t");
+    assert_eq!(db.rows(numbers), before);
+    db.run("STORAGE COMPACT TABLE t");
+    assert_eq!(db.segments(), 2);
+    for _ in 0..2 {
+        assert_eq!(db.rows(numbers), before);
+        assert_eq!(db.rows(deleted), gone);
+        let first = &before[0][2];
+        let later = format!("SELECT COUNT(*), MIN(k) FROM t WHERE _seq > {first}");
+        assert_eq!(db.rows(&later), [["30000", "100"]].map(|row| row.map(str::to_owned)));
+        db.reopen();
+    }
+}
+
+#[test]
+fn a_backup_and_an_export_have_rows_that_went_past_the_hot_tier() {
+    let db = Ingesting::new();
+    db.run("CREATE USER TABLE t (k BIGINT PRIMARY KEY, v TEXT)");
+    let ann = db.database().session("ann", Role::User, None).expect("the id is valid");
+    append(&ann, 0..5_000).expect("the keys are free");
+    let numbers = "SELECT COUNT(*), MIN(_seq), MAX(_seq) FROM t";
+    let before = fixture::rows(&ann, numbers);
+    let beside = TempDir::new().expect("a temporary folder can be made");
+    let path = |name: &str| beside.path().join(name).display().to_string();
+    db.run(&format!("BACKUP DATABASE TO '{}'", path("backup")));
+    db.run(&format!("RESTORE DATABASE FROM '{}' TO '{}'", path("backup"), path("copy")));
+    let copy = fixture::open(&beside.path().join("copy"));
+    let session = copy.session("ann", Role::User, None).expect("the id is valid");
+    assert_eq!(fixture::rows(&session, numbers), before);
+    assert_eq!(
+        db.rows(&format!("EXPORT USER 'ann' TO '{}'", path("export")))[0][..2],
+        ["1", "5000"]
+    );
+    let segments = db.dir.path().join("segments");
+    assert_eq!(fixture::parquet_files(&segments).len(), 1);
+    db.run("DROP USER IF EXISTS 'ann' PURGE");
+    assert_eq!(fixture::parquet_files(&segments).len(), 0);
+    append(&ann, 0..2_000).expect("the keys are free");
+    assert_eq!(fixture::rows(&ann, "SELECT COUNT(*) FROM t"), [["2000"]]);
+}
+
+#[test]
+fn a_snapshot_does_not_see_rows_that_come_and_its_own_writes_commit_beside_them() {
+    let db = Ingesting::new();
+    db.run("CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT)");
+    db.run("INSERT INTO t VALUES (-1, 'hot')");
+    let reader = db.root();
+    reader.begin(IsolationLevel::RepeatableRead).expect("none is open");
+    fixture::run(&reader, "UPDATE t SET v = 'own' WHERE k = -1");
+    append(&db.root(), 0..3_000).expect("the keys are free");
+    assert_eq!(fixture::rows(&reader, "SELECT COUNT(*) FROM t"), [["1"]]);
+    assert_eq!(db.rows("SELECT COUNT(*) FROM t WHERE v = 'hot'"), [["1"]]);
+    reader.commit().expect("nobody changed its row");
+    assert_eq!(db.rows("SELECT COUNT(*) FROM t WHERE v = 'own'"), [["1"]]);
+    let late = db.root();
+    late.begin(IsolationLevel::RepeatableRead).expect("none is open");
+    fixture::run(&late, "INSERT INTO t VALUES (5000, 'own')");
+    append(&db.root(), 4_000..6_000).expect("the other is not committed");
+    let error = late.commit().expect_err("its key was taken");
+    assert_eq!(error.sqlstate().to_string(), "40001");
+}
+
+#[test]
+fn rows_that_may_replace_others_stay_hot() {
+    let db = Ingesting::new();
+    db.run("CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT)");
+    append(&db.root(), 0..2_000).expect("the keys are free");
+    db.root().append("t", data(1_000..4_000), AppendMode::Upsert).expect("keys may be taken");
+    db.run("INSERT INTO t SELECT value, 'v' FROM generate_series(0, 4999) ON CONFLICT DO NOTHING");
+    assert_eq!(db.segments(), 1);
+    assert_eq!(db.rows("SELECT COUNT(*), COUNT(DISTINCT k) FROM t"), [["5000", "5000"]]);
+}
+
+#[test]
+fn composite_and_text_keys_are_compared_whole() {
+    let db = Ingesting::new();
+    db.run("CREATE TABLE t (a TEXT, b INT, v TEXT, PRIMARY KEY (a, b))");
+    let series = |to: u32, by: &str| {
+        format!(
+            "INSERT INTO t SELECT 'a long prefix ' || (value % 7), value {by}, 'v' \
+             FROM generate_series(0, {to})"
+        )
+    };
+    assert_eq!(db.run(&series(20_999, "/ 7")), 21_000);
+    assert_eq!(fixture::refused(&db.root(), &series(20_999, "/ 14 + 2999")).0, "23505");
+    assert_eq!(db.run(&series(20_999, "/ 7 + 3000")), 21_000);
+    assert_eq!(db.rows("SELECT COUNT(*) FROM (SELECT DISTINCT a, b FROM t) AS d"), [["42000"]]);
+    assert_eq!(db.rows("SELECT v FROM t WHERE a = 'a long prefix 6' AND b = 5999"), [["v"]]);
+}

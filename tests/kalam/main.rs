@@ -12,6 +12,7 @@ mod canary;
 mod cancel;
 mod compaction;
 mod concurrency;
+mod copy;
 mod counters;
 mod coverage;
 mod crash;

@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize, authorize_namespace};
-use super::handlers::{backup, ddl, dml, flush, jobs, query, setting, user};
+use super::handlers::{backup, copy, ddl, dml, flush, jobs, query, setting, user};
 use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
@@ -89,6 +89,8 @@ fn run_once(
         Statement::Update(update) => dml::update::run(engine, caller, work, update, params),
         Statement::Delete(delete) => dml::delete::run(engine, caller, work, delete, params),
         Statement::Merge(merge) => dml::merge::run(engine, caller, work, merge, params),
+        Statement::CopyFrom(from) => copy::copy_from::run(engine, caller, work, from, params),
+        Statement::CopyTo(to) => copy::copy_to::run(engine, caller, work, to, params),
         Statement::Query(select) => query::select::run(engine, caller, work, select, params),
         Statement::Explain(explain) => query::explain::run(engine, caller, work, explain, params),
         Statement::FlushTable { table } => flush::flush_table::run(engine, caller, table),

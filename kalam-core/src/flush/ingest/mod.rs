@@ -135,7 +135,7 @@ impl<'a> Ingest<'a> {
         let each = (self.pending.bytes() / self.pending.rows()).max(1);
         // Encoders hold each group twice, as arrays and as bytes.
         let bytes = self.target.bytes_max / 4 / (self.encoders.groups_max + 1);
-        let rows = (bytes / each).min(ROW_GROUP_ROWS).max(KEY_BLOCK_ROWS);
+        let rows = (bytes / each).clamp(KEY_BLOCK_ROWS, ROW_GROUP_ROWS);
         let rows = rows - rows % KEY_BLOCK_ROWS;
         rows.min(self.target.tier.segment_rows_max)
     }

@@ -33,24 +33,28 @@ pub(crate) type NextBatch<'a> = dyn FnMut() -> Result<Option<RecordBatch>> + 'a;
 type Complete = (Vec<ArrayRef>, usize);
 
 impl InsertTarget<'_> {
-    /// Whether many rows of the writer's statement may go past the hot tier: rows of a
-    /// transaction are its own until COMMIT, and a STREAM table has no segments.
-    pub(super) fn takes_bulk(&self, writer: &RowWriter<'_>) -> bool {
-        writer.is_own_commit() && self.table().definition.kind != TableKind::Stream
-    }
-
-    /// Inserts all rows: from [`Options::ingest_rows_min`](crate::Options) on in a commit
-    /// of their own, which is done when this returns; fewer become writes of `writer`.
+    /// Inserts all rows. Of a statement that is a commit of its own,
+    /// [`Options::ingest_rows_min`](crate::Options) rows and more go past the hot tier and
+    /// are committed when this returns; others become writes of `writer`.
     ///
     /// # Errors
     /// What the rows get wrong, `23505`; `40001` if the table was altered meanwhile;
     /// `53100`, `53200`, `58030`.
-    pub(super) fn insert_all(
+    pub(crate) fn insert_all(
         &self,
         view: &View,
         writer: &mut RowWriter<'_>,
         next: &mut NextBatch<'_>,
     ) -> Result<u64> {
+        if !self.takes_bulk(writer) {
+            let mut total = 0;
+            while let Some(batch) = next()? {
+                let columns = self.complete(batch.columns(), batch.num_rows())?;
+                self.write(writer, &columns, batch.num_rows(), Taken::Refuse)?;
+                total += batch.num_rows() as u64;
+            }
+            return Ok(total);
+        }
         let mut chunks = Chunks { next, rest: VecDeque::new() };
         let mut held: Vec<Complete> = Vec::new();
         let (mut rows, mut bytes) = (0, 0);
@@ -68,6 +72,12 @@ impl InsertTarget<'_> {
             held.push((columns, batch.num_rows()));
         }
         self.ingest(view, writer.scope(), held, &mut chunks)
+    }
+
+    /// Whether many rows of the writer's statement may go past the hot tier: rows of a
+    /// transaction are its own until COMMIT, and a STREAM table has no segments.
+    fn takes_bulk(&self, writer: &RowWriter<'_>) -> bool {
+        writer.is_own_commit() && self.table().definition.kind != TableKind::Stream
     }
 
     fn held_bytes_max(&self) -> usize {

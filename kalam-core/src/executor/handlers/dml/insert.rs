@@ -129,7 +129,6 @@ impl Run<'_, '_, '_> {
                 if let [params] = sets
                     && self.resolution.is_none()
                     && self.affected.is_none()
-                    && self.new.takes_bulk(self.writer)
                 {
                     let evaluator = Evaluator { params: params.as_ref(), ..*self.evaluator };
                     let mut batches = evaluator.batches(query, self.view)?;

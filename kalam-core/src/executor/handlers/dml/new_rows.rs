@@ -52,18 +52,18 @@ impl<'a> InsertTarget<'a> {
         Ok(InsertTarget { engine, caller, table, sources, defaults })
     }
 
-    pub(super) fn table(&self) -> &'a Arc<Table> {
+    pub(crate) fn table(&self) -> &'a Arc<Table> {
         self.table
     }
 
     /// The column that takes the value at a position.
-    pub(super) fn column_of(&self, source: usize) -> &ColumnDefinition {
+    pub(crate) fn column_of(&self, source: usize) -> &ColumnDefinition {
         let position = self.sources.iter().position(|s| *s == Some(source));
         &self.table.definition.columns[position.expect("every value has a column")]
     }
 
     /// A default for `rows` rows of the column that takes the value at a position.
-    pub(super) fn default_of(&self, source: usize, rows: usize) -> Result<ArrayRef> {
+    pub(crate) fn default_of(&self, source: usize, rows: usize) -> Result<ArrayRef> {
         let position = self.sources.iter().position(|s| *s == Some(source));
         self.default(position.expect("every value has a column"), rows)
     }
