@@ -47,6 +47,7 @@ mod replace_table;
 mod result_lifetime;
 mod returning;
 mod slt;
+mod storage;
 mod tidy;
 mod transaction;
 mod unique;

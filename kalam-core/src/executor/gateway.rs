@@ -50,6 +50,11 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::RestoreDatabase { .. }
         | Statement::VerifyBackup { .. }
         | Statement::ExportUser { .. }
+        | Statement::CreateStorage(_)
+        | Statement::AlterStorage(_)
+        | Statement::DropStorage { .. }
+        | Statement::ShowStorages
+        | Statement::CheckStorage { .. }
         // They reach files of the host.
         | Statement::CopyFrom(_)
         | Statement::CopyTo(_) => Role::Dba,
@@ -341,6 +346,11 @@ mod tests {
             Statement::BackupDatabase { .. } => "BACKUP DATABASE",
             Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
             Statement::VerifyBackup { .. } => "VERIFY BACKUP",
+            Statement::CreateStorage(_) => "CREATE STORAGE",
+            Statement::AlterStorage(_) => "ALTER STORAGE",
+            Statement::DropStorage { .. } => "DROP STORAGE",
+            Statement::ShowStorages => "SHOW STORAGES",
+            Statement::CheckStorage { .. } => "STORAGE CHECK",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -400,6 +410,11 @@ mod tests {
             "STORAGE COMPACT TABLE t",
             "STORAGE COMPACT ALL",
             "VACUUM t",
+            "CREATE STORAGE s TYPE 'filesystem' PATH 'p'",
+            "ALTER STORAGE s SET CONFIG ()",
+            "DROP STORAGE s",
+            "SHOW STORAGES",
+            "STORAGE CHECK s",
             "SHOW MANIFEST FOR t",
             "SHOW STATS FOR TABLE t",
             "SHOW CREATE TABLE t",

@@ -18,7 +18,7 @@ use crate::model::Seq;
 use crate::store::{
     Batch, Change, CommitError, Expect, KeyWatch, RowWrites, Store, WatchedKeys, WriteSet,
 };
-use crate::{Error, ErrorKind, Result, SqlState};
+use crate::{Error, Result, SqlState};
 
 /// Tries before the ingest holds the commits of others: it must not lose for ever.
 const OPEN_TRIES: usize = 3;
@@ -29,8 +29,8 @@ const TRIES_MAX: usize = 1000;
 const TURN_WAIT: Duration = Duration::from_millis(20);
 
 impl IngestedRows<'_> {
-    /// Makes all rows one commit, with the writes of entries of UNIQUE constraints and
-    /// what `more` adds to it. After an error nothing of them is seen.
+    /// Makes all rows one commit, with the writes of entries of UNIQUE constraints. After an
+    /// error nothing of them is seen.
     ///
     /// # Errors
     /// [`CommitError::KeyTaken`] for an entry, `23505` for a key, `40001` if the table was
@@ -40,7 +40,6 @@ impl IngestedRows<'_> {
         store: &Store,
         registry: &Arc<SchemaRegistry>,
         entries: &RowWrites,
-        more: impl Fn(&mut WriteSet),
     ) -> Result<Seq, CommitError> {
         let target = self.target;
         // A flush that ends meanwhile would have all keys looked up once more.
@@ -57,23 +56,20 @@ impl IngestedRows<'_> {
         for tries in 1..=TRIES_MAX {
             check_stop()?;
             fault_point("ingest.before_commit")?;
-            let set = self.write_set(&lookup, entries, &more);
+            let set = self.write_set(&lookup, entries, registry);
             let committing = held.is_none().then(|| target.table.commits());
             let committed = store.commit(set);
             drop(committing);
             match committed {
                 Ok(seq) => {
-                    self.written.segments.clear();
+                    self.written.keep();
+                    target.tier.answered(&target.placement.storage);
                     drop((lookup, held));
-                    export_manifest(target.tier, store, target.table, target.scope, target.folder);
+                    let IngestTarget { tier, table, scope, placement, .. } = target;
+                    export_manifest(tier, store, table, scope, placement);
                     return Ok(seq);
                 }
-                Err(error) if !may_help(&error, &target, registry) => {
-                    if is_unknown(&error) {
-                        self.written.segments.clear();
-                    }
-                    return Err(error);
-                }
+                Err(error) if !may_help(&error, &target, registry) => return Err(error),
                 Err(_) => {}
             }
             if tries == OPEN_TRIES {
@@ -90,7 +86,7 @@ impl IngestedRows<'_> {
         &self,
         lookup: &Lookup<'_, '_>,
         entries: &RowWrites,
-        more: &impl Fn(&mut WriteSet),
+        registry: &Arc<SchemaRegistry>,
     ) -> WriteSet {
         let target = &self.target;
         let prefix = target.table.scope_prefix(target.scope.user);
@@ -99,7 +95,8 @@ impl IngestedRows<'_> {
             let key = [prefix.as_slice(), key].concat();
             set.rows.push(Expect::Seq(*seq), |out| out.extend_from_slice(&key), |_| {});
         }
-        more(&mut set);
+        set.changes.push(registry.unchanged(target.table));
+        registry.needs_storage(&mut set, &target.placement.storage);
         let mut edit = ScopeEdit::new(&target.tier.manifest, target.scope);
         edit.expect_version(lookup.manifest.version);
         edit.mark(lookup.buried.marks.clone());
@@ -128,12 +125,6 @@ fn may_help(
     error.sqlstate() == SqlState::SERIALIZATION_FAILURE
         && registry.is_current(target.table)
         && !target.tier.manifest.is_purged(target.scope.user)
-}
-
-/// Whether only the next open knows what the log has of the commit.
-fn is_unknown(error: &CommitError) -> bool {
-    let CommitError::Other(error) = error else { return false };
-    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::LimitExceeded)
 }
 
 /// That the keys are free, as a view shows it, and who wrote what since.

@@ -11,6 +11,7 @@ use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, ArrowWriterOption
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
+use super::IngestTarget;
 use super::encoder::{EncodedGroup, Encoders, Group, Task, lost};
 use crate::activity::check_stop;
 use crate::catalog::Table;
@@ -20,7 +21,7 @@ use crate::flush::segment_file::{SegmentPlace, SegmentSink};
 use crate::flush::segment_writer::{
     ColumnBounds, KEY_INDEX, properties, segment_schema, write_error,
 };
-use crate::model::{ScopeId, SegmentId, Seq};
+use crate::model::{SegmentId, Seq};
 use crate::{Error, Result, SqlState};
 
 /// Twice as fast as the level of a flush, and a tenth larger: compaction writes it again.
@@ -155,7 +156,7 @@ impl<'a> IngestFile<'a> {
     ///
     /// # Errors
     /// `53100` or `58030`; nothing is left behind.
-    pub(super) fn finish(mut self, scope: ScopeId, now_ms: i64) -> Result<SegmentMeta> {
+    pub(super) fn finish(mut self, target: &IngestTarget<'_>) -> Result<SegmentMeta> {
         let index = KeyValue::new(KEY_INDEX.into(), self.key_index.join(","));
         self.writer.append_key_value_metadata(index);
         let sink = self.writer.into_inner().map_err(|e| write_error(&self.path, e))?;
@@ -169,8 +170,8 @@ impl<'a> IngestFile<'a> {
         });
         Ok(SegmentMeta {
             id: self.id,
-            scope,
-            storage: definition.options.storage.clone(),
+            scope: target.scope,
+            storage: target.placement.storage.clone(),
             path: self.path,
             schema_version: definition.version,
             rows: u32::try_from(self.rows).map_err(|_| {
@@ -183,7 +184,7 @@ impl<'a> IngestFile<'a> {
             min_seq: Seq(0),
             max_seq: Seq(0),
             columns: columns.collect(),
-            created_at_ms: now_ms,
+            created_at_ms: target.now_ms,
         })
     }
 }

@@ -42,8 +42,8 @@ impl OwnSegment {
             return Ok(open.clone());
         }
         // Not from the cache: what that keeps knows the `_seq` of its commit.
-        let source = target.place.open(&self.meta.path)?;
-        let open = Arc::new(OpenSegment::open(&self.meta, source)?);
+        let opened = |source| OpenSegment::open(&self.meta, source).map(Arc::new);
+        let open = target.tier.read(&self.meta, opened)?;
         Ok(self.open.get_or_init(|| open).clone())
     }
 }

@@ -25,10 +25,11 @@ use super::segment_file::SegmentPlace;
 use super::segment_writer::{KEY_BLOCK_ROWS, ROW_GROUP_ROWS};
 use super::tier::ColdTier;
 use crate::activity::check_stop;
-use crate::catalog::Table;
+use crate::catalog::{Placement, Table};
+use crate::env::fault_point;
 use crate::model::{ScopeId, SegmentId};
 use crate::store::KeyEncoder;
-use crate::{Error, Result};
+use crate::{Error, Result, SqlState};
 
 /// Rows that are sorted together.
 const RUN_ROWS: usize = 8 * ROW_GROUP_ROWS;
@@ -39,8 +40,8 @@ pub(crate) struct IngestTarget<'a> {
     pub(crate) tier: &'a ColdTier,
     pub(crate) table: &'a Arc<Table>,
     pub(crate) scope: ScopeId,
-    /// The folder of the scope's segments in its storage.
-    pub(crate) folder: &'a str,
+    /// Where the scope's new segments go, and the place of that storage.
+    pub(crate) placement: &'a Placement,
     pub(crate) place: &'a SegmentPlace,
     /// Threads that encode.
     pub(crate) threads: usize,
@@ -64,18 +65,38 @@ pub(crate) struct Ingest<'a> {
     group_rows: usize,
 }
 
-/// Complete segments, which are removed if this is dropped.
+/// Segments, which are removed if this is dropped before they are committed.
 struct Written<'a> {
-    place: &'a SegmentPlace,
+    target: IngestTarget<'a>,
+    /// All that were begun.
+    begun: Vec<(SegmentId, String)>,
+    /// Those that are complete.
     segments: Vec<SegmentMeta>,
+    /// Why the ingest ends, if it failed.
+    failure: Option<Error>,
+}
+
+impl Written<'_> {
+    /// Notes why the ingest ends: a storage that does not answer is not asked again.
+    fn note<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        if let Err(e) = &outcome {
+            self.failure = Some(e.duplicate());
+        }
+        outcome
+    }
+
+    fn keep(&mut self) {
+        self.begun.clear();
+    }
 }
 
 impl Drop for Written<'_> {
     fn drop(&mut self) {
-        for segment in &self.segments {
-            if let Err(e) = self.place.delete(&segment.path) {
-                tracing::warn!(error = %e, "a segment of a failed ingest stays until the next open");
-            }
+        let IngestTarget { tier, placement, .. } = self.target;
+        let given_up = || Error::new(SqlState::QUERY_CANCELED, "the new rows were given up");
+        let failure = self.failure.take().unwrap_or_else(given_up);
+        for (id, path) in &self.begun {
+            tier.discard(&placement.storage, *id, path, &failure);
         }
     }
 }
@@ -95,7 +116,7 @@ impl<'a> Ingest<'a> {
             encoders: Encoders::start(target.table, target.threads)?,
             pending: Pending::default(),
             files: VecDeque::new(),
-            written: Written { place: target.place, segments: Vec::new() },
+            written: Written { target, begun: Vec::new(), segments: Vec::new(), failure: None },
             group_rows: 0,
         })
     }
@@ -118,16 +139,16 @@ impl<'a> Ingest<'a> {
         }
         self.pending.push(columns, rows, bytes, |row, out| keys.encode(row, out));
         self.group_rows = self.group_rows();
-        if self.continues() {
-            if self.pending.rows() >= self.group_rows {
-                self.write_ordered(false)?;
-            }
-        } else if self.pending.rows() >= RUN_ROWS.max(self.group_rows)
-            || self.pending.bytes() > self.target.bytes_max / 2
-        {
-            self.write_sorted(false)?;
-        }
-        Ok(())
+        let written = if !self.continues() {
+            let is_run = self.pending.rows() >= RUN_ROWS.max(self.group_rows)
+                || self.pending.bytes() > self.target.bytes_max / 2;
+            if is_run { self.write_sorted(false) } else { Ok(()) }
+        } else if self.pending.rows() >= self.group_rows {
+            self.write_ordered(false)
+        } else {
+            Ok(())
+        };
+        self.written.note(written)
     }
 
     /// Rows of a group: few if rows are large. Blocks of keys may not cross groups.
@@ -200,9 +221,11 @@ impl<'a> Ingest<'a> {
             self.seal();
         }
         if self.open_file().is_none() {
-            let IngestTarget { table, place, folder, .. } = self.target;
-            let id = SegmentId(u64::try_from(self.target.tier.ids.snowflake()).unwrap_or_default());
-            let path = format!("{folder}/{:016x}.parquet", id.get());
+            let IngestTarget { tier, table, place, placement, .. } = self.target;
+            let id = SegmentId(u64::try_from(tier.ids.snowflake()).unwrap_or_default());
+            let path = format!("{}/{:016x}.parquet", placement.folder, id.get());
+            self.written.begun.push((id, path.clone()));
+            tier.announce(&placement.storage, id, &path)?;
             let sample: Vec<ArrayRef> = match group.pieces.first() {
                 Some(columns) => {
                     columns.iter().map(|c| c.slice(0, c.len().min(SAMPLE_ROWS))).collect()
@@ -224,7 +247,7 @@ impl<'a> Ingest<'a> {
             let Some(file) = self.files.front_mut() else { return Ok(()) };
             if file.in_work() == 0 && file.is_full {
                 let file = self.files.pop_front().expect("it is there");
-                let meta = file.finish(self.target.scope, self.target.now_ms)?;
+                let meta = file.finish(&self.target)?;
                 self.written.segments.push(meta);
             } else if in_work > groups_max {
                 file.append_one()?;
@@ -239,14 +262,19 @@ impl<'a> Ingest<'a> {
     /// # Errors
     /// As [`Ingest::push`].
     pub(crate) fn finish(mut self) -> Result<IngestedRows<'a>> {
+        let finished = self.write_rest();
+        self.written.note(finished)?;
+        let Ingest { target, written, .. } = self;
+        Ok(IngestedRows { target, written })
+    }
+
+    fn write_rest(&mut self) -> Result<()> {
         if self.pending.rows() > 0 {
             if self.continues() { self.write_ordered(true)? } else { self.write_sorted(true)? }
         }
         self.seal();
         self.advance(0)?;
-        let Ingest { target, written, .. } = self;
-        crate::env::fault_point("ingest.after_sync")?;
-        Ok(IngestedRows { target, written })
+        fault_point("ingest.after_sync")
     }
 }
 

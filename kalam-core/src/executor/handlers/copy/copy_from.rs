@@ -67,7 +67,7 @@ fn source(engine: &Engine, path: &Path) -> Result<PathBuf> {
             format!("\"{}\" is no regular file", path.display()),
         ));
     }
-    outside_of(found.parent().unwrap_or(&found), &engine.tier.folders()?)?;
+    outside_of(found.parent().unwrap_or(&found), &engine.tier.folders())?;
     Ok(found)
 }
 

@@ -67,5 +67,5 @@ fn target(engine: &Engine, path: &Path) -> Result<PathBuf> {
             format!("\"{}\" is no name of a file", path.display()),
         ));
     };
-    Ok(outside_of(folder, &engine.tier.folders()?)?.join(name))
+    Ok(outside_of(folder, &engine.tier.folders())?.join(name))
 }

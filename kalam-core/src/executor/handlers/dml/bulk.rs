@@ -96,14 +96,14 @@ impl InsertTarget<'_> {
         let memory = MemoryConsumer::new("new rows").register(engine.running.context.memory_pool());
         let bytes_max = self.held_bytes_max();
         memory.try_grow(bytes_max).map_err(from_datafusion)?;
-        let place = engine.tier.place(&table.definition.options.storage)?;
         let user = table.definition.is_per_user().then_some(&self.caller.user);
-        let folder = engine.registry.folder(table, user);
+        let placement = engine.registry.placement(table, user)?;
+        let place = engine.tier.place(&placement.storage)?;
         let mut ingest = Ingest::new(IngestTarget {
             tier: &engine.tier,
             table,
             scope,
-            folder: &folder,
+            placement: &placement,
             place: &place,
             threads: engine.options.threads.clamp(2, 16),
             bytes_max,
@@ -140,10 +140,7 @@ impl InsertTarget<'_> {
         let mut entries = RowWrites::default();
         uniques.finish(table, (view, false), &mut entries)?;
         let ingested = ingest.finish()?;
-        let committed = ingested.commit(&engine.store, &engine.registry, &entries, |set| {
-            set.changes.push(engine.registry.unchanged(table));
-        });
-        match committed {
+        match ingested.commit(&engine.store, &engine.registry, &entries) {
             Ok(_) => Ok(total),
             Err(CommitError::KeyTaken(key)) => Err(taken(table, &key)),
             Err(CommitError::Other(e)) => Err(e),
