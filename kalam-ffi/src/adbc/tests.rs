@@ -467,6 +467,24 @@ fn a_table_is_replaced_as_a_whole_or_stays() {
 }
 
 #[test]
+fn many_rows_replace_a_table_as_few_do() {
+    const ROWS: i64 = 200_000;
+    let mut opened = Opened::new();
+    let replace = c::ADBC_INGEST_OPTION_MODE_REPLACE;
+    opened.set("kalamdb.ingest.primary_key", "n");
+    assert_eq!(opened.ingest(replace, vec![numbers(&[-1])]), (c::ADBC_STATUS_OK, 1));
+    let many: Vec<i64> = (0..ROWS).collect();
+    let halves = || many.chunks(many.len() / 2).map(numbers).collect::<Vec<_>>();
+    let mut twice = halves();
+    twice.push(numbers(&[7]));
+    assert_eq!(opened.ingest(replace, twice).0, c::ADBC_STATUS_INTEGRITY);
+    assert_eq!(opened.number("SELECT SUM(n) FROM t"), -1);
+    assert_eq!(opened.ingest(replace, halves()), (c::ADBC_STATUS_OK, ROWS));
+    assert_eq!(opened.number("SELECT COUNT(DISTINCT n) FROM t"), ROWS);
+    assert_eq!(opened.number(TABLES), 1);
+}
+
+#[test]
 fn a_table_is_not_replaced_within_a_transaction_that_has_written() {
     let mut opened = Opened::new();
     let replace = c::ADBC_INGEST_OPTION_MODE_REPLACE;
