@@ -344,7 +344,8 @@ impl SchemaRegistry {
         NAMES.delete(set, &from.definition.name);
         NAMES.put(set, &definition.name, &definition.id);
         let to = Arc::new(self.derive(Arc::new(definition))?.following(from));
-        self.push(set, Edit::AlterTable { from: from.clone(), to, promises: false, removed });
+        // A view before the commit may lack rows of the table that stand for the name after it.
+        self.push(set, Edit::AlterTable { from: from.clone(), to, promises: true, removed });
         Ok(())
     }
 
