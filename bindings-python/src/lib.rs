@@ -4,6 +4,7 @@
 //! engine, and encodes what comes back. Decisions are the engine's.
 
 mod array;
+mod connect;
 mod connection;
 mod cursor;
 mod error;
@@ -14,7 +15,9 @@ mod parameter;
 mod process;
 mod result;
 mod schema;
+mod statement;
 mod stream;
+mod table_definition;
 mod value;
 
 // The module is an ADBC driver too: it exports what kalam-ffi does.
@@ -30,11 +33,13 @@ fn _kalamdb(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("apilevel", "2.0")?;
     module.add("threadsafety", 2)?;
     module.add("paramstyle", "qmark")?;
-    module.add_function(wrap_pyfunction!(connection::connect, module)?)?;
-    module.add_function(wrap_pyfunction!(connection::restore, module)?)?;
+    module.add_function(wrap_pyfunction!(connect::connect, module)?)?;
+    module.add_function(wrap_pyfunction!(connect::restore, module)?)?;
     module.add_class::<connection::Connection>()?;
     module.add_class::<cursor::Cursor>()?;
     module.add_class::<result::ResultSet>()?;
     module.add_class::<schema::ResultSchema>()?;
+    module.add_class::<statement::Statement>()?;
+    module.add_class::<interrupt::CallStop>()?;
     error::add_exceptions(module)
 }

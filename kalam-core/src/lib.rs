@@ -51,7 +51,7 @@ pub use database::Database;
 pub use datafusion::common::ScalarValue;
 pub use error::{Error, ErrorKind, Position, Result, SqlState};
 pub use executor::{
-    CancelHandle, Counters, IsolationLevel, Params, PreparedStatement, QueryResult,
+    CancelHandle, Counters, IsolationLevel, NamedData, Params, PreparedStatement, QueryResult,
     WithinTransaction,
 };
 pub use options::{Durability, Options};

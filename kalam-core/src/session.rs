@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatchReader;
@@ -10,10 +11,10 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::activity::{Activities, StopRequest, check_stop};
 use crate::executor::{
-    Caller, Engine, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
-    Statement, TransactionMode, TransactionStatement, WithinTransaction, Work, append, authorize,
-    authorize_acting, authorize_written, control_transaction, note_refusal, note_refused_call, run,
-    run_many, set_setting, use_namespace, with_caret,
+    Caller, Engine, IsolationLevel, NamedData, Params, PreparedNames, PreparedStatement,
+    QueryResult, Statement, TransactionMode, TransactionStatement, WithinTransaction, Work, append,
+    authorize, authorize_acting, authorize_written, control_transaction, note_refusal,
+    note_refused_call, run, run_many, set_setting, use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Options, Result, SqlState};
@@ -73,6 +74,8 @@ pub struct Session {
     running: Activities,
     stop_request: RwLock<Option<StopRequest>>,
     prepared: PreparedNames,
+    data: RwLock<NamedData>,
+    read_only: AtomicBool,
     /// Locked while a statement of a transaction runs, or one that opens or ends it.
     work: Mutex<Work>,
 }
@@ -100,6 +103,8 @@ impl Session {
             running: Activities::default(),
             stop_request: RwLock::default(),
             prepared: PreparedNames::default(),
+            data: RwLock::default(),
+            read_only: AtomicBool::new(false),
             work: Mutex::default(),
             engine,
             user,
@@ -118,11 +123,11 @@ impl Session {
     /// # Errors
     /// Every kind of [`ErrorKind`](crate::ErrorKind).
     pub fn execute(&self, sql: &str, params: &Params) -> Result<QueryResult> {
-        self.failing_transaction(|| self.run_text(sql, params))
+        self.failing_transaction(|| self.run_text(sql, params, &NamedData::default()))
     }
 
-    fn run_text(&self, sql: &str, params: &Params) -> Result<QueryResult> {
-        let caller = self.caller()?;
+    fn run_text(&self, sql: &str, params: &Params, data: &NamedData) -> Result<QueryResult> {
+        let caller = self.caller_with(data)?;
         let statements = self.engine.parse(sql)?;
         // A batch with a statement that the role may not run does nothing.
         for parsed in statements.iter() {
@@ -132,7 +137,7 @@ impl Session {
         for parsed in statements.iter() {
             let values = parsed.placeholders.bind_order(params)?;
             // Each in the namespace that the one before it left.
-            let caller = self.caller()?;
+            let caller = self.caller_with(data)?;
             let done = self.run(&caller, &parsed.statement, &values);
             let done = self.noted(&caller, &parsed.statement, &values, done);
             result = Some(match &parsed.statement {
@@ -156,11 +161,32 @@ impl Session {
         params: &Params,
     ) -> Result<QueryResult> {
         let settings = Options { statement_timeout: timeout, ..(*self.settings()).clone() };
-        self.call(&Arc::new(settings), || self.run_text(sql, params))
+        self.call(&Arc::new(settings), || self.run_text(sql, params, &NamedData::default()))
+    }
+
+    /// As [`Session::execute`], but the statements find `data` by its names before they find
+    /// tables, and before what [`Session::register`] keeps. With a `timeout`, as
+    /// [`Session::execute_within`].
+    ///
+    /// # Errors
+    /// As [`Session::execute_within`].
+    pub fn execute_reading(
+        &self,
+        data: &NamedData,
+        timeout: Option<Duration>,
+        sql: &str,
+        params: &Params,
+    ) -> Result<QueryResult> {
+        let mut settings = self.settings();
+        if let Some(timeout) = timeout {
+            settings = Arc::new(Options { statement_timeout: timeout, ..(*settings).clone() });
+        }
+        self.call(&settings, || self.run_text(sql, params, data))
     }
 
     /// Refuses a statement before anything of its text runs.
     fn authorize(&self, caller: &Caller, statement: &Statement) -> Result<()> {
+        self.check_writable(statement)?;
         let allowed = match statement {
             Statement::ExecuteAs(execute) => authorize_written(&self.engine, caller, execute),
             _ => authorize(statement, caller.role),
@@ -274,6 +300,7 @@ impl Session {
         params: &Params,
     ) -> Result<QueryResult> {
         let parsed = statement.parsed();
+        self.check_writable(&parsed.statement)?;
         authorize(&parsed.statement, caller.role)?;
         let values = statement.bind(&self.engine, caller, params)?;
         self.run(caller, &parsed.statement, &values)
@@ -304,6 +331,7 @@ impl Session {
         statement: &Statement,
         sets: &[Vec<ScalarValue>],
     ) -> Result<u64> {
+        self.check_writable(statement)?;
         let done = self.on_work(|work| {
             work.admit(statement)?;
             run_many(&self.engine, caller, work, statement, sets)
@@ -442,6 +470,9 @@ impl Session {
     ) -> Result<u64> {
         self.failing_transaction(|| {
             let caller = self.caller()?;
+            if self.is_read_only() {
+                return Err(read_only("an append"));
+            }
             let done = self.on_work(|work| {
                 work.admit_write("an append")?;
                 let upsert = mode == AppendMode::Upsert;
@@ -466,7 +497,9 @@ impl Session {
         let allowed = authorize_acting(&caller, &user, held);
         note_refused_call(&self.engine, &caller, "AS USER", user.as_str(), allowed)?;
         let standing = if is_self { self.standing } else { Standing::Vouched(Role::User) };
-        Ok(Session::new(self.engine.clone(), user, standing, caller.namespace))
+        let session = Session::new(self.engine.clone(), user, standing, caller.namespace);
+        session.set_read_only(self.is_read_only());
+        Ok(session)
     }
 
     /// Who the session acts for.
@@ -508,7 +541,62 @@ impl Session {
             )
             .with_hint("log in again"));
         };
-        Ok(Caller::new(self.user.clone(), role, self.namespace()))
+        let caller = Caller::new(self.user.clone(), role, self.namespace());
+        Ok(caller.with_data(self.data.read().clone()))
+    }
+
+    fn caller_with(&self, data: &NamedData) -> Result<Caller> {
+        let caller = self.caller()?;
+        if data.is_empty() {
+            return Ok(caller);
+        }
+        let both = caller.data.with(data);
+        Ok(caller.with_data(both))
+    }
+
+    /// Keeps Arrow data under a name that statements of this session read until
+    /// [`Session::unregister`], as [`NamedData`] says. It is read to its end now.
+    ///
+    /// # Errors
+    /// As [`NamedData::insert`].
+    pub fn register(&self, name: &str, data: Box<dyn RecordBatchReader + Send>) -> Result<()> {
+        self.call(&self.settings(), || {
+            // Reading takes a while, and may call back into this session.
+            let mut read = NamedData::default();
+            read.insert(name, data)?;
+            let mut kept = self.data.write();
+            *kept = kept.with(&read);
+            Ok(())
+        })
+    }
+
+    /// Forgets what [`Session::register`] kept under a name. Results that read it go on.
+    ///
+    /// # Errors
+    /// `42P01` if nothing has the name.
+    pub fn unregister(&self, name: &str) -> Result<()> {
+        self.engine.check_open()?;
+        if self.data.write().remove(name) {
+            return Ok(());
+        }
+        Err(Error::new(SqlState::UNDEFINED_TABLE, format!("no data is registered as \"{name}\"")))
+    }
+
+    /// Whether every statement that writes is refused.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Relaxed)
+    }
+
+    /// Refuses every statement that writes, defines or maintains anything with `25006`, or
+    /// no longer. Sessions that are made of this one begin as it is.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Ordering::Relaxed);
+    }
+
+    fn check_writable(&self, statement: &Statement) -> Result<()> {
+        let reads = statement.within_transaction() == WithinTransaction::Reads;
+        if reads || !self.is_read_only() { Ok(()) } else { Err(read_only(statement.name())) }
     }
 
     /// Makes unqualified names resolve in a namespace, as USE does.
@@ -524,6 +612,14 @@ impl Session {
 
 impl Clone for Session {
     fn clone(&self) -> Session {
-        Session::new(self.engine.clone(), self.user.clone(), self.standing, self.namespace())
+        let session =
+            Session::new(self.engine.clone(), self.user.clone(), self.standing, self.namespace());
+        session.set_read_only(self.is_read_only());
+        session
     }
+}
+
+fn read_only(what: &str) -> Error {
+    Error::new(SqlState::READ_ONLY, format!("{what} cannot run in a read-only session"))
+        .with_hint("connect without read_only to change anything")
 }

@@ -30,6 +30,7 @@ mod hostile;
 mod limits;
 mod login;
 mod model;
+mod named_data;
 mod nearest;
 mod oracle;
 mod ordering;
