@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 
 use crate::cursor::Cursor;
 use crate::error::{engine, exception};
+use crate::parameter_sets::ParamSets;
 use crate::process::{ProcessLocal, drop_detached};
 use crate::result::ResultSet;
 use crate::statement::Statement;
@@ -81,8 +82,11 @@ impl Connection {
             let prepared = engine(py, || session.prepare(sql))?;
             Ok(prepared.parameter_names().to_vec())
         };
-        let params = parameter::param_sets(sets, names)?;
-        engine(py, || session.execute_many(sql, &params))
+        let sets = ParamSets::read(sets, names)?;
+        engine(py, || match &sets {
+            ParamSets::Columns(columns) => session.execute_columns(sql, columns),
+            ParamSets::Each(sets) => session.execute_many(sql, sets),
+        })
     }
 }
 
@@ -121,7 +125,7 @@ impl Connection {
         data: Option<BTreeMap<String, Bound<'py, PyAny>>>,
         timeout: Option<f64>,
     ) -> PyResult<ResultSet> {
-        self.run(py, sql, params, CallOptions { data, timeout })
+        self.run(py, sql, params, &CallOptions { data, timeout })
     }
 
     /// The same as execute().
@@ -134,7 +138,7 @@ impl Connection {
         data: Option<BTreeMap<String, Bound<'py, PyAny>>>,
         timeout: Option<f64>,
     ) -> PyResult<ResultSet> {
-        self.run(py, sql, params, CallOptions { data, timeout })
+        self.run(py, sql, params, &CallOptions { data, timeout })
     }
 
     /// Runs statements that are separated by semicolons, each in a commit of its own unless
@@ -162,7 +166,7 @@ impl Connection {
     ) -> PyResult<String> {
         let analyze = if analyze { " ANALYZE" } else { "" };
         let sql = format!("EXPLAIN{analyze} {sql}");
-        let lines = self.run(py, &sql, params, CallOptions::default())?.fetchall(py)?;
+        let lines = self.run(py, &sql, params, &CallOptions::default())?.fetchall(py)?;
         let lines = lines.iter().map(|row| row.get_item(0)?.extract::<String>());
         Ok(lines.collect::<PyResult<Vec<_>>>()?.join("\n"))
     }
@@ -354,7 +358,7 @@ impl Connection {
     #[pyo3(signature = (table=None))]
     fn flush(&self, py: Python<'_>, table: Option<&str>) -> PyResult<ResultSet> {
         let sql = flush_statement(table).map_err(|error| exception(py, &error))?;
-        self.run(py, &sql, None, CallOptions::default())
+        self.run(py, &sql, None, &CallOptions::default())
     }
 
     /// Releases the session. Results stay readable; closing twice is fine.

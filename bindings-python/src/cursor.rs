@@ -77,7 +77,7 @@ impl Cursor {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
         slf.get().replace(Last::Nothing);
-        let result = connection.run(py, operation, parameters, CallOptions::default())?;
+        let result = connection.run(py, operation, parameters, &CallOptions::default())?;
         slf.get().replace(Last::Query(Py::new(py, result)?));
         Ok(slf.clone())
     }

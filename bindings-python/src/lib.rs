@@ -12,6 +12,7 @@ mod input;
 mod interrupt;
 mod lookahead;
 mod parameter;
+mod parameter_sets;
 mod process;
 mod result;
 mod schema;

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ListArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, ListArray};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
-use arrow::error::ArrowError;
+use arrow::datatypes::{Field, IntervalMonthDayNano};
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use kalam_core::{Error, Params, ScalarValue, SqlState};
 use pyo3::buffer::PyUntypedBuffer;
@@ -21,7 +19,6 @@ use pyo3::types::{
 
 use crate::array::{array, numbers};
 use crate::error::exception;
-use crate::input::{is_arrow, reader, refused};
 
 /// Largest precision of DECIMAL.
 pub const DIGITS_MAX: u8 = 38;
@@ -72,65 +69,6 @@ pub fn params(py: Python<'_>, params: Option<&Bound<'_, PyAny>>) -> PyResult<Par
         .map(|(i, value)| scalar(&value?, Place::Position(i + 1)))
         .collect::<PyResult<Vec<_>>>()
         .map(Params::Positional)
-}
-
-/// The parameters of executemany: an iterable of sequences or mappings, or Arrow data of
-/// which each row is a set; `names` tells the names that the statement has for them. All are
-/// read before anything is written, so an exception of the iterable writes nothing.
-pub fn param_sets(
-    sets: &Bound<'_, PyAny>,
-    names: impl FnOnce() -> PyResult<Vec<String>>,
-) -> PyResult<Vec<Params>> {
-    if is_arrow(sets)? {
-        return param_rows(sets, &names()?);
-    }
-    sets.try_iter()?.map(|set| params(sets.py(), Some(&set?))).collect()
-}
-
-/// Each row of Arrow data as parameters: by name if the statement has names.
-fn param_rows(data: &Bound<'_, PyAny>, names: &[String]) -> PyResult<Vec<Params>> {
-    let py = data.py();
-    let reader = reader(data)?;
-    // The producer may be Python code in another thread.
-    let sets = py.detach(|| {
-        let mut sets = Vec::new();
-        for batch in reader {
-            row_sets(&batch?, names, &mut sets)?;
-        }
-        Ok::<_, ArrowError>(sets)
-    });
-    sets.map_err(|error| refused(py, &error))
-}
-
-fn row_sets(
-    batch: &RecordBatch,
-    names: &[String],
-    sets: &mut Vec<Params>,
-) -> Result<(), ArrowError> {
-    let schema = batch.schema();
-    let mut columns = Vec::with_capacity(batch.num_columns());
-    for (field, column) in schema.fields().iter().zip(batch.columns()) {
-        // What the statement does not name is not passed.
-        if !names.is_empty() && !names.contains(field.name()) {
-            continue;
-        }
-        let column = match column.data_type() {
-            DataType::Dictionary(_, values) => cast(column, values)?,
-            _ => column.clone(),
-        };
-        columns.push((field.name(), column));
-    }
-    for row in 0..batch.num_rows() {
-        let value = |column| ScalarValue::try_from_array(column, row).map_err(ArrowError::from);
-        sets.push(if names.is_empty() {
-            let values = columns.iter().map(|(_, column)| value(column));
-            Params::Positional(values.collect::<Result<_, _>>()?)
-        } else {
-            let values = columns.iter().map(|(name, column)| Ok(((*name).clone(), value(column)?)));
-            Params::Named(values.collect::<Result<_, ArrowError>>()?)
-        });
-    }
-    Ok(())
 }
 
 fn named(mapping: &Bound<'_, PyMapping>) -> PyResult<Vec<(String, ScalarValue)>> {

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use crate::connection::Connection;
 use crate::error::{engine, exception};
 use crate::parameter;
+use crate::parameter_sets::ParamSets;
 use crate::process::ProcessLocal;
 use crate::result::ResultSet;
 use crate::schema::{self, ResultSchema};
@@ -47,8 +48,11 @@ impl Statement {
         let session = self.connection.get().session(py)?;
         let prepared = self.prepared(py)?;
         let names = || Ok(prepared.parameter_names().to_vec());
-        let sets = parameter::param_sets(seq_of_params, names)?;
-        engine(py, || session.execute_prepared_many(prepared, &sets))
+        let sets = ParamSets::read(seq_of_params, names)?;
+        engine(py, || match &sets {
+            ParamSets::Columns(columns) => session.execute_prepared_columns(prepared, columns),
+            ParamSets::Each(sets) => session.execute_prepared_many(prepared, sets),
+        })
     }
 
     /// The SQL type of each parameter: that of the column it is compared with or written

@@ -11,10 +11,11 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::activity::{Activities, StopRequest, check_stop};
 use crate::executor::{
-    Caller, Engine, IsolationLevel, NamedData, Params, PreparedNames, PreparedStatement,
-    QueryResult, Statement, TransactionMode, TransactionStatement, WithinTransaction, Work, append,
-    authorize, authorize_acting, authorize_written, control_transaction, note_refusal,
-    note_refused_call, run, run_many, set_setting, use_namespace, with_caret,
+    BoundColumns, Caller, Engine, IsolationLevel, NamedData, ParamColumns, Params, PreparedNames,
+    PreparedStatement, QueryResult, Statement, TransactionMode, TransactionStatement,
+    WithinTransaction, Work, append, authorize, authorize_acting, authorize_written,
+    control_transaction, note_refusal, note_refused_call, run, run_columns, run_many, set_setting,
+    use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Options, Result, SqlState};
@@ -325,6 +326,36 @@ impl Session {
         })
     }
 
+    /// Runs a prepared statement as [`Session::execute_columns`] runs its text.
+    ///
+    /// # Errors
+    /// As [`Session::execute_prepared`].
+    pub fn execute_prepared_columns(
+        &self,
+        statement: &PreparedStatement,
+        sets: &ParamColumns,
+    ) -> Result<u64> {
+        self.failing_transaction(|| {
+            let caller = self.caller()?;
+            let bound = statement.bind_columns(&self.engine, &caller, sets)?;
+            self.run_bound(&caller, &statement.parsed().statement, &bound)
+        })
+    }
+
+    fn run_bound(
+        &self,
+        caller: &Caller,
+        statement: &Statement,
+        sets: &[BoundColumns],
+    ) -> Result<u64> {
+        self.check_writable(statement)?;
+        let done = self.on_work(|work| {
+            work.admit(statement)?;
+            run_columns(&self.engine, caller, work, statement, sets)
+        });
+        self.noted(caller, statement, &[], done)
+    }
+
     fn run_sets(
         &self,
         caller: &Caller,
@@ -453,6 +484,20 @@ impl Session {
             let bound: Vec<Vec<ScalarValue>> =
                 params.iter().map(|p| parsed.placeholders.bind_order(p)).collect::<Result<_>>()?;
             self.run_sets(&caller, &parsed.statement, &bound).map_err(|e| with_caret(sql, e))
+        })
+    }
+
+    /// As [`Session::execute_many`], with a set of parameters in each row of Arrow data. An
+    /// INSERT that does nothing but write them costs what [`Session::append`] does.
+    ///
+    /// # Errors
+    /// As [`Session::execute_many`].
+    pub fn execute_columns(&self, sql: &str, sets: &ParamColumns) -> Result<u64> {
+        self.failing_transaction(|| {
+            let caller = self.caller()?;
+            let parsed = self.engine.parse_one(sql)?;
+            let bound = sets.bind_order(&parsed.placeholders)?;
+            self.run_bound(&caller, &parsed.statement, &bound).map_err(|e| with_caret(sql, e))
         })
     }
 

@@ -87,7 +87,7 @@ class _ArrowArray(Protocol):
 
 _Arrow: TypeAlias = _ArrowStream | _ArrowArray
 _Data: TypeAlias = _Arrow | Iterable[Mapping[str, Any]] | Mapping[str, Any]
-_Rows: TypeAlias = _Data | Iterable[Sequence[Any]]
+_Rows: TypeAlias = _Data | Iterable[Sequence[Any]] | Iterable[Mapping[str, Any] | Sequence[Any]]
 _Sets: TypeAlias = Iterable[_Params] | _Arrow
 _TableType: TypeAlias = Literal["shared", "user", "stream"]
 _T = TypeVar("_T")

@@ -21,7 +21,7 @@ from . import _kalamdb
 from ._kalamdb import CancelledError, Connection, Result, Schema, Statement
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas  # type: ignore[import-untyped, unused-ignore]
     import polars
     import pyarrow  # type: ignore[import-untyped, unused-ignore]
     from numpy.typing import NDArray

@@ -55,7 +55,7 @@ def test_everything_else_a_connection_does():
         statement = await db.prepare("SELECT v FROM t WHERE k = ?")
         assert statement.parameter_types == ["BIGINT"] and statement.schema.names == ["v"]
         assert await (await statement.execute([3])).fetchone() == ("v3",)
-        assert "key" in await db.explain("SELECT v FROM t WHERE k = 1")
+        assert "Key lookup" in await db.explain("SELECT v FROM t WHERE k = 1")
         await db.executescript("DELETE FROM t WHERE k = 10; DELETE FROM t WHERE k = 11")
         await (await db.flush("t")).close()
         async with await db.as_user("alice") as alice:

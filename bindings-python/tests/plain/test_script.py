@@ -21,7 +21,7 @@ def test_a_script_runs_up_to_the_first_that_fails(db):
 
 def test_explain_says_how_and_analyze_with_figures(numbers):
     plan = numbers.explain("SELECT name FROM app.numbers WHERE id = ?", [3])
-    assert "key" in plan
+    assert "Key lookup" in plan
     assert "\n" in numbers.explain("SELECT COUNT(*) FROM app.numbers", analyze=True)
     with pytest.raises(kalamdb.NotFoundError):
         numbers.explain("SELECT * FROM app.missing")

@@ -64,7 +64,7 @@ def test_commands_answer(shell):
         (".tables app", "app        numbers     SHARED"),
         (".namespaces", "app"),
         (".schema app.numbers", "CREATE SHARED TABLE"),
-        (".explain SELECT * FROM app.numbers WHERE id = 1", "key"),
+        (".explain SELECT * FROM app.numbers WHERE id = 1", "Key lookup"),
         (".help", ".read FILE"),
     ]:
         assert shell.run_command(line), written(shell)

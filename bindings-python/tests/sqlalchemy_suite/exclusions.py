@@ -1,21 +1,26 @@
 """Tests of the suite that do not hold here, each with its reason.
 
-SKIPPED does not run. What the engine answers instead is in tests/slt/README.md.
+What the engine answers instead is in tests/slt/README.md.
 """
 
-from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
-import pytest
+NAMES = "names hold letters, digits and underscores, and begin with a letter"
 
-# Class, test (or None for all of the class): why.
-SKIPPED: Mapping[tuple[str, str | None], str] = {}
+# Class::test, where * stands for anything: why. They do not run.
+EXCLUDED = {
+    "BizarroCharacterTest::*": NAMES,
+    "QuotedNameArgumentTest::*": NAMES,
+    "*TableDDLTest::test_underscore_names": NAMES,
+    "IdentityAutoincrementTest::*": "numbers of SNOWFLAKE_ID() are large: nothing begins at 1",
+}
 
 
-def apply(names: dict[str, object]) -> None:
-    """Mark what is excluded in the names of a module; an unknown name is an error."""
-    for (class_name, test), reason in SKIPPED.items():
-        cls = names[class_name]
-        if test is None:
-            names[class_name] = pytest.mark.skip(reason=reason)(cls)
-        else:
-            setattr(cls, test, pytest.mark.skip(reason=reason)(getattr(cls, test)))
+def reason(name: str) -> str | None:
+    """Why a test is excluded; None if it is not."""
+    return next((why for pattern, why in EXCLUDED.items() if fnmatchcase(name, pattern)), None)
+
+
+def unused(names: list[str]) -> list[str]:
+    """Patterns that exclude nothing."""
+    return [p for p in EXCLUDED if not any(fnmatchcase(name, p) for name in names)]

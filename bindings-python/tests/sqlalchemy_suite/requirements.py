@@ -15,7 +15,7 @@ THERE = """
     fetch_no_order_by fetch_offset_with_options
     infinity_floats inline_check_constraint_reflection intersect isolation_level autocommit
     json_type mod_operator_as_percent_sign nullsordering order_by_label_with_expression
-    percent_schema_names precision_numerics_enotation_small
+    precision_numerics_enotation_small
     precision_numerics_many_significant_digits regexp_match regexp_replace
     reflects_pk_names savepoints schema_create_delete server_defaults standard_cursor_sql
     supports_bitwise_and supports_bitwise_or supports_bitwise_shift supports_bitwise_xor
@@ -26,7 +26,6 @@ THERE = """
 
 # What it refuses, each with its reason.
 MISSING = {
-    "foreign_keys": "FOREIGN KEY is refused",
     "foreign_key_ddl": "FOREIGN KEY is refused",
     "self_referential_foreign_keys": "FOREIGN KEY is refused",
     "foreign_key_constraint_reflection": "FOREIGN KEY is refused",
@@ -38,6 +37,7 @@ MISSING = {
     "temporary_tables": "there are no temporary tables",
     "temp_table_reflection": "there are no temporary tables",
     "unusual_column_name_characters": "names hold letters, digits and underscores",
+    "like_escapes": "the backslash is the only escape of LIKE",
     "symbol_names_w_double_quote": "names hold letters, digits and underscores",
     "duplicate_names_in_cursor_description": "two columns of one name get distinct names",
     "implements_get_lastrowid": "keys come by RETURNING",

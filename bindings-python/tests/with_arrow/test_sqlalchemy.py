@@ -73,7 +73,7 @@ def test_a_block_is_a_transaction(engine, words):
 
 
 def test_definitions_run_before_the_first_write_and_not_after(engine, words):
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         connection.execute(sa.select(words)).all()
         connection.exec_driver_sql("CREATE TABLE more (k INT PRIMARY KEY)")
         connection.execute(words.insert(), {"word": "a"})
@@ -164,7 +164,7 @@ def test_tables_are_reflected_with_their_types(engine):
     found = sa.Table("t", sa.MetaData(), autoload_with=engine)
     assert {column.name: str(column.type) for column in found.c} == {
         "id": "BIGINT", "name": "VARCHAR(20)", "n": "DECIMAL(10, 2)", "place": "EMBEDDING(3)",
-        "list": "INTEGER[]", "at": "DATETIME",
+        "list": "ARRAY", "at": "DATETIME",
     }  # fmt: skip
     assert found.c.name.comment == "as they say it" and found.comment == "things"
     assert not found.c.name.nullable and found.c.n.server_default is not None

@@ -5,7 +5,7 @@ import sys
 
 
 def test_stubtest_finds_no_difference(tmp_path):
-    command = [sys.executable, "-m", "mypy.stubtest", "kalamdb"]
+    command = [sys.executable, "-m", "mypy.stubtest", "kalamdb._kalamdb"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 

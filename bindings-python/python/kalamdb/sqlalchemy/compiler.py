@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc, schema, types
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.sql import compiler
+from sqlalchemy.sql.elements import BindParameter
+
+if TYPE_CHECKING:
+    from .dialect import KalamDialect
 
 # The parser's keywords that are no names without quotes.
 RESERVED_WORDS = {
@@ -47,6 +51,23 @@ class KalamCompiler(PGCompiler):
             text += "\n OFFSET " + self.process(select._offset_clause, **kw)
         return text
 
+    def fetch_clause(
+        self,
+        select: Any,
+        fetch_clause: Any = None,
+        require_offset: bool = False,
+        use_literal_execute_for_simple_int: bool = False,
+        **kw: Any,
+    ) -> str:
+        """FETCH FIRST as LIMIT, which it is without PERCENT and WITH TIES."""
+        if any((select._fetch_clause_options or {}).values()):
+            raise exc.CompileError("FETCH takes neither PERCENT nor WITH TIES")
+        count = select._fetch_clause if fetch_clause is None else fetch_clause
+        text = "" if count is None else "\n LIMIT " + self.process(count, **kw)
+        if select._offset_clause is not None:
+            text += "\n OFFSET " + self.process(select._offset_clause, **kw)
+        return text
+
     def visit_now_func(self, fn: Any, **kw: Any) -> str:
         """The moment of the statement."""
         return "NOW()"
@@ -54,6 +75,8 @@ class KalamCompiler(PGCompiler):
 
 class KalamDDLCompiler(compiler.DDLCompiler):
     """Definitions."""
+
+    dialect: KalamDialect
 
     def get_column_specification(self, column: schema.Column[Any], **kwargs: Any) -> str:
         """A column; one that numbers itself is a BIGINT of the time and a counter."""
@@ -88,7 +111,7 @@ class KalamDDLCompiler(compiler.DDLCompiler):
             return str(value)
         return self.sql_compiler.render_literal_value(str(value), types.String())
 
-    def visit_foreign_key_constraint(self, constraint: Any, **kw: Any) -> str | None:
+    def visit_foreign_key_constraint(self, constraint: Any, **kw: Any) -> Any:
         """What the engine refuses, unless the engine of SQLAlchemy was told to leave it out."""
         if self.dialect.omits("foreign_keys"):
             return None
@@ -124,6 +147,10 @@ class KalamDDLCompiler(compiler.DDLCompiler):
 
 class KalamTypeCompiler(compiler.GenericTypeCompiler):
     """Types of columns and casts."""
+
+    def visit_integer(self, type_: Any, **kw: Any) -> str:
+        """64 bits, as keys that number themselves have, and those that name them; INTEGER has 32."""
+        return "BIGINT"
 
     def visit_FLOAT(self, type_: Any, **kw: Any) -> str:
         """FLOAT is of 64 bits in SQL, and of 32 in the engine."""

@@ -75,8 +75,10 @@ class AutobeginCursor:
 
     def execute(self, operation: str, parameters: Any = None) -> AutobeginCursor:
         """Run SQL."""
-        self.connection.admit(operation)
-        self.cursor.execute(operation, parameters or None)
+        # A definition of which everything is left out.
+        if operation:
+            self.connection.admit(operation)
+            self.cursor.execute(operation, parameters or None)
         return self
 
     def executemany(self, operation: str, parameters: Any) -> AutobeginCursor:

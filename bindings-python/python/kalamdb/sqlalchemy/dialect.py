@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import kalamdb
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MEMORY = ":memory:"
 _CONNECT_WORDS = ("role", "namespace")
 _LEVELS = (AUTOCOMMIT, "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+_DEFAULT_LEVEL = "REPEATABLE READ"
 _OMITTED = {"foreign_keys", "indexes"}
 
 
@@ -53,8 +54,7 @@ class KalamDialect(Reflection):
     supports_native_decimal = True
     supports_native_uuid = True
     supports_sane_rowcount = True
-    # executemany gives the sum of its sets.
-    supports_sane_multi_rowcount = False
+    supports_sane_multi_rowcount = True
     supports_default_values = True
     supports_empty_insert = False
     supports_multivalues_insert = True
@@ -71,8 +71,16 @@ class KalamDialect(Reflection):
     _backslash_escapes = False
     _supports_jsonb_subscripting = False
 
-    def __init__(self, omit: Iterable[str] | str = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        omit: Iterable[str] | str = (),
+        json_serializer: Callable[[Any], str] | None = None,
+        json_deserializer: Callable[[str], Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self._json_serializer = json_serializer
+        self._json_deserializer = json_deserializer
         self._omitted: set[str] = set()
         self._omit(omit)
         self._memory: kalamdb.Connection | None = None
@@ -80,7 +88,7 @@ class KalamDialect(Reflection):
 
     def _omit(self, words: Iterable[str] | str) -> None:
         words = words.split(",") if isinstance(words, str) else words
-        self._omitted |= set(words)
+        self._omitted |= {word for word in words if word}
         if not self._omitted <= _OMITTED:
             known = ", ".join(sorted(_OMITTED))
             raise exc.ArgumentError(f"omit takes {known}, got {sorted(self._omitted)}")
@@ -128,7 +136,7 @@ class KalamDialect(Reflection):
             connection = kalamdb.connect(*arguments, **keywords)
         else:
             connection = self._connect_to_memory(*arguments, **keywords)
-        return AutobeginConnection(connection, self.default_isolation_level or _LEVELS[2])
+        return AutobeginConnection(connection, _DEFAULT_LEVEL)
 
     def _connect_to_memory(self, *arguments: Any, **keywords: Any) -> kalamdb.Connection:
         with self._memory_lock:
@@ -143,17 +151,17 @@ class KalamDialect(Reflection):
     def _get_default_schema_name(self, connection: Any) -> str:
         return str(connection.connection.dbapi_connection.namespace)
 
-    def get_isolation_level_values(self, dbapi_conn: DBAPIConnection) -> list[str]:
+    def get_isolation_level_values(self, dbapi_conn: DBAPIConnection) -> Any:
         """AUTOCOMMIT, and how transactions can be isolated."""
         return list(_LEVELS)
 
-    def get_default_isolation_level(self, dbapi_conn: DBAPIConnection) -> str:
+    def get_default_isolation_level(self, dbapi_conn: DBAPIConnection) -> Any:
         """The snapshot."""
-        return "REPEATABLE READ"
+        return _DEFAULT_LEVEL
 
-    def get_isolation_level(self, dbapi_connection: DBAPIConnection) -> str:
+    def get_isolation_level(self, dbapi_connection: DBAPIConnection) -> Any:
         """How the next transaction is isolated."""
-        return str(dbapi_connection.isolation)
+        return dbapi_connection.isolation
 
     def set_isolation_level(self, dbapi_connection: DBAPIConnection, level: str) -> None:
         """Holds from the next transaction on."""

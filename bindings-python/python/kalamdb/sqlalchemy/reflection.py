@@ -128,7 +128,7 @@ class Reflection(default.DefaultDialect):
     @reflection.cache
     def get_columns(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> list[dict[str, Any]]:
+    ) -> Any:
         """The columns of a table or view."""
         query = """SELECT column_name, kalam_type, is_nullable, column_default, column_comment
             FROM information_schema.columns
@@ -170,7 +170,7 @@ class Reflection(default.DefaultDialect):
     @reflection.cache
     def get_pk_constraint(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> dict[str, Any]:
+    ) -> Any:
         """The primary key, without columns where it is hidden."""
         for name, columns in self._constraints(
             connection, table_name, schema, "PRIMARY KEY"
@@ -181,7 +181,7 @@ class Reflection(default.DefaultDialect):
     @reflection.cache
     def get_unique_constraints(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> list[dict[str, Any]]:
+    ) -> Any:
         """UNIQUE constraints."""
         found = self._constraints(connection, table_name, schema, "UNIQUE")
         return [{"name": name, "column_names": columns} for name, columns in found.items()]
@@ -189,7 +189,7 @@ class Reflection(default.DefaultDialect):
     @reflection.cache
     def get_check_constraints(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> list[dict[str, Any]]:
+    ) -> Any:
         """CHECK constraints, but those that say NOT NULL."""
         query = """SELECT c.constraint_name, c.check_clause
             FROM information_schema.check_constraints c
@@ -205,7 +205,7 @@ class Reflection(default.DefaultDialect):
     @reflection.cache
     def get_table_comment(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> dict[str, str | None]:
+    ) -> Any:
         """The comment of a table."""
         query = """SELECT table_comment FROM information_schema.tables
             WHERE table_schema = :schema AND table_name = :name"""

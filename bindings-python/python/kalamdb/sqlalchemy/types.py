@@ -63,12 +63,16 @@ class KalamUuid(types.Uuid[Any]):
 
     def bind_processor(self, dialect: Dialect) -> _Process | None:
         """The text becomes a UUID."""
+        if not self.native_uuid:
+            return super().bind_processor(dialect)
         if self.as_uuid:
             return None
         return lambda value: None if value is None else uuid.UUID(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> _Process | None:
         """A UUID becomes its text."""
+        if not self.native_uuid:
+            return super().result_processor(dialect, coltype)
         if self.as_uuid:
             return None
         return lambda value: None if value is None else str(value)
