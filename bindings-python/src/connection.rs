@@ -56,7 +56,7 @@ impl Connection {
         py: Python<'_>,
         sql: &str,
         params: Option<&Bound<'_, PyAny>>,
-        options: CallOptions<'_>,
+        options: &CallOptions<'_>,
     ) -> PyResult<ResultSet> {
         let session = self.session(py)?;
         let params = parameter::params(py, params)?;
@@ -164,9 +164,10 @@ impl Connection {
         params: Option<&Bound<'_, PyAny>>,
         analyze: bool,
     ) -> PyResult<String> {
-        let analyze = if analyze { " ANALYZE" } else { "" };
-        let sql = format!("EXPLAIN{analyze} {sql}");
-        let lines = self.run(py, &sql, params, &CallOptions::default())?.fetchall(py)?;
+        let session = self.session(py)?;
+        let params = parameter::params(py, params)?;
+        let lines = engine(py, || session.explain(sql, &params, analyze)).map(ResultSet::new)?;
+        let lines = lines.fetchall(py)?;
         let lines = lines.iter().map(|row| row.get_item(0)?.extract::<String>());
         Ok(lines.collect::<PyResult<Vec<_>>>()?.join("\n"))
     }
@@ -357,8 +358,8 @@ impl Connection {
     /// Result says what was written.
     #[pyo3(signature = (table=None))]
     fn flush(&self, py: Python<'_>, table: Option<&str>) -> PyResult<ResultSet> {
-        let sql = flush_statement(table).map_err(|error| exception(py, &error))?;
-        self.run(py, &sql, None, &CallOptions::default())
+        let session = self.session(py)?;
+        engine(py, || session.flush(table)).map(ResultSet::new)
     }
 
     /// Releases the session. Results stay readable; closing twice is fine.
@@ -437,12 +438,4 @@ pub fn seconds(timeout: f64) -> Result<Duration> {
             .with_hint("use a number of seconds above 0, or None")
         },
     )
-}
-
-/// `table` goes into the text of a statement.
-fn flush_statement(table: Option<&str>) -> Result<String> {
-    match table {
-        None => Ok("STORAGE FLUSH ALL".into()),
-        Some(table) => Ok(format!("STORAGE FLUSH TABLE {}", checked_name(table)?)),
-    }
 }

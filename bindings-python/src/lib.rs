@@ -21,8 +21,6 @@ mod stream;
 mod table_definition;
 mod value;
 
-// The module is an ADBC driver too: it exports what kalam-ffi does.
-use kalamdb as _;
 use pyo3::prelude::*;
 
 /// The compiled half of the package `kalamdb`.

@@ -42,6 +42,7 @@ mod position;
 mod prepared;
 mod purge;
 mod render;
+mod replace_table;
 mod result_lifetime;
 mod returning;
 mod slt;
