@@ -17,7 +17,7 @@ THERE = """
     json_type mod_operator_as_percent_sign nullsordering order_by_label_with_expression
     precision_numerics_enotation_small
     precision_numerics_many_significant_digits regexp_match regexp_replace
-    reflects_pk_names savepoints schema_create_delete server_defaults standard_cursor_sql
+    savepoints schema_create_delete server_defaults standard_cursor_sql
     supports_bitwise_and supports_bitwise_or supports_bitwise_shift supports_bitwise_xor
     supports_distinct_on supports_is_distinct_from
     table_ddl_if_exists timestamp_microseconds tuple_in unicode_ddl update_from uuid_data_type
@@ -26,7 +26,6 @@ THERE = """
 
 # What it refuses, each with its reason.
 MISSING = {
-    "foreign_key_ddl": "FOREIGN KEY is refused",
     "self_referential_foreign_keys": "FOREIGN KEY is refused",
     "foreign_key_constraint_reflection": "FOREIGN KEY is refused",
     "on_update_cascade": "FOREIGN KEY is refused",

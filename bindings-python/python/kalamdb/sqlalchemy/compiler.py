@@ -68,6 +68,24 @@ class KalamCompiler(PGCompiler):
             text += "\n OFFSET " + self.process(select._offset_clause, **kw)
         return text
 
+    def visit_frame_clause(self, frameclause: Any, **kw: Any) -> str:
+        """Offsets of a window's frame are numbers in the text: no parameter may stand there."""
+        kw["literal_execute"] = True
+        return super().visit_frame_clause(frameclause, **kw)
+
+    def visit_concat_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Two parameters have no type between them, so the first one gets it."""
+        return f"{self._text(binary.left, **kw)} || {self.process(binary.right, **kw)}"
+
+    def visit_concat_op_expression_clauselist(self, clauses: Any, operator: Any, **kw: Any) -> str:
+        """As `visit_concat_op_binary`."""
+        first, *rest = clauses.clauses
+        return " || ".join([self._text(first, **kw), *(self.process(c, **kw) for c in rest)])
+
+    def _text(self, operand: Any, **kw: Any) -> str:
+        text = self.process(operand, **kw)
+        return f"CAST({text} AS TEXT)" if isinstance(operand, BindParameter) else text
+
     def visit_now_func(self, fn: Any, **kw: Any) -> str:
         """The moment of the statement."""
         return "NOW()"

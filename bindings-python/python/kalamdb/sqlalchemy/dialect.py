@@ -155,10 +155,6 @@ class KalamDialect(Reflection):
         """AUTOCOMMIT, and how transactions can be isolated."""
         return list(_LEVELS)
 
-    def get_default_isolation_level(self, dbapi_conn: DBAPIConnection) -> Any:
-        """The snapshot."""
-        return _DEFAULT_LEVEL
-
     def get_isolation_level(self, dbapi_connection: DBAPIConnection) -> Any:
         """How the next transaction is isolated."""
         return dbapi_connection.isolation

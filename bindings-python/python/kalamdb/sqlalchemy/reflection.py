@@ -56,61 +56,133 @@ def _scalar(name: str, arguments: list[int]) -> Any:
 
 
 class Reflection(default.DefaultDialect):
-    """The part of the dialect that `inspect()` and `autoload_with` use."""
+    """The part of the dialect that `inspect()` and `autoload_with` use.
 
-    def _rows(self, connection: Connection, query: str, **values: str) -> list[Any]:
+    What an inspector asks of one table is read of all tables of the namespace, once.
+    """
+
+    def _rows(self, connection: Connection, query: str, schema: str | None) -> list[Any]:
+        values = {"schema": schema or self.default_schema_name or "default"}
         return list(connection.execute(sql.text(query), values))
 
-    def _schema(self, schema: str | None) -> str:
-        return schema or self.default_schema_name or "default"
+    @reflection.cache
+    def _relations(
+        self, connection: Connection, schema: str | None = None, **kw: Any
+    ) -> dict[str, tuple[str, str | None]]:
+        """Type and comment of each table and view."""
+        query = """SELECT table_name, table_type, table_comment FROM information_schema.tables
+            WHERE table_schema = :schema ORDER BY table_name"""
+        return {name: (kind, comment) for name, kind, comment in self._rows(connection, query, schema)}
 
-    def _kind(self, connection: Connection, name: str, schema: str | None) -> str | None:
-        query = """SELECT table_type FROM information_schema.tables
-            WHERE table_schema = :schema AND table_name = :name"""
-        found = self._rows(connection, query, schema=self._schema(schema), name=name)
-        return found[0][0] if found else None
+    @reflection.cache
+    def _columns(
+        self, connection: Connection, schema: str | None = None, **kw: Any
+    ) -> dict[str, list[dict[str, Any]]]:
+        """The columns of each table and view."""
+        query = """SELECT table_name, column_name, kalam_type, is_nullable, column_default, column_comment
+            FROM information_schema.columns WHERE table_schema = :schema
+            ORDER BY table_name, ordinal_position"""
+        columns: dict[str, list[dict[str, Any]]] = {}
+        for table, name, written, nullable, default_value, comment in self._rows(connection, query, schema):
+            column = {
+                "name": name,
+                "type": data_type(written),
+                "nullable": nullable == "YES",
+                "default": default_value,
+                "autoincrement": default_value is not None and "SNOWFLAKE_ID" in default_value,
+                "comment": comment,
+            }
+            columns.setdefault(table, []).append(column)
+        return columns
 
-    def _check_known(self, connection: Connection, name: str, schema: str | None) -> None:
-        if self._kind(connection, name, schema) is None:
+    @reflection.cache
+    def _constraints(
+        self, connection: Connection, schema: str | None = None, **kw: Any
+    ) -> dict[str, dict[str, str]]:
+        """The type of each constraint of each table."""
+        query = """SELECT table_name, constraint_name, constraint_type
+            FROM information_schema.table_constraints WHERE table_schema = :schema
+            ORDER BY table_name, constraint_name"""
+        constraints: dict[str, dict[str, str]] = {}
+        for table, name, kind in self._rows(connection, query, schema):
+            constraints.setdefault(table, {})[name] = kind
+        return constraints
+
+    @reflection.cache
+    def _key_columns(
+        self, connection: Connection, schema: str | None = None, **kw: Any
+    ) -> dict[tuple[str, str], list[str]]:
+        """The columns of each key."""
+        query = """SELECT table_name, constraint_name, column_name
+            FROM information_schema.key_column_usage WHERE table_schema = :schema
+            ORDER BY table_name, constraint_name, ordinal_position"""
+        columns: dict[tuple[str, str], list[str]] = {}
+        for table, constraint, column in self._rows(connection, query, schema):
+            columns.setdefault((table, constraint), []).append(column)
+        return columns
+
+    @reflection.cache
+    def _checks(
+        self, connection: Connection, schema: str | None = None, **kw: Any
+    ) -> dict[tuple[str, str], str]:
+        """The condition of each CHECK."""
+        query = """SELECT t.table_name, c.constraint_name, c.check_clause
+            FROM information_schema.check_constraints c
+            JOIN information_schema.table_constraints t
+              ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
+            WHERE t.table_schema = :schema AND t.constraint_type = 'CHECK'"""
+        return {(table, name): clause for table, name, clause in self._rows(connection, query, schema)}
+
+    def _relation(
+        self, connection: Connection, name: str, schema: str | None, **kw: Any
+    ) -> tuple[str, str | None]:
+        """Type and comment of a table or view that has to be there."""
+        relations: dict[str, tuple[str, str | None]] = self._relations(connection, schema, **kw)
+        if name not in relations:
             raise exc.NoSuchTableError(f"{schema}.{name}" if schema else name)
+        return relations[name]
+
+    def _named(
+        self, connection: Connection, table: str, schema: str | None, kind: str, **kw: Any
+    ) -> list[str]:
+        """The names of the constraints of a type that a table has."""
+        self._relation(connection, table, schema, **kw)
+        constraints = self._constraints(connection, schema, **kw).get(table, {})
+        return [name for name, known in constraints.items() if known == kind]
 
     @reflection.cache
     def get_schema_names(self, connection: Connection, **kw: Any) -> list[str]:
         """Namespaces."""
-        query = "SELECT schema_name FROM information_schema.schemata ORDER BY 1"
-        return [name for (name,) in self._rows(connection, query)]
-
-    def _names(self, connection: Connection, schema: str | None, kind: str) -> list[str]:
-        query = """SELECT table_name FROM information_schema.tables
-            WHERE table_schema = :schema AND table_type = :kind ORDER BY 1"""
-        rows = self._rows(connection, query, schema=self._schema(schema), kind=kind)
-        return [name for (name,) in rows]
+        query = "SELECT schema_name FROM information_schema.schemata WHERE :schema <> '' ORDER BY 1"
+        return [name for (name,) in self._rows(connection, query, None)]
 
     @reflection.cache
     def get_table_names(
         self, connection: Connection, schema: str | None = None, **kw: Any
     ) -> list[str]:
         """Tables of a namespace."""
-        return self._names(connection, schema, "BASE TABLE")
+        relations = self._relations(connection, schema, **kw)
+        return [name for name, (kind, _) in relations.items() if kind == "BASE TABLE"]
 
     @reflection.cache
     def get_view_names(
         self, connection: Connection, schema: str | None = None, **kw: Any
     ) -> list[str]:
         """Views of a namespace."""
-        return self._names(connection, schema, "VIEW")
+        relations = self._relations(connection, schema, **kw)
+        return [name for name, (kind, _) in relations.items() if kind == "VIEW"]
 
     @reflection.cache
     def get_view_definition(
         self, connection: Connection, view_name: str, schema: str | None = None, **kw: Any
     ) -> str:
         """The query of a view."""
-        query = """SELECT view_definition FROM information_schema.views
-            WHERE table_schema = :schema AND table_name = :name"""
-        found = self._rows(connection, query, schema=self._schema(schema), name=view_name)
-        if not found:
-            raise exc.NoSuchTableError(f"{schema}.{view_name}" if schema else view_name)
-        return str(found[0][0])
+        query = """SELECT table_name, view_definition FROM information_schema.views
+            WHERE table_schema = :schema"""
+        for name, definition in self._rows(connection, query, schema):
+            if name == view_name:
+                return str(definition)
+        raise exc.NoSuchTableError(f"{schema}.{view_name}" if schema else view_name)
 
     @reflection.cache
     def has_table(
@@ -118,7 +190,7 @@ class Reflection(default.DefaultDialect):
     ) -> bool:
         """Whether a table or view is there."""
         self._ensure_has_table_connection(connection)
-        return self._kind(connection, table_name, schema) is not None
+        return table_name in self._relations(connection, schema, **kw)
 
     @reflection.cache
     def has_schema(self, connection: Connection, schema_name: str, **kw: Any) -> bool:
@@ -130,52 +202,18 @@ class Reflection(default.DefaultDialect):
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> Any:
         """The columns of a table or view."""
-        query = """SELECT column_name, kalam_type, is_nullable, column_default, column_comment
-            FROM information_schema.columns
-            WHERE table_schema = :schema AND table_name = :name ORDER BY ordinal_position"""
-        rows = self._rows(connection, query, schema=self._schema(schema), name=table_name)
-        if not rows:
-            self._check_known(connection, table_name, schema)
-        return [
-            {
-                "name": name,
-                "type": data_type(written),
-                "nullable": nullable == "YES",
-                "default": default_value,
-                "autoincrement": default_value is not None and "SNOWFLAKE_ID" in default_value,
-                "comment": comment,
-            }
-            for name, written, nullable, default_value, comment in rows
-        ]
-
-    def _constraints(
-        self, connection: Connection, table_name: str, schema: str | None, kind: str
-    ) -> dict[str, list[str]]:
-        query = """SELECT c.constraint_name, k.column_name
-            FROM information_schema.table_constraints c
-            JOIN information_schema.key_column_usage k
-              ON k.table_schema = c.table_schema AND k.table_name = c.table_name
-             AND k.constraint_name = c.constraint_name
-            WHERE c.table_schema = :schema AND c.table_name = :name AND c.constraint_type = :kind
-            ORDER BY c.constraint_name, k.ordinal_position"""
-        schema_name = self._schema(schema)
-        rows = self._rows(connection, query, schema=schema_name, name=table_name, kind=kind)
-        if not rows:
-            self._check_known(connection, table_name, schema)
-        constraints: dict[str, list[str]] = {}
-        for name, column in rows:
-            constraints.setdefault(name, []).append(column)
-        return constraints
+        self._relation(connection, table_name, schema, **kw)
+        columns = self._columns(connection, schema, **kw).get(table_name, [])
+        return [column.copy() for column in columns]
 
     @reflection.cache
     def get_pk_constraint(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> Any:
         """The primary key, without columns where it is hidden."""
-        for name, columns in self._constraints(
-            connection, table_name, schema, "PRIMARY KEY"
-        ).items():
-            return {"name": name, "constrained_columns": columns}
+        for name in self._named(connection, table_name, schema, "PRIMARY KEY", **kw):
+            columns = self._key_columns(connection, schema, **kw).get((table_name, name), [])
+            return {"name": name, "constrained_columns": list(columns)}
         return {"name": None, "constrained_columns": []}
 
     @reflection.cache
@@ -183,43 +221,36 @@ class Reflection(default.DefaultDialect):
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> Any:
         """UNIQUE constraints."""
-        found = self._constraints(connection, table_name, schema, "UNIQUE")
-        return [{"name": name, "column_names": columns} for name, columns in found.items()]
+        names = self._named(connection, table_name, schema, "UNIQUE", **kw)
+        columns = self._key_columns(connection, schema, **kw)
+        return [{"name": n, "column_names": list(columns.get((table_name, n), []))} for n in names]
 
     @reflection.cache
     def get_check_constraints(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> Any:
         """CHECK constraints, but those that say NOT NULL."""
-        query = """SELECT c.constraint_name, c.check_clause
-            FROM information_schema.check_constraints c
-            JOIN information_schema.table_constraints t
-              ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
-            WHERE t.table_schema = :schema AND t.table_name = :name AND t.constraint_type = 'CHECK'
-            ORDER BY 1"""
-        rows = self._rows(connection, query, schema=self._schema(schema), name=table_name)
-        if not rows:
-            self._check_known(connection, table_name, schema)
-        return [{"name": name, "sqltext": clause} for name, clause in rows]
+        names = self._named(connection, table_name, schema, "CHECK", **kw)
+        checks = self._checks(connection, schema, **kw)
+        return [
+            {"name": name, "sqltext": checks[table_name, name]}
+            for name in names
+            if (table_name, name) in checks
+        ]
 
     @reflection.cache
     def get_table_comment(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> Any:
         """The comment of a table."""
-        query = """SELECT table_comment FROM information_schema.tables
-            WHERE table_schema = :schema AND table_name = :name"""
-        found = self._rows(connection, query, schema=self._schema(schema), name=table_name)
-        if not found:
-            raise exc.NoSuchTableError(f"{schema}.{table_name}" if schema else table_name)
-        return {"text": found[0][0]}
+        return {"text": self._relation(connection, table_name, schema, **kw)[1]}
 
     @reflection.cache
     def get_foreign_keys(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[Any]:
         """No table has any."""
-        self._check_known(connection, table_name, schema)
+        self._relation(connection, table_name, schema, **kw)
         return []
 
     @reflection.cache
@@ -227,5 +258,5 @@ class Reflection(default.DefaultDialect):
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[Any]:
         """No table has any beside its key and its UNIQUE constraints."""
-        self._check_known(connection, table_name, schema)
+        self._relation(connection, table_name, schema, **kw)
         return []
