@@ -36,6 +36,7 @@ __all__ = [
     "Statement",
     "UnavailableError",
     "Warning",
+    "_CallStop",
     "__version__",
     "apilevel",
     "connect",
