@@ -92,7 +92,13 @@ impl Fixture {
 
 /// Options of tests: a process crash loses nothing, and no sync is waited for.
 pub fn options() -> Options {
-    Options { durability: Durability::Normal, ..Options::default() }
+    // Not beside the keys of whoever runs the tests.
+    let key = std::env::temp_dir().join("kalamdb-tests/host.key");
+    Options {
+        durability: Durability::Normal,
+        host_key_file: key.display().to_string(),
+        ..Options::default()
+    }
 }
 
 /// Opens a database that must open.

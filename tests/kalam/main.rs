@@ -46,6 +46,7 @@ mod replace_table;
 mod result_lifetime;
 mod returning;
 mod slt;
+mod storage;
 mod tidy;
 mod transaction;
 mod unique;

@@ -32,8 +32,8 @@ pub(crate) fn demand(set: &mut WriteSet, now_ms: i64) {
     PENDING.put(set, &String::new(), &PendingPurge { since_ms: now_ms });
 }
 
-/// Erases what was removed up to now. False if somebody still reads it after a moment: the
-/// next purge, or the next open, does it then.
+/// Erases what was removed up to now. False if somebody still reads it after a moment, or
+/// a storage that has it is away: the next purge, or the next open, does it then.
 ///
 /// # Errors
 /// `58030`, `53100`, `57014`; what is not done is done by the next purge or open.
@@ -47,25 +47,30 @@ pub(crate) fn erase(store: &Arc<Store>, tier: &ColdTier) -> Result<bool> {
         }
         std::thread::sleep(WAIT_STEP);
     }
+    tier.ask_again();
     tier.collect_garbage(store)?;
     fault_point("purge.after_files")?;
     if tier.manifest.has_garbage() {
         return Ok(false);
     }
-    finish_purges(store)?;
+    finish_purges(store, tier)?;
     Ok(true)
 }
 
-/// Rewrites what RocksDB holds, if bytes have to go. At open nobody reads yet.
+/// Rewrites what RocksDB holds, if bytes have to go. At open nobody reads yet. Files of a
+/// storage that is away have to go later; the next open looks again.
 ///
 /// # Errors
 /// `58030`, `53100`.
-pub(crate) fn finish_purges(store: &Arc<Store>) -> Result<()> {
+pub(crate) fn finish_purges(store: &Arc<Store>, tier: &ColdTier) -> Result<()> {
     if PENDING.get(&store.view().snapshot, &String::new())?.is_none() {
         return Ok(());
     }
     store.erase_deleted()?;
     fault_point("purge.after_erase")?;
+    if tier.manifest.has_garbage() {
+        return Ok(());
+    }
     let mut set = WriteSet::default();
     PENDING.delete(&mut set, &String::new());
     store.commit(set)?;

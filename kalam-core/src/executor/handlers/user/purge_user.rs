@@ -27,7 +27,7 @@ use crate::{Error, Result, SqlState};
 /// database is opened.
 ///
 /// Returns one row: `segments` BIGINT, `erased` BOOLEAN, which is false while results that
-/// were begun before are still read.
+/// were begun before are still read, or a storage that has segments is away.
 ///
 /// # Errors
 /// `42704` if the user has neither rows nor an account, `53100`, `58030`.
@@ -75,6 +75,9 @@ fn remove(engine: &Engine, caller: &Caller, user: &UserId, if_exists: bool) -> R
     }
     if let Some(account) = &account {
         engine.accounts.remove(&mut set, user, account);
+    }
+    if engine.registry.user_storage(user).is_some() {
+        engine.registry.set_user_storage(&mut set, user, None);
     }
     Logins::forget_failures(&mut set, user);
     purge::demand(&mut set, engine.clock.now_ms());
