@@ -138,6 +138,11 @@ impl Manifest {
         !self.garbage.lock().is_empty()
     }
 
+    /// Whether a user's rows were taken away for good: nothing of them can be committed.
+    pub(super) fn is_purged(&self, user: UserKey) -> bool {
+        self.purged.contains(&user)
+    }
+
     /// The scope as `view` sees it.
     pub(crate) fn scope(&self, scope: ScopeId, view: &View) -> Result<Arc<ScopeManifest>> {
         if !self.scopes.contains_key(&scope) {
@@ -278,6 +283,9 @@ fn marked(segments: &[Arc<SegmentState>], marks: &MarkSet) -> Vec<Arc<SegmentSta
     segments
 }
 
+/// The `_seq` of rows whose commit has none yet.
+const UNCOMMITTED: Seq = Seq(0);
+
 /// A change of one scope's segments and marks, as part of a commit.
 pub(crate) struct ScopeEdit {
     manifest: Arc<Manifest>,
@@ -339,6 +347,14 @@ impl ScopeEdit {
     /// Adds a segment, of which `deleted` rows are deleted from the start.
     pub(crate) fn add(&mut self, meta: SegmentMeta, deleted: RoaringBitmap) {
         self.added.push((meta, deleted));
+    }
+
+    /// Adds a segment of rows that the commit writes: they get its `_seq`.
+    pub(crate) fn add_new(&mut self, meta: SegmentMeta) {
+        self.added.push((
+            SegmentMeta { min_seq: UNCOMMITTED, max_seq: UNCOMMITTED, ..meta },
+            RoaringBitmap::new(),
+        ));
     }
 
     /// Removes every segment of the scope.
@@ -443,7 +459,7 @@ impl ScopeEdit {
 
 impl Change for ScopeEdit {
     fn check(&self) -> Result<()> {
-        if self.manifest.purged.contains(&self.scope.user) {
+        if self.manifest.is_purged(self.scope.user) {
             return Err(Self::conflict());
         }
         let current = self.manifest.newest(self.scope)?;
@@ -482,7 +498,10 @@ impl Change for ScopeEdit {
         if self.removes_any() {
             self.stage_removal(&current, batch);
         }
-        for (meta, deleted) in &self.added {
+        for (meta, deleted) in &mut self.added {
+            if meta.max_seq == UNCOMMITTED {
+                (meta.min_seq, meta.max_seq) = (seq, seq);
+            }
             let key = SegmentKey { scope: self.scope, segment: meta.id };
             batch.put(Family::Manifest, &SEGMENTS.key(&key), &encode_entity(meta));
             if meta.storage.as_str() != DEFAULT_STORAGE {

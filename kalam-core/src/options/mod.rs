@@ -94,6 +94,9 @@ pub struct Options {
     /// are flushed, whatever the policy of their tables, and each commit of rows waits for
     /// 5 ms meanwhile. Default: 1 GiB.
     pub hot_budget_bytes: usize,
+    /// Rows of one append or INSERT .. SELECT from which on they go straight to segments,
+    /// past the hot tier. Default: 50,000.
+    pub ingest_rows_min: usize,
 }
 
 impl Default for Options {
@@ -112,6 +115,7 @@ impl Default for Options {
             create_if_missing: true,
             segment_rows_max: 4_000_000,
             hot_budget_bytes: 1 << 30,
+            ingest_rows_min: 50_000,
         }
     }
 }

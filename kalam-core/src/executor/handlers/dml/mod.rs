@@ -2,6 +2,7 @@
 
 pub(crate) mod append;
 mod assignment;
+mod bulk;
 pub(crate) mod delete;
 mod evaluator;
 pub(crate) mod insert;
