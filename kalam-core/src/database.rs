@@ -55,7 +55,7 @@ impl Database {
             && let Some(engine) = open.get(&canonical).and_then(Weak::upgrade)
         {
             engine.store.reopen()?;
-            engine.flushing.resume();
+            engine.resume();
             return Ok(Database { engine });
         }
         let directory = Directory::open(path, options.create_if_missing)?;
@@ -142,7 +142,7 @@ impl Database {
     /// # Errors
     /// `58030` if the log cannot be synced.
     pub fn close(&self) -> Result<()> {
-        self.engine.flushing.halt();
+        self.engine.halt();
         if !self.engine.store.is_closed() {
             self.engine.audit.settle();
         }

@@ -161,8 +161,46 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// Points whose errors nobody is told of: the work of the job is done by then.
-const QUIET_POINTS: &[&str] = &["job.ended"];
+/// Points whose errors nobody is told of: the work of the job is done by then, or is done
+/// in the background.
+const QUIET_POINTS: &[&str] = &["job.ended", "maintenance.before_due"];
+
+/// What the background does after statements, and the points that it passes.
+const UNWATCHED: [(&[&str], &[&str], &str, &str); 2] = [
+    (
+        &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 25)",
+            "STORAGE FLUSH TABLE t",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(26, 50)",
+            "STORAGE FLUSH TABLE t",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(51, 75)",
+            "STORAGE FLUSH TABLE t",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(76, 90)",
+            "STORAGE FLUSH TABLE t",
+        ],
+        &[
+            "compact.before_sync",
+            "compact.after_sync",
+            "compact.before_commit",
+            "garbage.before_delete",
+            "garbage.before_commit",
+            "job.ended",
+        ],
+        "SELECT COUNT(*) FROM system.manifest HAVING COUNT(*) = 1",
+        "SELECT COUNT(*), COUNT(DISTINCT k) FROM t",
+    ),
+    (
+        &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY) WITH (DELETED_RETENTION_HOURS = 0)",
+            "INSERT INTO t SELECT value FROM generate_series(1, 100)",
+            "DELETE FROM t WHERE k > 90",
+        ],
+        &["retention.before_commit", "maintenance.before_due"],
+        "SELECT COUNT(*) FROM t WHERE _deleted = true HAVING COUNT(*) = 0",
+        "SELECT COUNT(*), COUNT(DISTINCT k) FROM t",
+    ),
+];
 
 /// What the child said and how it ended.
 pub(crate) struct Outcome {
@@ -172,8 +210,12 @@ pub(crate) struct Outcome {
 
 /// Runs statements in a child, with a fault. `{dir}` in them is the database's directory.
 pub(crate) fn run(dir: &Path, fault: Option<&str>, statements: &[&str]) -> Outcome {
+    run_child("script", dir, fault, statements)
+}
+
+fn run_child(mode: &str, dir: &Path, fault: Option<&str>, statements: &[&str]) -> Outcome {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kalam-test-child"));
-    command.arg("script").arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.arg(mode).arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped());
     command.stderr(Stdio::null()).env_remove("KALAM_FAULT");
     if let Some(fault) = fault {
         command.env("KALAM_FAULT", fault);
@@ -268,6 +310,36 @@ fn a_job_that_ends_with_its_process_is_failed_and_says_so() {
         let rows = fixture::rows(&fixture::root(&database), CASES[0].query);
         assert_eq!(rows, CASES[0].done, "{fault}");
         no_orphans(&database, dir.path(), fault);
+    }
+}
+
+#[test]
+fn what_stops_in_the_background_is_done_later() {
+    for (statements, points, until, query) in UNWATCHED {
+        for (point, action) in points.iter().flat_map(|point| {
+            ["abort", "io_error", "delay"].map(|action| (*point, action))
+        }) {
+            let what = format!("{point}={action}");
+            let home = TempDir::new().expect("a temporary folder can be made");
+            let dir = home.path().join("database");
+            let until = format!("UNTIL {until}");
+            let all = [statements, &[&*until]].concat();
+            let outcome = run_child("maintained", &dir, Some(&what), &all);
+            // A delayed or failed end of the process may come before the background is there.
+            assert!(outcome.aborted <= (action == "abort"), "{what}: {:?}", outcome.lines);
+            assert!(outcome.lines.iter().all(|line| line.starts_with("ok")), "{what}");
+            if outcome.aborted {
+                // A crash in the first job may come before the last of the statements.
+                run_child("maintained", &dir, None, &statements[1..]);
+            }
+            let later = run_child("maintained", &dir, None, &[&*until]);
+            assert!(later.lines.iter().all(|line| line.starts_with("ok")), "{what}");
+            let database = fixture::open(&dir);
+            let root = fixture::root(&database);
+            assert_eq!(fixture::rows(&root, query), [["90", "90"]], "{what}");
+            no_orphans(&database, &dir, &what);
+            database.close().expect("the database closes");
+        }
     }
 }
 

@@ -90,9 +90,10 @@ impl Fixture {
     }
 }
 
-/// Options of tests: a process crash loses nothing, and no sync is waited for.
+/// Options of tests: a process crash loses nothing, no sync is waited for, and segments are
+/// what statements make of them.
 pub fn options() -> Options {
-    Options { durability: Durability::Normal, ..Options::default() }
+    Options { durability: Durability::Normal, auto_maintenance: false, ..Options::default() }
 }
 
 /// Opens a database that must open.

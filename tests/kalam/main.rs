@@ -29,6 +29,7 @@ mod heap;
 mod hostile;
 mod limits;
 mod login;
+mod maintenance;
 mod model;
 mod nearest;
 mod oracle;

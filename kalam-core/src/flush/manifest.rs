@@ -1,7 +1,7 @@
 //! Which segments exist, and which of their rows are live, at every view.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::mark::{MarkKind, mark_key, mark_range, mark_value, read_marks};
 use super::replacement::Replacement;
 use super::segment::{SegmentKey, SegmentMeta};
+use super::tier_observer::TierObserver;
 use crate::model::{ScopeId, SegmentId, Seq, TableId, UserKey};
 use crate::store::{
     Batch, Change, EntityKey, EntityStore, Family, MarkSet, Snapshot, Store, View, WatchedKeys,
@@ -116,6 +117,7 @@ pub(crate) struct Manifest {
     garbage: Mutex<Vec<(u64, Garbage)>>,
     /// Users whose rows were taken away for good.
     purged: DashSet<UserKey>,
+    observer: OnceLock<Arc<dyn TierObserver>>,
 }
 
 /// The epoch of garbage whose commit is under way.
@@ -129,12 +131,25 @@ impl Manifest {
             staged: Mutex::default(),
             garbage: Mutex::default(),
             purged: DashSet::new(),
+            observer: OnceLock::new(),
         }
+    }
+
+    /// Tells someone of every change from now on. Only the first one is told.
+    pub(crate) fn observe(&self, observer: Arc<dyn TierObserver>) {
+        // A second one would be a second scheduler.
+        let _ = self.observer.set(observer);
     }
 
     /// Whether files wait for a view to end before they are deleted.
     pub(crate) fn has_garbage(&self) -> bool {
         !self.garbage.lock().is_empty()
+    }
+
+    /// Whether files wait for nothing but to be deleted.
+    pub(crate) fn has_ready_garbage(&self) -> bool {
+        let oldest = self.store.epochs().oldest();
+        self.garbage.lock().iter().any(|(epoch, _)| is_ready(*epoch, oldest))
     }
 
     /// The scope as `view` sees it.
@@ -186,11 +201,9 @@ impl Manifest {
 
     /// Files whose last view is gone; the caller deletes them.
     pub(crate) fn take_garbage(&self) -> Vec<Garbage> {
-        let oldest = self.store.epochs().oldest().unwrap_or(u64::MAX);
+        let oldest = self.store.epochs().oldest();
         let mut garbage = self.garbage.lock();
-        // A removal that is not published yet may still fail, and views do not know of it.
-        let is_ready = |epoch: u64| epoch != UNPUBLISHED && epoch <= oldest;
-        let (ready, kept) = garbage.drain(..).partition(|(epoch, _)| is_ready(*epoch));
+        let (ready, kept) = garbage.drain(..).partition(|(epoch, _)| is_ready(*epoch, oldest));
         *garbage = kept;
         drop(garbage);
         let ready: Vec<(u64, Garbage)> = ready;
@@ -201,6 +214,12 @@ impl Manifest {
     pub(crate) fn return_garbage(&self, files: Vec<Garbage>) {
         self.garbage.lock().extend(files.into_iter().map(|file| (0, file)));
     }
+}
+
+/// Whether no view needs a file that is garbage since `epoch`.
+fn is_ready(epoch: u64, oldest_view: Option<u64>) -> bool {
+    // A removal that is not published yet may still fail, and views do not know of it.
+    epoch != UNPUBLISHED && oldest_view.is_none_or(|oldest| epoch <= oldest)
 }
 
 /// Every segment that a snapshot lists, by table and user.
@@ -500,6 +519,12 @@ impl Change for ScopeEdit {
         if self.removes_any() {
             for (from, _) in manifest.garbage.lock().iter_mut().filter(|(e, _)| *e == UNPUBLISHED) {
                 *from = epoch;
+            }
+        }
+        if let Some(observer) = manifest.observer.get() {
+            observer.changed(self.scope, &next);
+            if self.removes_any() {
+                observer.left_files();
             }
         }
         let oldest = manifest.store.epochs().oldest();

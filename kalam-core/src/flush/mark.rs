@@ -3,10 +3,8 @@
 use roaring::RoaringBitmap;
 
 use crate::Result;
-use crate::model::ScopeId;
-use crate::model::{SegmentId, Seq};
-use crate::store::Family;
-use crate::store::{Snapshot, damaged};
+use crate::model::{ScopeId, SegmentId, Seq, TableId};
+use crate::store::{EntityKey, Family, Snapshot, damaged, prefix_end};
 
 /// Why a row of a segment is not live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +36,6 @@ const PREFIX: u8 = b'D';
 const FORMAT: u8 = 1;
 
 fn segment_prefix(scope: ScopeId, segment: SegmentId) -> Vec<u8> {
-    use crate::store::EntityKey;
     let mut key = vec![PREFIX];
     scope.encode(&mut key);
     key.extend_from_slice(&segment.get().to_be_bytes());
@@ -64,8 +61,27 @@ pub(crate) fn mark_value(rows: &RoaringBitmap) -> Vec<u8> {
 /// The range of all marks of a scope's segment.
 pub(crate) fn mark_range(scope: ScopeId, segment: SegmentId) -> (Vec<u8>, Vec<u8>) {
     let lower = segment_prefix(scope, segment);
-    let upper = crate::store::prefix_end(&lower);
+    let upper = prefix_end(&lower);
     (lower, upper)
+}
+
+/// The range of all marks of a table.
+pub(super) fn table_mark_range(table: TableId) -> (Vec<u8>, Vec<u8>) {
+    let lower = [&[PREFIX][..], &table.get().to_be_bytes()].concat();
+    let upper = prefix_end(&lower);
+    (lower, upper)
+}
+
+/// The scope of a mark's key.
+pub(super) fn marked_scope(key: &[u8]) -> Option<ScopeId> {
+    ScopeId::decode(key.get(1..13)?)
+}
+
+/// The first key after all marks of a scope.
+pub(super) fn scope_mark_end(scope: ScopeId) -> Vec<u8> {
+    let mut key = vec![PREFIX];
+    scope.encode(&mut key);
+    prefix_end(&key)
 }
 
 /// The marks of a segment, in commit order.

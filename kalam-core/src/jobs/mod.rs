@@ -3,11 +3,17 @@
 //! **Invariant**: of jobs with one key, at most one is active.
 
 mod active_job;
+mod background_parts;
+mod background_thread;
 mod flush_scheduler;
 mod hot_counts;
 mod job;
 mod job_id;
+mod mailbox;
+mod maintenance;
+mod maintenance_needs;
 mod runner;
+mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -15,9 +21,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use self::active_job::ActiveJob;
-pub(crate) use self::flush_scheduler::{FlushParts, FlushScheduler};
+pub(crate) use self::background_parts::BackgroundParts;
+pub(crate) use self::flush_scheduler::FlushScheduler;
 pub(crate) use self::job::{Job, JobReport, JobState};
 pub(crate) use self::job_id::{JobId, JobKind};
+pub(crate) use self::maintenance::Maintenance;
 use crate::env::Clock;
 use crate::store::{EntityKey, EntityStore, Family, Store, WriteSet};
 use crate::{Error, Result, SqlState};
@@ -114,9 +122,10 @@ impl Jobs {
         Ok(Jobs { store: store.clone(), clock: clock.clone(), known: Mutex::new(known) })
     }
 
-    /// The jobs that ended with their process and are to be tried again.
-    pub(crate) fn take_interrupted(&self) -> Vec<Job> {
-        self.known.lock().interrupted.clone()
+    /// The jobs of some kinds that ended with their process and are to be tried again.
+    fn interrupted(&self, of_kind: impl Fn(JobKind) -> bool) -> Vec<Job> {
+        let known = self.known.lock();
+        known.interrupted.iter().filter(|job| of_kind(job.id.kind)).cloned().collect()
     }
 
     /// Every job, newest first.
@@ -135,11 +144,18 @@ impl Jobs {
     /// # Errors
     /// `42704` if there is no such job, `22023` if it is over.
     pub(crate) fn kill(&self, id: JobId) -> Result<()> {
-        let known = self.known.lock();
+        let mut known = self.known.lock();
         if let Some(active) = known.active.get(&id.number).filter(|active| active.id == id) {
             // Under the lock: once it is over, its thread may be in another statement.
             active.kill();
             return Ok(());
+        }
+        if let Some(at) = known.interrupted.iter().position(|job| job.id == id) {
+            let mut job = known.interrupted.swap_remove(at);
+            drop(known);
+            let killed = Error::new(SqlState::QUERY_CANCELED, format!("job \"{id}\" was killed"));
+            job.end(&Err(killed), self.clock.now_ms());
+            return self.retire(job);
         }
         match known.over.iter().find(|job| job.id == id) {
             Some(job) => Err(Error::new(

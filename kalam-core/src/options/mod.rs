@@ -88,6 +88,10 @@ pub struct Options {
     /// are flushed, whatever the policy of their tables, and each commit of rows waits for
     /// 5 ms meanwhile. Default: 1 GiB.
     pub hot_budget_bytes: usize,
+    /// Whether segments are merged, rows whose time is over removed and files that nobody
+    /// reads deleted without a statement, by a thread that sleeps until one of them is due.
+    /// Otherwise STORAGE COMPACT and VACUUM do it. Default: true.
+    pub auto_maintenance: bool,
 }
 
 impl Default for Options {
@@ -104,14 +108,15 @@ impl Default for Options {
             create_if_missing: true,
             segment_rows_max: 4_000_000,
             hot_budget_bytes: 1 << 30,
+            auto_maintenance: true,
         }
     }
 }
 
 impl Options {
     /// Sets one option by its configuration key, as `connect(config=..)` and `SET`
-    /// spell it: `cache_bytes`, `durability`, `hot_budget`, `max_result_bytes`, `memory_limit`,
-    /// `statement_timeout`, `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
+    /// spell it: `auto_maintenance`, `cache_bytes`, `durability`, `hot_budget`,
+    /// `max_result_bytes`, `memory_limit`, `statement_timeout`, `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
     /// `MB`, `GB`, `KiB`, `MiB`, `GiB`; times are milliseconds or take `us`, `ms`, `s`,
     /// `min`, `h`, `d`.
     ///

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex, RwLock};
 use rocksdb::checkpoint::Checkpoint;
@@ -52,7 +52,7 @@ pub(crate) struct Store {
     epochs: Arc<EpochTracker>,
     closed: AtomicBool,
     log: Arc<LogSync>,
-    observer: OnceLock<Arc<dyn WriteObserver>>,
+    observers: RwLock<Vec<Arc<dyn WriteObserver>>>,
     /// Only `normal` needs one.
     _syncer: Option<Syncer>,
 }
@@ -163,15 +163,14 @@ impl Store {
             epochs: Arc::default(),
             closed: AtomicBool::new(false),
             log,
-            observer: OnceLock::new(),
+            observers: RwLock::default(),
             _syncer: syncer,
         }))
     }
 
-    /// Tells someone of the rows of every commit from now on. Only the first one is told.
+    /// Tells someone of the rows of every commit from now on.
     pub(crate) fn observe(&self, observer: Arc<dyn WriteObserver>) {
-        // A second one would be a second scheduler.
-        let _ = self.observer.set(observer);
+        self.observers.write().push(observer);
     }
 
     /// What a statement reads, from now on for as long as it is held.
@@ -196,11 +195,9 @@ impl Store {
     /// # Errors
     /// `40001` if a row changed since it was read, `23505` if a key expected to be
     /// absent is there, what the set's changes raise, `58030` once a write failed.
-    pub(crate) fn commit(&self, set: WriteSet) -> Result<Seq, CommitError> {
-        if !set.rows.is_empty()
-            && let Some(observer) = self.observer.get()
-        {
-            observer.slow_down();
+    pub(crate) fn commit(&self, mut set: WriteSet) -> Result<Seq, CommitError> {
+        if !set.rows.is_empty() {
+            self.observers.read().iter().for_each(|observer| observer.joins(&mut set));
         }
         let ticket = Arc::new(Ticket::default());
         {
@@ -297,10 +294,9 @@ impl Store {
             self.epoch.store(epoch, Ordering::Release);
         }
         drop(gate);
-        if let Some(observer) = self.observer.get() {
-            let written =
-                sets.iter().zip(&results).filter(|(s, r)| r.is_ok() && !s.rows.is_empty());
-            written.for_each(|(set, _)| observer.wrote(&set.rows));
+        let written = sets.iter().zip(&results).filter(|(s, r)| r.is_ok() && !s.rows.is_empty());
+        for observer in self.observers.read().iter() {
+            written.clone().for_each(|(set, _)| observer.wrote(&set.rows));
         }
         count(&self.counters.commits, results.iter().filter(|r| r.is_ok()).count());
         count(&self.counters.groups, 1);

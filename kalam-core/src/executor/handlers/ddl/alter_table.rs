@@ -73,6 +73,7 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
         keep_constraint(engine, caller, (&next, &view), constraint, &mut entries)?;
     }
     let policy = altered.definition.options.flush_policy;
+    let stay_ms = altered.definition.options.stay_ms();
     let mut set = engine.registry.alter_table(&table, altered.definition, promises, &views)?;
     set.rows = entries;
     let name = table.definition.name.to_string();
@@ -88,6 +89,9 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
     engine.store.commit(set)?;
     if policy != table.definition.options.flush_policy {
         engine.flushing.policy_changed(table.definition.id);
+    }
+    if stay_ms != table.definition.options.stay_ms() {
+        engine.maintenance.times_changed(table.definition.id);
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::executor::resolve::resolve_table;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::executor::text_table::TextTable;
-use crate::flush::{Choice, Compactor};
+use crate::flush::Choice;
 use crate::jobs::{JobKind, JobReport, NewJob};
 use crate::model::TableKind;
 use crate::{Error, Result, SqlState};
@@ -74,18 +74,12 @@ pub(super) fn maintain(
     tables: &[Arc<Table>],
     choice: Choice,
 ) -> Result<QueryResult> {
-    let compactor = Compactor {
-        store: &engine.store,
-        registry: &engine.registry,
-        users: &engine.users,
-        tier: &engine.tier,
-        now_ms: engine.clock.now_ms(),
-    };
+    let tiers = engine.tiers();
     let mut reports = Vec::with_capacity(tables.len());
     let (id, _) = engine.jobs.run(&NewJob::of_statement(kind, subject), |_| {
         let mut total = JobReport::default();
         for table in tables {
-            let done = retrying(|| compactor.maintain(table, choice))?;
+            let done = retrying(|| tiers.maintain(table, choice))?;
             total.rows += done.rows + done.dropped;
             total.segments += done.segments;
             reports.push(done);

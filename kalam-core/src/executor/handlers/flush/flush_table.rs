@@ -12,7 +12,7 @@ use crate::executor::resolve::resolve_table;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::executor::text_table::TextTable;
-use crate::flush::{FlushReport, Flusher, refuse_stream};
+use crate::flush::{FlushReport, refuse_stream};
 use crate::jobs::{JobId, JobKind, JobReport, NewJob};
 use crate::model::TableKind;
 
@@ -70,14 +70,8 @@ pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryR
 }
 
 fn flush(engine: &Engine, table: &Arc<Table>) -> Result<FlushReport> {
-    let flusher = Flusher {
-        store: &engine.store,
-        registry: &engine.registry,
-        users: &engine.users,
-        tier: &engine.tier,
-        now_ms: engine.clock.now_ms(),
-    };
-    let report = retrying(|| flusher.flush_table(table))?;
+    let tiers = engine.tiers();
+    let report = retrying(|| tiers.flush_table(table))?;
     engine.tier.collect_garbage(&engine.store)?;
     Ok(report)
 }
