@@ -61,3 +61,19 @@ fn vacuum_removes_rows_whose_time_is_over_of_every_user() {
     assert_eq!(compaction::report(&root, "VACUUM"), [["default.s", "0", "0", "0", "0"]]);
     assert_eq!(fixture::rows(&root, "SELECT k FROM s"), [["1"]]);
 }
+
+#[test]
+fn a_longer_time_brings_no_row_back() {
+    let clock = Arc::new(ManualClock::new(1_800_000_000_000));
+    let (_dir, _database, root) = open(&clock);
+    fixture::run(&root, "CREATE STREAM TABLE s (k INT PRIMARY KEY, v INT) WITH (TTL_SECONDS = 10)");
+    fixture::run(&root, "INSERT INTO s VALUES (1, NULL)");
+    clock.advance_ms(10_001);
+    fixture::run(&root, "INSERT INTO s VALUES (2, 2)");
+    // Rows whose time is over are not asked, and never show what the column cannot hold.
+    fixture::run(&root, "ALTER TABLE s ALTER COLUMN v SET NOT NULL");
+    fixture::run(&root, "ALTER TABLE s SET (TTL_SECONDS = 1000)");
+    assert_eq!(fixture::rows(&root, "SELECT k, v FROM s"), [["2", "2"]]);
+    fixture::run(&root, "INSERT INTO s VALUES (1, 1)");
+    assert_eq!(fixture::rows(&root, "SELECT COUNT(v) FROM s"), [["2"]]);
+}

@@ -27,6 +27,7 @@ mod fixture;
 mod flush_policy;
 mod heap;
 mod hostile;
+mod job;
 mod limits;
 mod login;
 mod maintenance;

@@ -23,7 +23,6 @@ use super::literal_type::TextLiterals;
 use super::operator_function::OperatorFunctions;
 use super::parse::parse;
 use super::plan_cache::PlanCache;
-use super::purge::finish_purges;
 use super::rounding_cast::RoundCasts;
 use super::spill_directory::spill_directory;
 use super::statement::Parsed;
@@ -33,7 +32,7 @@ use crate::catalog::{
     DEFAULT_NAMESPACE, Namespace, SchemaRegistry, StorageDefinition, UserDirectory,
 };
 use crate::env::{Clock, IdSource};
-use crate::flush::{ColdTier, Tiers, remove_orphans};
+use crate::flush::{ColdTier, Tiers, finish_purges, remove_orphans};
 use crate::jobs::{BackgroundParts, FlushScheduler, Jobs, Maintenance};
 use crate::model::Name;
 use crate::scan::{KeepOrder, NewestRows};

@@ -45,7 +45,6 @@ mod planner;
 mod point_read;
 mod prepared_names;
 mod prepared_statement;
-mod purge;
 mod query_plan;
 mod query_result;
 mod query_shape;

@@ -1,5 +1,7 @@
 //! Deletion marks: which rows of a segment are no longer live.
 
+use std::sync::Arc;
+
 use roaring::RoaringBitmap;
 
 use crate::Result;
@@ -34,6 +36,8 @@ pub(crate) struct Mark {
 
 const PREFIX: u8 = b'D';
 const FORMAT: u8 = 1;
+/// Prefix, scope, segment.
+const SEGMENT_PREFIX_LEN: usize = 1 + ScopeId::ENCODED_LEN + 8;
 
 fn segment_prefix(scope: ScopeId, segment: SegmentId) -> Vec<u8> {
     let mut key = vec![PREFIX];
@@ -74,7 +78,7 @@ pub(super) fn table_mark_range(table: TableId) -> (Vec<u8>, Vec<u8>) {
 
 /// The scope of a mark's key.
 pub(super) fn marked_scope(key: &[u8]) -> Option<ScopeId> {
-    ScopeId::decode(key.get(1..13)?)
+    ScopeId::decode(key.get(1..=ScopeId::ENCODED_LEN)?)
 }
 
 /// The first key after all marks of a scope.
@@ -86,7 +90,7 @@ pub(super) fn scope_mark_end(scope: ScopeId) -> Vec<u8> {
 
 /// The marks of a segment, in commit order.
 pub(crate) fn read_marks(
-    snapshot: &std::sync::Arc<Snapshot>,
+    snapshot: &Arc<Snapshot>,
     scope: ScopeId,
     segment: SegmentId,
 ) -> Result<Vec<Mark>> {
@@ -100,6 +104,31 @@ pub(crate) fn read_marks(
         cursor.advance();
     }
     Ok(marks)
+}
+
+/// Rows of all segments that marks name, each once.
+///
+/// # Errors
+/// `XX001` if a mark does not decode, `58030`.
+pub(crate) fn marked_rows(snapshot: &Arc<Snapshot>) -> Result<u64> {
+    let lower = [PREFIX];
+    let mut cursor = snapshot.cursor(Family::Manifest, &lower, &prefix_end(&lower));
+    let mut rows = 0;
+    let mut of_segment = RoaringBitmap::new();
+    let mut segment: Vec<u8> = Vec::new();
+    while let Some((key, value)) = cursor.entry()? {
+        let (name, suffix) =
+            key.split_at_checked(SEGMENT_PREFIX_LEN).ok_or_else(|| damaged("a deletion mark"))?;
+        let mark = decode_mark(suffix, value).ok_or_else(|| damaged("a deletion mark"))?;
+        if segment != name {
+            rows += of_segment.len();
+            of_segment.clear();
+            segment = name.to_vec();
+        }
+        of_segment |= mark.rows;
+        cursor.advance();
+    }
+    Ok(rows + of_segment.len())
 }
 
 fn decode_mark(suffix: &[u8], value: &[u8]) -> Option<Mark> {

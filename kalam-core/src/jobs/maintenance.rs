@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ use crate::Result;
 use crate::activity::Progress;
 use crate::catalog::Table;
 use crate::env::fault_point;
-use crate::flush::{Choice, CompactReport, is_due};
+use crate::flush::{Choice, CompactReport, erase_purged, is_due, is_purge_pending};
 use crate::model::{ScopeId, Seq, TableId, TableKind, UserKey};
 use crate::store::{EntityStore, Family};
 
@@ -120,7 +121,11 @@ impl Drop for Maintenance {
 fn is_maintenance(kind: JobKind) -> bool {
     matches!(
         kind,
-        JobKind::Compact | JobKind::Retention | JobKind::StreamEviction | JobKind::Cleanup
+        JobKind::Compact
+            | JobKind::Retention
+            | JobKind::StreamEviction
+            | JobKind::Cleanup
+            | JobKind::UserCleanup
     )
 }
 
@@ -164,7 +169,7 @@ impl Run {
                 report(&outcome, FAILED);
             }
             if needs.files {
-                report(&turn.within(|| self.delete_files()), FAILED);
+                report(&turn.within(|| self.clean()), FAILED);
             }
         }
     }
@@ -324,15 +329,18 @@ impl Run {
         report(&self.keep(table, at_ms, true), "maintenance is forgotten");
     }
 
-    /// Deletes files whose last view has ended, and asks to be called when the others' do.
-    fn delete_files(&self) -> Result<()> {
+    /// Deletes files whose last view has ended, and what is left of purged users; asks to be
+    /// called when the views of others end.
+    fn clean(&self) -> Result<()> {
         let parts = &self.parts;
-        parts.store.epochs().call_later(true);
+        let epochs = parts.store.epochs();
+        // Before it is looked: a view may end meanwhile.
+        epochs.call_later(true);
         if parts.tier.manifest.has_ready_garbage() {
             let new = NewJob {
                 kind: JobKind::Cleanup,
                 subject: "files".to_owned(),
-                key: Some("maintenance:files".to_owned()),
+                key: Some(format!("{KEY}files")),
                 is_background: true,
             };
             parts.jobs.run(&new, |_| {
@@ -340,8 +348,23 @@ impl Run {
                 Ok(JobReport::default())
             })?;
         }
-        if !parts.tier.manifest.has_garbage() {
-            parts.store.epochs().call_later(false);
+        let epoch = parts.store.epoch();
+        let is_free = epochs.oldest().is_none_or(|oldest| oldest >= epoch);
+        let mut is_pending = is_purge_pending(&parts.store)?;
+        if is_pending && is_free {
+            let new = NewJob {
+                kind: JobKind::UserCleanup,
+                subject: "purged users".to_owned(),
+                key: Some(format!("{KEY}purge")),
+                is_background: true,
+            };
+            parts.jobs.run(&new, |_| {
+                is_pending = !erase_purged(&parts.store, &parts.tier, Duration::ZERO)?;
+                Ok(JobReport::default())
+            })?;
+        }
+        if !parts.tier.manifest.has_garbage() && !is_pending {
+            epochs.call_later(false);
         }
         Ok(())
     }

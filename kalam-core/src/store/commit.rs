@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch, WriteOptions, properties};
 
@@ -52,6 +52,7 @@ pub(crate) struct Store {
     epochs: Arc<EpochTracker>,
     closed: AtomicBool,
     log: Arc<LogSync>,
+    erasing: Mutex<()>,
     observers: RwLock<Vec<Arc<dyn WriteObserver>>>,
     /// Only `normal` needs one.
     _syncer: Option<Syncer>,
@@ -163,6 +164,7 @@ impl Store {
             epochs: Arc::default(),
             closed: AtomicBool::new(false),
             log,
+            erasing: Mutex::default(),
             observers: RwLock::default(),
             _syncer: syncer,
         }))
@@ -438,6 +440,11 @@ impl Store {
     /// The epoch of views that are taken now.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// What whoever rewrites everything holds: one at a time.
+    pub(crate) fn erasing(&self) -> MutexGuard<'_, ()> {
+        self.erasing.lock()
     }
 
     /// Rewrites all that RocksDB holds but the log of the audit, so that nothing that was

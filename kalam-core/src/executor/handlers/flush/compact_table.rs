@@ -35,6 +35,7 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<
         .with_hint("VACUUM removes rows of STREAM tables whose time is over"));
     }
     let name = table.definition.name.clone();
+    engine.audit.write(caller.did("STORAGE COMPACT TABLE", Some(name.to_string())))?;
     maintain(engine, JobKind::Compact, &name, &[table], Choice::All)
 }
 
@@ -44,7 +45,11 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<
 ///
 /// # Errors
 /// As [`run`]; tables before the failing one stay compacted.
-pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryResult> {
+pub(crate) fn run_all(
+    engine: &Engine,
+    caller: &Caller,
+    namespace: Option<&str>,
+) -> Result<QueryResult> {
     if let Some(namespace) = namespace
         && !engine.registry.has_namespace(namespace)
     {
@@ -57,6 +62,7 @@ pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryR
             && definition.kind != TableKind::Stream
     });
     let subject = namespace.unwrap_or("all tables");
+    engine.audit.write(caller.did("STORAGE COMPACT ALL", namespace.map(str::to_owned)))?;
     maintain(engine, JobKind::Compact, subject, &tables, Choice::All)
 }
 

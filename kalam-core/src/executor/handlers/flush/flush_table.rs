@@ -28,6 +28,8 @@ use crate::model::TableKind;
 pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
     refuse_stream(&table.definition)?;
+    let name = table.definition.name.to_string();
+    engine.audit.write(caller.did("STORAGE FLUSH TABLE", Some(name)))?;
     let key = format!("flush:{}", table.definition.id);
     let new = NewJob::of_statement(JobKind::Flush, &table.definition.name).with_key(key);
     let (id, done) = engine.jobs.run(&new, |progress| {
@@ -44,12 +46,17 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<
 ///
 /// # Errors
 /// As [`run`]; tables before the failing one stay flushed.
-pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryResult> {
+pub(crate) fn run_all(
+    engine: &Engine,
+    caller: &Caller,
+    namespace: Option<&str>,
+) -> Result<QueryResult> {
     if let Some(namespace) = namespace
         && !engine.registry.has_namespace(namespace)
     {
         return Err(undefined_namespace(namespace));
     }
+    engine.audit.write(caller.did("STORAGE FLUSH ALL", namespace.map(str::to_owned)))?;
     let new = NewJob::of_statement(JobKind::Flush, namespace.unwrap_or("all tables"));
     let mut reports = Vec::new();
     let (id, _) = engine.jobs.run(&new, |_| {
