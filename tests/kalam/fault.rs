@@ -163,10 +163,10 @@ const CASES: &[Case] = &[
 
 /// Points whose errors nobody is told of: the work of the job is done by then, or is done
 /// in the background.
-const QUIET_POINTS: &[&str] = &["job.ended", "maintenance.before_due"];
+const QUIET_POINTS: &[&str] = &["job.ended", "maintenance.before_due", "eviction.before_commit"];
 
 /// What the background does after statements, and the points that it passes.
-const UNWATCHED: [(&[&str], &[&str], &str, &str); 2] = [
+const UNWATCHED: [(&[&str], &[&str], &str, &str); 3] = [
     (
         &[
             "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
@@ -199,6 +199,16 @@ const UNWATCHED: [(&[&str], &[&str], &str, &str); 2] = [
         &["retention.before_commit", "maintenance.before_due"],
         "SELECT COUNT(*) FROM t WHERE _deleted = true HAVING COUNT(*) = 0",
         "SELECT COUNT(*), COUNT(DISTINCT k) FROM t",
+    ),
+    (
+        &[
+            "CREATE STREAM TABLE t (k INT PRIMARY KEY) WITH (TTL_SECONDS = 1)",
+            "INSERT INTO t SELECT value FROM generate_series(1, 100)",
+        ],
+        &["eviction.before_commit"],
+        "SELECT 1 FROM system.jobs WHERE kind = 'stream_eviction' AND state = 'completed' \
+         AND (SELECT COUNT(*) FROM t) = 0",
+        "SELECT 90 + COUNT(*), 90 - COUNT(*) FROM t",
     ),
 ];
 

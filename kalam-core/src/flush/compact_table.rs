@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::compaction_choice::{Candidates, SEGMENTS_AT_ONCE};
+use super::eviction::{Look, evict};
 use super::manifest::{ScopeEdit, SegmentState};
 use super::manifest_export::export_manifest;
 use super::replacement::{Moved, Replacement};
 use super::retention::{
-    marked_deletions, oldest_deletion, owners_with_marks, remove_outlived, retention_limit,
+    Outlived, marked_deletions, oldest_deletion, owners_with_marks, remove_outlived,
+    retention_limit,
 };
 use super::segments_writer::SegmentsWriter;
 use super::sorted_rows::{SortedRows, Source};
 use super::tiers::{Tiers, wait_for_turn};
 use crate::Result;
 use crate::activity::check_stop;
-use crate::catalog::Table;
+use crate::catalog::{Table, TableDefinition};
 use crate::env::fault_point;
 use crate::model::{ScopeId, Seq, TableKind, UserId, UserKey};
 use crate::store::{View, WriteSet};
@@ -69,8 +71,16 @@ impl Tiers<'_> {
         if table.definition.kind != TableKind::Stream {
             return self.compact_table(table, choice);
         }
-        let removed = remove_outlived(self.store, &table.definition, retention_limit(&table.definition, self.now_ms))?.removed;
-        Ok(CompactReport { dropped: removed, ..CompactReport::default() })
+        let dropped = self.remove_outlived(&table.definition, Look::Whole)?.removed;
+        Ok(CompactReport { dropped, ..CompactReport::default() })
+    }
+
+    fn remove_outlived(&self, definition: &TableDefinition, look: Look) -> Result<Outlived> {
+        let limit = retention_limit(definition, self.now_ms);
+        match definition.kind {
+            TableKind::Stream => evict(self.store, definition, limit, look),
+            _ => remove_outlived(self.store, definition, limit),
+        }
     }
 
     /// Removes the rows of a table, of every user, whose time is over: rows of STREAM
@@ -78,9 +88,9 @@ impl Tiers<'_> {
     ///
     /// # Errors
     /// As [`Tiers::compact_table`].
-    pub(crate) fn sweep(&self, table: &Arc<Table>) -> Result<SweepReport> {
+    pub(crate) fn sweep(&self, table: &Arc<Table>, look: Look) -> Result<SweepReport> {
         let definition = &table.definition;
-        let hot = remove_outlived(self.store, definition, retention_limit(&table.definition, self.now_ms))?;
+        let hot = self.remove_outlived(definition, look)?;
         let mut report = SweepReport { next: hot.next, ..SweepReport::default() };
         report.done.dropped += hot.removed;
         let view = self.store.view();
@@ -112,7 +122,7 @@ impl Tiers<'_> {
     fn compact_table(&self, table: &Arc<Table>, choice: Choice) -> Result<CompactReport> {
         let definition = &table.definition;
         let mut report = CompactReport::default();
-        report.dropped += remove_outlived(self.store, definition, retention_limit(&table.definition, self.now_ms))?.removed;
+        report.dropped += self.remove_outlived(definition, Look::Whole)?.removed;
         let view = self.store.view();
         let segments = self.tier.manifest.table_segments(definition.id, &view.snapshot)?;
         let owners: BTreeSet<UserKey> = segments.iter().map(|segment| segment.scope.user).collect();

@@ -5,6 +5,7 @@
 
 mod compact_table;
 mod compaction_choice;
+mod eviction;
 mod file_column;
 mod flush_table;
 mod key_list;
@@ -31,6 +32,7 @@ mod tiers;
 pub(crate) use crate::model::ScopeId;
 pub(crate) use compact_table::{Choice, CompactReport};
 pub(crate) use compaction_choice::is_due;
+pub(crate) use eviction::Look;
 pub(crate) use file_column::FileColumn;
 pub(crate) use flush_table::{FlushReport, refuse_stream};
 pub(crate) use lookup::{ColdPosition, ColdSeqs, KeyLookup};

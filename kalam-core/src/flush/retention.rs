@@ -11,7 +11,7 @@ use crate::Result;
 use crate::activity::check_stop;
 use crate::catalog::TableDefinition;
 use crate::env::fault_point;
-use crate::model::{ScopeId, Seq, TableId, TableKind, UserKey};
+use crate::model::{ScopeId, Seq, TableId, UserKey};
 use crate::store::{
     Expect, Family, RowHeader, Snapshot, Store, WriteSet, damaged, prefix_end,
 };
@@ -118,8 +118,7 @@ pub(super) struct Outlived {
     pub(super) next: Option<Seq>,
 }
 
-/// Removes hot rows of a table, of every user, that nobody is to see any more: those that
-/// were deleted before `limit`, or of a STREAM table all that are older.
+/// Removes hot rows of a table, of every user, that were deleted before `limit`.
 ///
 /// # Errors
 /// `40001` if one of them was changed meanwhile, `58030`.
@@ -141,12 +140,10 @@ pub(super) fn remove_outlived(
             check_stop()?;
         }
         let header = RowHeader::read(record)?;
-        if table.kind == TableKind::Stream || header.is_deleted() {
-            if header.seq < limit {
-                set.rows.push(Expect::Seq(header.seq), |out| out.extend_from_slice(key), |_| {});
-            } else {
-                outlived.next = outlived.next.into_iter().chain([header.seq]).min();
-            }
+        if header.is_deleted() && header.seq < limit {
+            set.rows.push(Expect::Seq(header.seq), |out| out.extend_from_slice(key), |_| {});
+        } else if header.is_deleted() {
+            outlived.next = outlived.next.into_iter().chain([header.seq]).min();
         }
         cursor.advance();
         if set.rows.len() == ROWS_OF_COMMIT {

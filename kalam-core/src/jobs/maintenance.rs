@@ -16,7 +16,7 @@ use crate::Result;
 use crate::activity::Progress;
 use crate::catalog::Table;
 use crate::env::fault_point;
-use crate::flush::{Choice, CompactReport, erase_purged, is_due, is_purge_pending};
+use crate::flush::{Choice, CompactReport, Look, erase_purged, is_due, is_purge_pending};
 use crate::model::{ScopeId, Seq, TableId, TableKind, UserKey};
 use crate::store::{EntityStore, Family};
 
@@ -28,6 +28,9 @@ const AFTER_FAILURES_MS_MAX: i64 = 3_600_000;
 const WAIT_PART: i64 = 16;
 const WAIT_MS_MIN: i64 = 1_000;
 const WAIT_MS_MAX: i64 = 3_600_000;
+
+/// Of so many looks at a table, one is at every row: as often as their time passes.
+const LOOKS_TO_WHOLE: u32 = 16;
 
 /// When a table is to be looked at, as it is kept over a reopen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +89,7 @@ impl Maintenance {
                 timers: Timers::default(),
                 dues: HashMap::new(),
                 failures: HashMap::new(),
+                looks: HashMap::new(),
             };
             move || run.until_stopped()
         });
@@ -139,6 +143,8 @@ struct Run {
     dues: HashMap<TableId, Due>,
     /// How often in a row the maintenance of a table failed.
     failures: HashMap<TableId, u32>,
+    /// How often the rows of a table were looked at.
+    looks: HashMap<TableId, u32>,
 }
 
 impl Run {
@@ -293,6 +299,9 @@ impl Run {
             TableKind::Stream => JobKind::StreamEviction,
             _ => JobKind::Retention,
         };
+        let looks = self.looks.entry(id).or_default();
+        let look = if looks.is_multiple_of(LOOKS_TO_WHOLE) { Look::Whole } else { Look::Front };
+        *looks = looks.wrapping_add(1);
         let parts = &self.parts;
         let mut next = None;
         parts.jobs.run(&new_job(kind, &table), |progress| {
@@ -300,7 +309,7 @@ impl Run {
             if is_whole {
                 done = past_conflicts(|| parts.tiers().maintain(&table, Choice::Due))?;
             }
-            let swept = past_conflicts(|| parts.tiers().sweep(&table))?;
+            let swept = past_conflicts(|| parts.tiers().sweep(&table, look))?;
             next = swept.next;
             finish(parts, done + swept.done, progress)
         })?;
