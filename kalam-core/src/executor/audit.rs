@@ -105,7 +105,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         | Statement::ShowStats { table: name }
         | Statement::ShowCreateTable { table: name }
         | Statement::ShowCreateView { view: name } => table(name),
-        Statement::Vacuum { table: name } => name.as_ref().and_then(table),
+        Statement::Vacuum { table: name } | Statement::Analyze { table: name } => {
+            name.as_ref().and_then(table)
+        }
         Statement::Prepare(prepare) => object(caller, &prepare.statement.statement),
         Statement::ExecuteAs(execute) => object(caller, &execute.statement),
         Statement::CreateUser(create) => create.user.user(&[]).ok().map(|user| user.to_string()),

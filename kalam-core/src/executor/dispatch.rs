@@ -101,6 +101,7 @@ fn run_once(
             flush::compact_table::run_all(engine, caller, namespace.as_deref())
         }
         Statement::Vacuum { table } => flush::vacuum::run(engine, caller, table.as_ref()),
+        Statement::Analyze { table } => flush::analyze::run(engine, caller, table.as_ref()),
         Statement::BackupDatabase { folder } => {
             backup::backup_database::run(engine, caller, folder.path(params)?)
         }

@@ -56,6 +56,7 @@ pub(crate) enum Statement {
     CompactTable { table: TableRef },
     CompactAll { namespace: Option<String> },
     Vacuum { table: Option<TableRef> },
+    Analyze { table: Option<TableRef> },
     BackupDatabase { folder: Given<String> },
     RestoreDatabase { folder: Given<String>, directory: Given<String> },
     VerifyBackup { folder: Given<String> },
@@ -110,6 +111,7 @@ impl Statement {
             Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
             Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
             Statement::Vacuum { .. } => "VACUUM",
+            Statement::Analyze { .. } => "ANALYZE",
             Statement::BackupDatabase { .. } => "BACKUP DATABASE",
             Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
             Statement::VerifyBackup { .. } => "VERIFY BACKUP",
@@ -199,6 +201,7 @@ impl Statement {
             | Statement::CompactTable { .. }
             | Statement::CompactAll { .. }
             | Statement::Vacuum { .. }
+            | Statement::Analyze { .. }
             | Statement::BackupDatabase { .. }
             | Statement::RestoreDatabase { .. }
             | Statement::VerifyBackup { .. }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mark::{MarkKind, mark_key, mark_range, mark_value, read_marks};
 use super::replacement::Replacement;
+use super::scope_statistics::{STATISTICS, ScopeStatistics};
 use super::segment::{SegmentKey, SegmentMeta};
 use super::tier_observer::TierObserver;
 use crate::model::{ScopeId, SegmentId, Seq, TableId, UserKey};
@@ -65,6 +66,8 @@ pub(crate) struct ScopeManifest {
     pub(crate) emptied: u64,
     /// Oldest first.
     pub(crate) segments: Vec<Arc<SegmentState>>,
+    /// What ANALYZE found, if it looked.
+    pub(crate) analyzed: Option<Arc<ScopeStatistics>>,
 }
 
 /// A segment and which of its rows are live.
@@ -165,6 +168,7 @@ impl Manifest {
                 version: committed.version,
                 emptied: committed.emptied,
                 segments: marked(&committed.segments, &marks),
+                analyzed: committed.analyzed.clone(),
             }),
         })
     }
@@ -247,7 +251,8 @@ fn read_scope(snapshot: &Arc<Snapshot>, scope: ScopeId) -> Result<ScopeManifest>
             deleted: Arc::new(deleted),
         }));
     }
-    Ok(ScopeManifest { version: 1, emptied: 0, segments })
+    let analyzed = STATISTICS.get(snapshot, &scope)?.map(Arc::new);
+    Ok(ScopeManifest { version: 1, emptied: 0, segments, analyzed })
 }
 
 pub(super) fn apply(
@@ -293,6 +298,7 @@ pub(crate) struct ScopeEdit {
     purges: bool,
     marks: MarkSet,
     flushed: Option<Flushed>,
+    analyzed: Option<Arc<ScopeStatistics>>,
 }
 
 /// Segment and row of a hot key that a flush moved.
@@ -319,6 +325,7 @@ impl ScopeEdit {
             purges: false,
             marks: MarkSet::default(),
             flushed: None,
+            analyzed: None,
         }
     }
 
@@ -373,6 +380,11 @@ impl ScopeEdit {
     /// Removes the flushed keys from the hot tier, but those that were written since.
     pub(crate) fn flushed(&mut self, flushed: Flushed) {
         self.flushed = Some(flushed);
+    }
+
+    /// Keeps what ANALYZE found.
+    pub(crate) fn analyzed(&mut self, statistics: ScopeStatistics) {
+        self.analyzed = Some(Arc::new(statistics));
     }
 
     fn conflict() -> Error {
@@ -440,6 +452,10 @@ impl ScopeEdit {
             version: current.version + u64::from(changed),
             emptied: current.emptied + u64::from(self.removed),
             segments,
+            analyzed: self.analyzed.clone().or_else(|| {
+                // What is said of rows goes with the rows.
+                current.analyzed.clone().filter(|_| !self.removed)
+            }),
         }
     }
 }
@@ -484,6 +500,13 @@ impl Change for ScopeEdit {
         self.stage_flush(batch);
         if self.removes_any() {
             self.stage_removal(&current, batch);
+        }
+        if self.removed && current.analyzed.is_some() {
+            batch.delete(Family::Manifest, &STATISTICS.key(&self.scope));
+        }
+        if let Some(statistics) = &self.analyzed {
+            let value = encode_entity(&**statistics);
+            batch.put(Family::Manifest, &STATISTICS.key(&self.scope), &value);
         }
         for (meta, deleted) in &self.added {
             let key = SegmentKey { scope: self.scope, segment: meta.id };
@@ -538,6 +561,7 @@ impl Change for ScopeEdit {
             || self.flushed.is_some()
             || !self.added.is_empty()
             || !self.marks.is_empty()
+            || self.analyzed.is_some()
     }
 
     fn is_exclusive(&self) -> bool {

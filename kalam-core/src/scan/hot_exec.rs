@@ -6,18 +6,20 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result as DataFusionResult};
+use datafusion::common::{DataFusionError, Result as DataFusionResult, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions,
 };
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 
+use super::hot_statistics::HotStatistics;
 use super::shape::{hot_target, key_ordering};
 use crate::activity::Activity;
 use crate::catalog::Table;
@@ -41,6 +43,8 @@ pub(super) struct HotRange {
     pub(super) view: Arc<View>,
     /// Lower and upper hot key.
     pub(super) range: (Vec<u8>, Vec<u8>),
+    /// What planning may expect, if the scope was analyzed.
+    pub(super) expected: Option<HotStatistics>,
     /// Rows with a smaller `_seq` have outlived their time.
     pub(super) expiry: Seq,
     pub(super) rows: Rows,
@@ -242,6 +246,17 @@ impl ExecutionPlan for HotExec {
         });
         let stream = futures::stream::iter(batches);
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream)))
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> DataFusionResult<Arc<Statistics>> {
+        Ok(Arc::new(match &self.read.expected {
+            Some(expected) => expected.of(&self.read.table, &self.schema, self.read.limit),
+            None => Statistics::new_unknown(&self.schema),
+        }))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -5,6 +5,7 @@ mod all_users_scan;
 mod cold_scan;
 mod file_mapping;
 mod hot_exec;
+mod hot_statistics;
 mod keep_order;
 mod key_order;
 mod key_range;

@@ -16,8 +16,9 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 
-use super::cold_scan::{MARK_SEQ_COLUMN, RowSet, SegmentRows, cold_scan};
+use super::cold_scan::{ColdRows, MARK_SEQ_COLUMN, RowSet, SegmentRows, cold_scan};
 use super::hot_exec::{HotExec, HotRange, Rows};
+use super::hot_statistics::HotStatistics;
 use super::key_range::KeyRange;
 use super::scan_report::{HOT_ROWS_COUNTED_MAX, ScanReport, ScanReports};
 use super::shape::Shape;
@@ -188,10 +189,18 @@ impl TableScan {
         if self.view.hot_cursor(&lower, &upper).entry()?.is_none() {
             return Ok(None);
         }
+        let scope = ScopeId { table: self.table.definition.id, user };
+        let manifest = self.tier.manifest.scope(scope, &self.view)?;
+        let range = (lower, upper);
+        let expected = match &manifest.analyzed {
+            Some(analyzed) => Some(HotStatistics::estimate(&self.view, &manifest, analyzed, &range)?),
+            None => None,
+        };
         let read = HotRange {
             table: self.table.clone(),
             view: self.view.clone(),
-            range: (lower, upper),
+            range,
+            expected,
             expiry: self.table.expiry(self.now_ms),
             rows,
             limit,
@@ -232,7 +241,8 @@ impl TableScan {
             columns.push(MARK_SEQ_COLUMN);
         }
         let shown = (columns.as_slice(), &*self.schema());
-        let scan = cold_scan(&self.tier, &self.table, &segments, shown, partitions)?;
+        let rows = ColdRows { segments, analyzed: manifest.analyzed.as_deref() };
+        let scan = cold_scan(&self.tier, &self.table, &rows, shown, partitions)?;
         if !deletions {
             return Ok(Some(scan));
         }
