@@ -571,8 +571,8 @@ KalamStatus kalam_options_new(KalamOptions **out_options,
                               KalamError **err);
 
 // Sets one key: `auto_maintenance`, `cache_bytes`, `durability` ("full", "normal", "off"),
-// `hot_budget`, `max_result_bytes`, `memory_limit`, `statement_timeout`, `storage_path`,
-// `temp_directory` or `threads`. Values are texts, such as "512MiB", "5s" or "4".
+// `hot_budget`, `max_result_bytes`, `memory_limit`, `progress`, `statement_timeout`,
+// `storage_path`, `temp_directory` or `threads`. Values are texts, such as "512MiB", "5s" or "4".
 //
 // KALAM_STATUS_INVALID_ARGUMENT: the key is unknown, or the value not allowed.
 KalamStatus kalam_options_set(KalamOptions *options,

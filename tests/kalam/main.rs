@@ -41,6 +41,7 @@ mod parsing;
 mod plan_cache;
 mod position;
 mod prepared;
+mod progress;
 mod purge;
 mod render;
 mod result_lifetime;

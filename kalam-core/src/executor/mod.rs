@@ -41,6 +41,7 @@ mod placeholder;
 mod plan_binding;
 mod plan_cache;
 mod plan_error;
+mod plan_progress;
 mod planner;
 mod point_read;
 mod prepared_names;

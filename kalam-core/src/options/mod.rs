@@ -92,6 +92,9 @@ pub struct Options {
     /// reads deleted without a statement, by a thread that sleeps until one of them is due.
     /// Otherwise STORAGE COMPACT and VACUUM do it. Default: true.
     pub auto_maintenance: bool,
+    /// Whether programs with a terminal show how far long statements are. A session may SET
+    /// another. Default: false.
+    pub progress: bool,
 }
 
 impl Default for Options {
@@ -109,6 +112,7 @@ impl Default for Options {
             segment_rows_max: 4_000_000,
             hot_budget_bytes: 1 << 30,
             auto_maintenance: true,
+            progress: false,
         }
     }
 }
@@ -116,7 +120,7 @@ impl Default for Options {
 impl Options {
     /// Sets one option by its configuration key, as `connect(config=..)` and `SET`
     /// spell it: `auto_maintenance`, `cache_bytes`, `durability`, `hot_budget`,
-    /// `max_result_bytes`, `memory_limit`, `statement_timeout`, `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
+    /// `max_result_bytes`, `memory_limit`, `progress`, `statement_timeout`, `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
     /// `MB`, `GB`, `KiB`, `MiB`, `GiB`; times are milliseconds or take `us`, `ms`, `s`,
     /// `min`, `h`, `d`.
     ///

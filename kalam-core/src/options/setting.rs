@@ -114,6 +114,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "progress",
+        scope: SettingScope::Session,
+        unit: None,
+        description: "whether programs with a terminal show how far long statements are",
+        allowed: "'on' or 'off'",
+        read: |options| if options.progress { "on" } else { "off" }.to_owned(),
+        write: |options, value| {
+            options.progress = switch(value)?;
+            Some(())
+        },
+    },
+    Setting {
         name: "statement_timeout",
         scope: SettingScope::Session,
         unit: Some("ms"),

@@ -24,7 +24,7 @@ use super::shape::{hot_target, key_ordering};
 use crate::activity::Activity;
 use crate::catalog::Table;
 use crate::model::{Seq, TableName};
-use crate::store::{HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
+use crate::store::{Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
 use crate::{Error, Result};
 
 /// Which of the stored rows a scan shows.
@@ -70,6 +70,23 @@ impl HotExec {
     /// The table, the limit, and whether the newest rows are first, for EXPLAIN.
     pub(super) fn explain(&self) -> (TableName, Option<usize>, bool) {
         (self.read.table.definition.name.clone(), self.read.limit, self.read.newest_first)
+    }
+
+    /// How many rows there are, without a look at what they hold; `None`: too many to count.
+    ///
+    /// # Errors
+    /// `XX001`, `58030`.
+    pub(super) fn count_rows(&self) -> Result<Option<u64>> {
+        const ROWS_COUNTED_MAX: u64 = 1_000_000;
+        let read = &self.read;
+        let most = read.limit.map_or(ROWS_COUNTED_MAX, |limit| limit as u64);
+        let mut cursor = read.view.snapshot.cursor(Family::Hot, &read.range.0, &read.range.1);
+        let mut rows = 0;
+        while rows < most.min(ROWS_COUNTED_MAX) && cursor.entry()?.is_some() {
+            rows += 1;
+            cursor.advance();
+        }
+        Ok((rows < ROWS_COUNTED_MAX).then_some(rows))
     }
 
     /// The first `rows` rows in this order, if it is the reverse of the key's.
