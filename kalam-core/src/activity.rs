@@ -45,8 +45,26 @@ pub(crate) trait Measured: Send + Sync {
 pub(crate) struct Progress {
     done: AtomicU64,
     total: AtomicU64,
-    /// What tells more, for as long as it is there.
-    parts: parking_lot::Mutex<Vec<Weak<dyn Measured>>>,
+    parts: parking_lot::Mutex<Vec<Part>>,
+}
+
+/// A part of the work that tells more, for as long as it is there.
+struct Part {
+    measured: Weak<dyn Measured>,
+    /// What it told last.
+    last: (u64, u64),
+}
+
+impl Part {
+    /// What it tells; when it has ended, that all of it is done. `None`: nobody asked before.
+    fn read(&mut self) -> Option<(u64, u64)> {
+        match self.measured.upgrade() {
+            Some(measured) => self.last = measured.measure(),
+            None if self.last.1 == 0 => return None,
+            None => self.last.0 = self.last.1,
+        }
+        Some(self.last)
+    }
 }
 
 impl Progress {
@@ -63,16 +81,14 @@ impl Progress {
     /// Asks a part of the work too how far it is, until that ends.
     pub(crate) fn follow(&self, part: Weak<dyn Measured>) {
         let mut parts = self.parts.lock();
-        parts.retain(|part| part.strong_count() > 0);
-        parts.push(part);
+        parts.retain(|part| part.measured.strong_count() > 0 || part.last.1 > 0);
+        parts.push(Part { measured: part, last: (0, 0) });
     }
 
     /// Units of work that are done, and that there are; 0: not known.
     pub(crate) fn read(&self) -> (u64, u64) {
         let own = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
-        // Not asked under the lock: they may look at many rows.
-        let parts: Vec<_> = self.parts.lock().iter().filter_map(Weak::upgrade).collect();
-        parts.iter().map(|part| part.measure()).fold(own, |(done, total), part| {
+        self.parts.lock().iter_mut().filter_map(Part::read).fold(own, |(done, total), part| {
             let is_unknown = part.1 == 0 || (total == 0 && done > 0);
             (done + part.0, if is_unknown { 0 } else { total + part.1 })
         })

@@ -54,7 +54,8 @@ fn a_killed_flush_leaves_its_rows_hot_and_the_next_one_moves_them() {
     // The commit is not taken back: it may have been on its way.
     let rows = fixture.rows("SELECT COUNT(*), COUNT(DISTINCT k) FROM t");
     assert_eq!(rows[0][0], rows[0][1]);
-    let state = fixture.rows(&format!("SELECT state, sqlstate FROM system.jobs WHERE job_id = '{id}'"));
+    let state =
+        fixture.rows(&format!("SELECT state, sqlstate FROM system.jobs WHERE job_id = '{id}'"));
     match flushed {
         Err(error) => {
             assert_eq!(error.sqlstate().as_str(), "57014");

@@ -46,6 +46,7 @@ mod purge;
 mod render;
 mod result_lifetime;
 mod returning;
+mod schema_versions;
 mod slt;
 mod tidy;
 mod transaction;

@@ -80,7 +80,8 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 fn jobs(session: &Session, kind: &str) -> u64 {
-    let sql = format!("SELECT COUNT(*) FROM system.jobs WHERE kind = '{kind}' AND state = 'completed'");
+    let sql =
+        format!("SELECT COUNT(*) FROM system.jobs WHERE kind = '{kind}' AND state = 'completed'");
     fixture::rows(session, &sql)[0][0].parse().expect("a count")
 }
 
@@ -138,9 +139,7 @@ fn files_that_a_result_reads_stay_until_its_end() {
     let mut result = reader.execute("SELECT k, s FROM t", &Params::None).expect("a valid query");
     kept.run("INSERT INTO t VALUES (-1, 0, '')");
     kept.run("STORAGE FLUSH TABLE t");
-    until("one segment", || {
-        kept.rows("SELECT COUNT(*) FROM system.manifest") == [["1"]]
-    });
+    until("one segment", || kept.rows("SELECT COUNT(*) FROM system.manifest") == [["1"]]);
     assert!(old.iter().all(|file| file.is_file()), "a result still reads them");
     let mut rows = 0;
     while let Some(batch) = result.next_batch().expect("the old files are there") {
@@ -183,7 +182,8 @@ fn writers_and_readers_go_on_while_segments_are_merged() {
                         fixture::run(&session, &sql);
                         own.insert(key, step);
                         if step % 40 == 0 {
-                            let sql = format!("SELECT COUNT(*), COUNT(DISTINCT k) FROM t WHERE w = {w}");
+                            let sql =
+                                format!("SELECT COUNT(*), COUNT(DISTINCT k) FROM t WHERE w = {w}");
                             let count = own.len().to_string();
                             assert_eq!(fixture::rows(&session, &sql), [[count.clone(), count]]);
                         }

@@ -37,8 +37,10 @@ struct PlanProgress {
     plan: Arc<dyn ExecutionPlan>,
     /// The scans and the rows that they may give, once somebody asked: `None` if one
     /// cannot tell.
-    scans: OnceLock<Vec<(Arc<dyn ExecutionPlan>, Option<u64>)>>,
+    scans: OnceLock<Vec<Scan>>,
 }
+
+type Scan = (Arc<dyn ExecutionPlan>, Option<u64>);
 
 impl Measured for PlanProgress {
     fn measure(&self) -> (u64, u64) {
@@ -58,10 +60,7 @@ impl Measured for PlanProgress {
     }
 }
 
-fn find_scans(
-    plan: &Arc<dyn ExecutionPlan>,
-    scans: &mut Vec<(Arc<dyn ExecutionPlan>, Option<u64>)>,
-) {
+fn find_scans(plan: &Arc<dyn ExecutionPlan>, scans: &mut Vec<Scan>) {
     let children = plan.children();
     if children.is_empty() {
         scans.push((plan.clone(), expected_rows(&**plan)));

@@ -39,6 +39,7 @@ use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
 use super::plan_binding::{ScanScope, fill_parameters, parameter_number};
 use super::plan_error::{from_datafusion, place, plan_state};
+use super::plan_progress::start;
 use super::query_shape::deep_stack;
 use super::resolve::computed_table;
 use super::system_columns::{hide_in_wildcards, mentions_system_columns};

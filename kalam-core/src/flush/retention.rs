@@ -12,9 +12,7 @@ use crate::activity::check_stop;
 use crate::catalog::TableDefinition;
 use crate::env::fault_point;
 use crate::model::{ScopeId, Seq, TableId, UserKey};
-use crate::store::{
-    Expect, Family, RowHeader, Snapshot, Store, WriteSet, damaged, prefix_end,
-};
+use crate::store::{Expect, Family, RowHeader, Snapshot, Store, WriteSet, damaged, prefix_end};
 
 /// The `_seq` below which a deletion is so old that nothing of the row needs to be kept; of
 /// a STREAM table, a row.

@@ -70,16 +70,14 @@ mod tests {
             analyzed_at_ms: 0,
         };
         let distinct = |id, rows| statistics.distinct(ColumnId(id), rows);
-        assert_eq!([distinct(1, 1000), distinct(1, 5000), distinct(1, 10)], [
-            Some(1000),
-            Some(5000),
-            Some(10)
-        ]);
-        assert_eq!([distinct(2, 1000), distinct(2, 5000), distinct(2, 3)], [
-            Some(7),
-            Some(7),
-            Some(3)
-        ]);
+        assert_eq!(
+            [distinct(1, 1000), distinct(1, 5000), distinct(1, 10)],
+            [Some(1000), Some(5000), Some(10)]
+        );
+        assert_eq!(
+            [distinct(2, 1000), distinct(2, 5000), distinct(2, 3)],
+            [Some(7), Some(7), Some(3)]
+        );
         assert_eq!((distinct(3, 1000), distinct(4, 1000)), (Some(1), None));
         assert_eq!(statistics.nulls(ColumnId(2), 100), Some(50));
     }

@@ -56,7 +56,8 @@ pub(crate) struct Maintenance {
 impl Maintenance {
     /// Starts to watch commits; without `is_automatic` it leaves all to statements.
     pub(crate) fn start(parts: &BackgroundParts, is_automatic: bool) -> Maintenance {
-        let needs = Arc::new(MaintenanceNeeds::new(parts.tier.segment_rows_max));
+        let needs =
+            Arc::new(MaintenanceNeeds::new(parts.tier.segment_rows_max, parts.clock.clone()));
         let maintenance = Maintenance {
             parts: parts.clone(),
             needs: needs.clone(),
@@ -161,8 +162,8 @@ impl Run {
                 self.leave(&needs);
                 return;
             }
-            for table in &needs.tables {
-                report(&self.set_timer(*table), FAILED);
+            for (table, since_ms) in &needs.tables {
+                report(&self.set_timer(*table, *since_ms), FAILED);
             }
             for (table, users) in by_table(&needs) {
                 let outcome = turn.within(|| self.compact(table, users));
@@ -193,7 +194,8 @@ impl Run {
     /// Runs a job again that ended with its process.
     fn take_up(&self, job: Job) -> Result<()> {
         let table = job.key.as_deref().and_then(table_of_key);
-        let Some(table) = table.map(|id| self.parts.registry.table_by_id(id)).transpose()?.flatten()
+        let Some(table) =
+            table.map(|id| self.parts.registry.table_by_id(id)).transpose()?.flatten()
         else {
             let skipped = |_: &Progress| Ok(JobReport { is_skipped: true, ..JobReport::default() });
             return self.parts.jobs.resume(job, skipped);
@@ -211,8 +213,8 @@ impl Run {
         for table in by_table(needs).into_keys().chain(needs.changed.iter().copied()) {
             report(&self.keep(table, now_ms, true), "maintenance is forgotten");
         }
-        for table in &needs.tables {
-            report(&self.set_timer(*table), "maintenance is forgotten");
+        for (table, since_ms) in &needs.tables {
+            report(&self.set_timer(*table, *since_ms), "maintenance is forgotten");
         }
     }
 
@@ -244,13 +246,13 @@ impl Run {
         Ok(())
     }
 
-    /// Sets the timer of a table with rows that have a time since now.
-    fn set_timer(&mut self, id: TableId) -> Result<()> {
+    /// Sets the timer of a table with rows that have a time since then.
+    fn set_timer(&mut self, id: TableId, since_ms: i64) -> Result<()> {
         let Some(table) = self.parts.registry.table_by_id(id)? else {
             self.needs.forget_timed(id);
             return Ok(());
         };
-        let at_ms = self.parts.clock.now_ms().saturating_add(stay_ms(&table));
+        let at_ms = since_ms.saturating_add(stay_ms(&table));
         if self.dues.get(&id).is_some_and(|due| due.at_ms <= at_ms) && self.timers.contains(id) {
             return Ok(());
         }

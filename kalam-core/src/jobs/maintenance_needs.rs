@@ -1,11 +1,13 @@
 //! What tells that a table needs maintenance: noted by commits, read by its thread.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use dashmap::DashSet;
 
 use super::mailbox::Mailbox;
 use super::maintenance::{DUES, Due};
+use crate::env::Clock;
 use crate::flush::{ScopeManifest, TierObserver, is_due};
 use crate::model::{ScopeId, TableId, TableKind};
 use crate::store::{
@@ -17,8 +19,9 @@ use crate::store::{
 pub(super) struct Needs {
     /// Scopes whose segments are worth a compaction.
     pub(super) scopes: BTreeSet<ScopeId>,
-    /// Tables that had no rows with a time to go, and have some now.
-    pub(super) tables: BTreeSet<TableId>,
+    /// Tables that had no rows with a time to go and got some, in this millisecond since 1970
+    /// UTC.
+    pub(super) tables: BTreeMap<TableId, i64>,
     /// Tables whose rows have another time now.
     pub(super) changed: BTreeSet<TableId>,
     /// Whether files wait for their last view.
@@ -33,11 +36,17 @@ pub(super) struct MaintenanceNeeds {
     /// Tables that have rows with a time to go, and so a timer.
     timed: DashSet<TableId>,
     segment_rows_max: usize,
+    clock: Arc<dyn Clock>,
 }
 
 impl MaintenanceNeeds {
-    pub(super) fn new(segment_rows_max: usize) -> MaintenanceNeeds {
-        MaintenanceNeeds { mailbox: Mailbox::default(), timed: DashSet::new(), segment_rows_max }
+    pub(super) fn new(segment_rows_max: usize, clock: Arc<dyn Clock>) -> MaintenanceNeeds {
+        MaintenanceNeeds {
+            mailbox: Mailbox::default(),
+            timed: DashSet::new(),
+            segment_rows_max,
+            clock,
+        }
     }
 
     /// Notes that a table has a timer. False if that was known.
@@ -93,8 +102,9 @@ impl WriteObserver for MaintenanceNeeds {
     fn wrote(&self, rows: &RowWrites) {
         for table in self.newly_timed(rows) {
             if self.set_timed(table) {
+                let now_ms = self.clock.now_ms();
                 self.mailbox.call(|needs| {
-                    needs.tables.insert(table);
+                    needs.tables.insert(table, now_ms);
                 });
             }
         }

@@ -172,9 +172,8 @@ impl Jobs {
         JOBS.put(&mut set, &JobNumber(job.id.number), &job);
         let mut known = self.known.lock();
         known.active.remove(&job.id.number);
-        let is_same = |old: &Job| {
-            old.is_background && old.key == job.key && old.state == JobState::Completed
-        };
+        let is_same =
+            |old: &Job| old.is_background && old.key == job.key && old.state == JobState::Completed;
         let same = known.over.iter().filter(|old| is_same(old)).count();
         if job.is_background
             && same >= SAME_MAX

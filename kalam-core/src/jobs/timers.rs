@@ -27,13 +27,6 @@ impl<K: Copy + Ord + Hash> Timers<K> {
         self.heap.push(Reverse((at_ms, key)));
     }
 
-    /// Sets the moment of `key` if there is none, or a later one.
-    pub(super) fn set_no_later(&mut self, key: K, at_ms: i64) {
-        if self.due.get(&key).is_none_or(|due| *due > at_ms) {
-            self.set(key, at_ms);
-        }
-    }
-
     pub(super) fn contains(&self, key: K) -> bool {
         self.due.contains_key(&key)
     }
@@ -75,11 +68,10 @@ mod tests {
         timers.set('a', 10);
         timers.set('b', 20);
         timers.set('a', 30);
-        timers.set_no_later('b', 25);
         assert_eq!(timers.next(), Some(20));
-        assert_eq!(timers.take_due(19), []);
+        assert!(timers.take_due(19).is_empty());
         assert_eq!(timers.take_due(20), ['b']);
-        timers.set_no_later('a', 5);
+        timers.set('a', 5);
         assert_eq!(timers.take_due(40), ['a']);
         assert!(!timers.contains('a'));
         assert_eq!(timers.next(), None);

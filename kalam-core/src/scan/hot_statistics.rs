@@ -60,7 +60,8 @@ impl HotStatistics {
             None => Precision::Absent,
         };
         let of_column = |name: &str| {
-            let column = table.definition.columns.iter().find(|column| column.name.as_str() == name);
+            let column =
+                table.definition.columns.iter().find(|column| column.name.as_str() == name);
             let Some(column) = column else { return ColumnStatistics::new_unknown() };
             ColumnStatistics {
                 distinct_count: inexact(self.analyzed.distinct(column.id, rows)),
@@ -71,7 +72,11 @@ impl HotStatistics {
         Statistics {
             num_rows: inexact(Some(rows)),
             total_byte_size: inexact(rows.checked_mul(self.row_bytes)),
-            column_statistics: schema.fields().iter().map(|field| of_column(field.name())).collect(),
+            column_statistics: schema
+                .fields()
+                .iter()
+                .map(|field| of_column(field.name()))
+                .collect(),
         }
     }
 }

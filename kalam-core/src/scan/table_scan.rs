@@ -193,7 +193,9 @@ impl TableScan {
         let manifest = self.tier.manifest.scope(scope, &self.view)?;
         let range = (lower, upper);
         let expected = match &manifest.analyzed {
-            Some(analyzed) => Some(HotStatistics::estimate(&self.view, &manifest, analyzed, &range)?),
+            Some(analyzed) => {
+                Some(HotStatistics::estimate(&self.view, &manifest, analyzed, &range)?)
+            }
             None => None,
         };
         let read = HotRange {

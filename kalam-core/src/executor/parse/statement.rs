@@ -286,8 +286,8 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
         None => return input.refuse(),
         Some(
             word @ ("CREATE" | "ALTER" | "COMMENT" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC"
-            | "EXPLAIN" | "STORAGE" | "VACUUM" | "ANALYZE" | "PREPARE" | "EXECUTE" | "DEALLOCATE"
-            | "TRUNCATE"),
+            | "EXPLAIN" | "STORAGE" | "VACUUM" | "ANALYZE" | "PREPARE" | "EXECUTE"
+            | "DEALLOCATE" | "TRUNCATE"),
         ) => return Err(unsupported(format!("PREPARE .. AS {word}"), place)),
         Some(_) => return Err(refusal(input)),
     }

@@ -114,7 +114,10 @@ fn analyze_owner(
     }
     let counts = counts.into_iter().enumerate();
     let projection = counts
-        .map(|(index, expr)| SelectItem::ExprWithAlias { expr, alias: quoted(&format!("c{index}")) })
+        .map(|(index, expr)| SelectItem::ExprWithAlias {
+            expr,
+            alias: quoted(&format!("c{index}")),
+        })
         .collect();
     let relation = relation_of(TARGET_RELATION, Some(table.definition.name.table.as_str()));
     let from = vec![TableWithJoins { relation, joins: Vec::new() }];
