@@ -30,8 +30,8 @@
  * - After fork() every handle and stream of the parent gives an error in the child, and it
  *   opens none. Use the library in a child after exec().
  * - Rows come as Arrow C streams (https://arrow.apache.org/docs/format/CStreamInterface.html),
- *   or one after another as a KalamResult. SQL does the rest: STORAGE FLUSH TABLE t,
- *   EXPLAIN, SET statement_timeout = '5s', CREATE USER.
+ *   or one after another as a KalamResult. SQL does the rest: SET
+ *   statement_timeout = '5s', STORAGE COMPACT TABLE t, BACKUP DATABASE TO, CREATE USER.
  */
 
 #ifndef KALAMDB_H
@@ -93,11 +93,9 @@ struct ArrowArrayStream {
 
 
 
-// Mode of kalam_ingest() and kalam_appender_new(): a row whose key exists refuses all rows.
-#define KALAM_APPEND 0
-
-// A row whose key exists is replaced.
-#define KALAM_UPSERT 1
+// The version of the functions in this header. It grows when one of them changes or goes,
+// and the name of the shared library with it; functions that are new leave it as it is.
+#define KALAM_ABI_VERSION 1
 
 // Role of kalam_connect(): "user" if a user is named, "system" otherwise.
 #define KALAM_ROLE_DEFAULT 0
@@ -127,9 +125,11 @@ struct ArrowArrayStream {
 // As if transactions had run one after another.
 #define KALAM_SERIALIZABLE 2
 
-// The version of the functions in this header. It grows when one of them changes or goes,
-// and the name of the shared library with it; functions that are new leave it as it is.
-#define KALAM_ABI_VERSION 1
+// Mode of kalam_ingest() and kalam_appender_new(): a row whose key exists refuses all rows.
+#define KALAM_APPEND 0
+
+// A row whose key exists is replaced.
+#define KALAM_UPSERT 1
 
 // How a call ended. `KALAM_STATUS_OK` is 0; 1 to 14 are the codes of ADBC, from 100 on they are
 // KalamDB's. Which code an error has depends on what the caller can do about it; the
@@ -251,175 +251,94 @@ typedef struct KalamStatement KalamStatement;
 extern "C" {
 #endif // __cplusplus
 
-// Appends the rows of an Arrow stream to a table, in one commit or in the open transaction.
-// Columns match by name; those that are missing take their default. Takes the stream over:
-// it is released when this returns, whatever it returns.
-//
-// `table` is `table` or `namespace.table`. `out_rows` is set to the number of rows; NULL
-// is fine.
-//
-// KALAM_STATUS_NOT_FOUND: there is no such table, or no such column. KALAM_STATUS_INTEGRITY: a key exists,
-// or a value breaks a constraint; no row is kept. KALAM_STATUS_INVALID_ARGUMENT: the stream is
-// released, or its data is not what its schema says.
-KalamStatus kalam_ingest(const KalamConnection *connection,
-                         const char *table,
-                         size_t table_len,
-                         int32_t mode,
-                         struct ArrowArrayStream *stream,
-                         int64_t *out_rows,
-                         KalamError **err);
+// KALAM_ABI_VERSION of the library that was loaded. A program that loads it by name
+// compares it with the header's.
+uint32_t kalam_abi_version(void);
 
-// Makes an appender for `column_count` columns of a table; the others take their default.
-// `columns` are texts that end with a NUL byte. Table and columns are looked up when rows
-// are flushed.
-KalamStatus kalam_appender_new(const KalamConnection *connection,
-                               const char *table,
-                               size_t table_len,
-                               const char *const *columns,
-                               size_t column_count,
-                               int32_t mode,
-                               KalamAppender **out_appender,
+// The version of the library, such as "0.1.0". Lives as long as the process.
+const char *kalam_library_version(void);
+
+// The sentence that says what happened, in lower case; "" if there is no error.
+const char *kalam_error_message(const KalamError *error);
+
+// The five characters of the SQLSTATE; "00000" if there is no error.
+const char *kalam_error_sqlstate(const KalamError *error);
+
+// The status that the call returned.
+KalamStatus kalam_error_status(const KalamError *error);
+
+// What can be done about it, or NULL.
+const char *kalam_error_hint(const KalamError *error);
+
+// The particulars, or NULL.
+const char *kalam_error_detail(const KalamError *error);
+
+// The name of the argument that is wrong, as it stands in this header, or NULL if none is.
+const char *kalam_error_argument(const KalamError *error);
+
+// The line of the SQL text that the error is in, from 1; 0 if it has no place.
+uint64_t kalam_error_line(const KalamError *error);
+
+// The character of that line, from 1; 0 if it has no place.
+uint64_t kalam_error_column(const KalamError *error);
+
+// Frees an error, its texts with it, and makes `*error` NULL. NULL is fine.
+//
+// KALAM_STATUS_INVALID_HANDLE: it was freed, or is no error.
+KalamStatus kalam_error_free(KalamError **error);
+
+// Makes options that are the default of each key. Free them with kalam_options_free();
+// a database that was opened with them does not need them any more.
+KalamStatus kalam_options_new(KalamOptions **out_options,
+                              KalamError **err);
+
+// Sets one key: `auto_maintenance`, `cache_bytes`, `durability` ("full", "normal", "off"),
+// `hot_budget`, `max_result_bytes`, `memory_limit`, `progress`, `statement_timeout`,
+// `storage_path`, `temp_directory` or `threads`. Values are texts, such as "512MiB", "5s" or "4".
+//
+// KALAM_STATUS_INVALID_ARGUMENT: the key is unknown, or the value not allowed.
+KalamStatus kalam_options_set(KalamOptions *options,
+                              const char *key,
+                              size_t key_len,
+                              const char *value,
+                              size_t value_len,
+                              KalamError **err);
+
+// Frees options and makes `*options` NULL. NULL is fine.
+KalamStatus kalam_options_free(KalamOptions **options,
                                KalamError **err);
 
-// Appends NULL to the row, in its next column.
+// Opens a database directory, creating it if it is missing, or with ":memory:" a database
+// that ends with its last connection and stream. `options` may be NULL.
 //
-// KALAM_STATUS_INVALID_STATE: the row has a value for each column. KALAM_STATUS_INVALID_ARGUMENT: the
-// column holds values of another kind. So with all that append one; the row goes on.
-KalamStatus kalam_appender_null(KalamAppender *appender,
-                                KalamError **err);
-
-// Appends a BOOLEAN.
-KalamStatus kalam_appender_bool(KalamAppender *appender,
-                                bool value,
-                                KalamError **err);
-
-// Appends an integer.
-KalamStatus kalam_appender_int64(KalamAppender *appender,
-                                 int64_t value,
-                                 KalamError **err);
-
-// Appends a double.
-KalamStatus kalam_appender_double(KalamAppender *appender,
-                                  double value,
-                                  KalamError **err);
-
-// Appends a text, which is copied; also a date, time, decimal, UUID or JSON.
+// One process has a directory open at a time; a second kalam_open() of it in the same
+// process shares the first, with its options. A child after fork() can open none.
 //
-// KALAM_STATUS_INVALID_DATA: it is not valid UTF-8.
-KalamStatus kalam_appender_text(KalamAppender *appender,
-                                const char *value,
-                                size_t value_len,
-                                KalamError **err);
-
-// Appends bytes, which are copied.
-KalamStatus kalam_appender_blob(KalamAppender *appender,
-                                const uint8_t *value,
-                                size_t value_len,
-                                KalamError **err);
-
-// Appends an EMBEDDING of `value_len` floats, which are copied. All of a column have the
-// same length.
-KalamStatus kalam_appender_f32_vector(KalamAppender *appender,
-                                      const float *value,
-                                      size_t value_len,
-                                      KalamError **err);
-
-// Ends the row.
+// `path` is UTF-8 of `path_len` bytes, or ends at its first NUL byte (KALAM_NTS). Close
+// with kalam_close().
 //
-// KALAM_STATUS_INVALID_STATE: it has fewer values than there are columns; it goes on.
-KalamStatus kalam_appender_end_row(KalamAppender *appender,
-                                   KalamError **err);
+// KALAM_STATUS_UNAVAILABLE: another process holds the directory. KALAM_STATUS_CORRUPTED: it is damaged,
+// or is something else. KALAM_STATUS_IO: it cannot be read or made. KALAM_STATUS_NOT_IMPLEMENTED: a
+// newer version wrote it. KALAM_STATUS_CLOSED: in a child after fork().
+KalamStatus kalam_open(const char *path,
+                       size_t path_len,
+                       const KalamOptions *options,
+                       KalamDatabase **out_database,
+                       KalamError **err);
 
-// Writes the rows that were ended, in one commit or in the open transaction. The appender is
-// empty afterwards, also if this fails: none of the rows is written then. `out_rows` is set
-// to the number of rows; NULL is fine.
+// Lets go of a database and makes `*database` NULL. NULL is fine. Connections, statements
+// and streams go on; the directory is released when the last of them is gone.
+KalamStatus kalam_close(KalamDatabase **database,
+                        KalamError **err);
+
+// Ends a database for everybody: later calls through any connection of it fail with
+// KALAM_STATUS_CLOSED, commits that run are waited for, and everything acknowledged is made
+// durable. Streams and results that were handed out stay readable. Close it after that
+// as well.
 //
-// KALAM_STATUS_INVALID_STATE: a row has begun; end it. Otherwise as kalam_ingest().
-KalamStatus kalam_appender_flush(KalamAppender *appender,
-                                 int64_t *out_rows,
-                                 KalamError **err);
-
-// Frees an appender and makes `*appender` NULL. NULL is fine. Rows that were not flushed are
-// forgotten.
-KalamStatus kalam_appender_free(KalamAppender **appender,
-                                KalamError **err);
-
-// Binds NULL. Parameters count from 1, in the order of their first place in the text. A
-// value stays bound until another takes its place or kalam_stmt_clear().
-//
-// KALAM_STATUS_INVALID_ARGUMENT: the statement has no such parameter. So with all that bind one.
-KalamStatus kalam_stmt_bind_null(KalamStatement *statement,
-                                 uint32_t index,
-                                 KalamError **err);
-
-// Binds a BOOLEAN.
-KalamStatus kalam_stmt_bind_bool(KalamStatement *statement,
-                                 uint32_t index,
-                                 bool value,
-                                 KalamError **err);
-
-// Binds an integer; it becomes the integer type of the parameter, or a number of another
-// type.
-KalamStatus kalam_stmt_bind_int64(KalamStatement *statement,
-                                  uint32_t index,
-                                  int64_t value,
-                                  KalamError **err);
-
-// Binds a double.
-KalamStatus kalam_stmt_bind_double(KalamStatement *statement,
-                                   uint32_t index,
-                                   double value,
-                                   KalamError **err);
-
-// Binds a text, which is copied: UTF-8 of `value_len` bytes, which may be NUL bytes, or up
-// to the first NUL byte (KALAM_NTS). It is also how dates, times, decimals, UUIDs and JSON
-// are bound.
-//
-// KALAM_STATUS_INVALID_DATA: it is not valid UTF-8. KALAM_STATUS_LIMIT_EXCEEDED: 2^31 bytes or more.
-KalamStatus kalam_stmt_bind_text(KalamStatement *statement,
-                                 uint32_t index,
-                                 const char *value,
-                                 size_t value_len,
-                                 KalamError **err);
-
-// Binds bytes, which are copied.
-//
-// KALAM_STATUS_LIMIT_EXCEEDED: 2^31 bytes or more.
-KalamStatus kalam_stmt_bind_blob(KalamStatement *statement,
-                                 uint32_t index,
-                                 const uint8_t *value,
-                                 size_t value_len,
-                                 KalamError **err);
-
-// Binds an EMBEDDING of `value_len` floats, which are copied.
-//
-// KALAM_STATUS_INVALID_ARGUMENT: no floats, or more than 8192.
-KalamStatus kalam_stmt_bind_f32_vector(KalamStatement *statement,
-                                       uint32_t index,
-                                       const float *value,
-                                       size_t value_len,
-                                       KalamError **err);
-
-// Binds a row of Arrow data for each set of values: an array of structs, whose fields stand
-// for the parameters by their place, or by their name where parameters are `:name`. Takes
-// `array` and `schema` over: both are released when this returns, whatever it returns,
-// unless one of them is NULL.
-//
-// KALAM_STATUS_INVALID_ARGUMENT: the array is not what its schema says, or has other columns.
-KalamStatus kalam_stmt_bind_arrow(KalamStatement *statement,
-                                  struct ArrowArray *array,
-                                  struct ArrowSchema *schema,
-                                  KalamError **err);
-
-// As kalam_stmt_bind_arrow(), for all rows of a stream, which is read to its end now. Takes
-// the stream over: it is released when this returns, whatever it returns.
-KalamStatus kalam_stmt_bind_stream(KalamStatement *statement,
-                                   struct ArrowArrayStream *stream,
-                                   KalamError **err);
-
-// Forgets everything that is bound.
-KalamStatus kalam_stmt_clear(KalamStatement *statement,
-                             KalamError **err);
+// KALAM_STATUS_IO: the log cannot be synced.
+KalamStatus kalam_shutdown(KalamDatabase *database,
+                           KalamError **err);
 
 // Connects for a user, for whose identity the program vouches: no account is needed. With
 // `user` NULL it is the user "root". Unqualified names resolve in the namespace "default"
@@ -504,88 +423,6 @@ KalamStatus kalam_in_transaction(const KalamConnection *connection,
                                  bool *out_open,
                                  KalamError **err);
 
-// Opens a database directory, creating it if it is missing, or with ":memory:" a database
-// that ends with its last connection and stream. `options` may be NULL.
-//
-// One process has a directory open at a time; a second kalam_open() of it in the same
-// process shares the first, with its options. A child after fork() can open none.
-//
-// `path` is UTF-8 of `path_len` bytes, or ends at its first NUL byte (KALAM_NTS). Close
-// with kalam_close().
-//
-// KALAM_STATUS_UNAVAILABLE: another process holds the directory. KALAM_STATUS_CORRUPTED: it is damaged,
-// or is something else. KALAM_STATUS_IO: it cannot be read or made. KALAM_STATUS_NOT_IMPLEMENTED: a
-// newer version wrote it. KALAM_STATUS_CLOSED: in a child after fork().
-KalamStatus kalam_open(const char *path,
-                       size_t path_len,
-                       const KalamOptions *options,
-                       KalamDatabase **out_database,
-                       KalamError **err);
-
-// Lets go of a database and makes `*database` NULL. NULL is fine. Connections, statements
-// and streams go on; the directory is released when the last of them is gone.
-KalamStatus kalam_close(KalamDatabase **database,
-                        KalamError **err);
-
-// Ends a database for everybody: later calls through any connection of it fail with
-// KALAM_STATUS_CLOSED, commits that run are waited for, and everything acknowledged is made
-// durable. Streams and results that were handed out stay readable. Close it after that
-// as well.
-//
-// KALAM_STATUS_IO: the log cannot be synced.
-KalamStatus kalam_shutdown(KalamDatabase *database,
-                           KalamError **err);
-
-// The sentence that says what happened, in lower case; "" if there is no error.
-const char *kalam_error_message(const KalamError *error);
-
-// The five characters of the SQLSTATE; "00000" if there is no error.
-const char *kalam_error_sqlstate(const KalamError *error);
-
-// The status that the call returned.
-KalamStatus kalam_error_status(const KalamError *error);
-
-// What can be done about it, or NULL.
-const char *kalam_error_hint(const KalamError *error);
-
-// The particulars, or NULL.
-const char *kalam_error_detail(const KalamError *error);
-
-// The name of the argument that is wrong, as it stands in this header, or NULL if none is.
-const char *kalam_error_argument(const KalamError *error);
-
-// The line of the SQL text that the error is in, from 1; 0 if it has no place.
-uint64_t kalam_error_line(const KalamError *error);
-
-// The character of that line, from 1; 0 if it has no place.
-uint64_t kalam_error_column(const KalamError *error);
-
-// Frees an error, its texts with it, and makes `*error` NULL. NULL is fine.
-//
-// KALAM_STATUS_INVALID_HANDLE: it was freed, or is no error.
-KalamStatus kalam_error_free(KalamError **error);
-
-// Makes options that are the default of each key. Free them with kalam_options_free();
-// a database that was opened with them does not need them any more.
-KalamStatus kalam_options_new(KalamOptions **out_options,
-                              KalamError **err);
-
-// Sets one key: `auto_maintenance`, `cache_bytes`, `durability` ("full", "normal", "off"),
-// `hot_budget`, `max_result_bytes`, `memory_limit`, `progress`, `statement_timeout`,
-// `storage_path`, `temp_directory` or `threads`. Values are texts, such as "512MiB", "5s" or "4".
-//
-// KALAM_STATUS_INVALID_ARGUMENT: the key is unknown, or the value not allowed.
-KalamStatus kalam_options_set(KalamOptions *options,
-                              const char *key,
-                              size_t key_len,
-                              const char *value,
-                              size_t value_len,
-                              KalamError **err);
-
-// Frees options and makes `*options` NULL. NULL is fine.
-KalamStatus kalam_options_free(KalamOptions **options,
-                               KalamError **err);
-
 // Runs SQL and returns its rows as an Arrow C stream. Several statements are separated by
 // semicolons; they stop at the first failure, and the rows are those of the last one. For
 // parameters see kalam_prepare(); for rows without an Arrow library, kalam_query_rows().
@@ -630,6 +467,18 @@ KalamStatus kalam_query_rows(const KalamConnection *connection,
                              size_t sql_len,
                              KalamResult **out_result,
                              KalamError **err);
+
+// Says how a statement would run, as EXPLAIN does: rows of one text. With `analyze` the
+// query runs, and the rows say what it did. Free the result with kalam_result_free().
+//
+// KALAM_STATUS_NOT_IMPLEMENTED: `analyze` of a statement that writes, or another statement
+// than a query, INSERT, UPDATE or DELETE.
+KalamStatus kalam_explain(const KalamConnection *connection,
+                          const char *sql,
+                          size_t sql_len,
+                          bool analyze,
+                          KalamResult **out_result,
+                          KalamError **err);
 
 // Goes to the next row, the first one at first. `*out_row` says whether there is one.
 // Pointers that were read of the row before are no longer valid.
@@ -784,12 +633,188 @@ KalamStatus kalam_stmt_execute_rows(KalamStatement *statement,
 KalamStatus kalam_stmt_free(KalamStatement **statement,
                             KalamError **err);
 
-// KALAM_ABI_VERSION of the library that was loaded. A program that loads it by name
-// compares it with the header's.
-uint32_t kalam_abi_version(void);
+// Binds NULL. Parameters count from 1, in the order of their first place in the text. A
+// value stays bound until another takes its place or kalam_stmt_clear().
+//
+// KALAM_STATUS_INVALID_ARGUMENT: the statement has no such parameter. So with all that bind one.
+KalamStatus kalam_stmt_bind_null(KalamStatement *statement,
+                                 uint32_t index,
+                                 KalamError **err);
 
-// The version of the library, such as "0.1.0". Lives as long as the process.
-const char *kalam_library_version(void);
+// Binds a BOOLEAN.
+KalamStatus kalam_stmt_bind_bool(KalamStatement *statement,
+                                 uint32_t index,
+                                 bool value,
+                                 KalamError **err);
+
+// Binds an integer; it becomes the integer type of the parameter, or a number of another
+// type.
+KalamStatus kalam_stmt_bind_int64(KalamStatement *statement,
+                                  uint32_t index,
+                                  int64_t value,
+                                  KalamError **err);
+
+// Binds a double.
+KalamStatus kalam_stmt_bind_double(KalamStatement *statement,
+                                   uint32_t index,
+                                   double value,
+                                   KalamError **err);
+
+// Binds a text, which is copied: UTF-8 of `value_len` bytes, which may be NUL bytes, or up
+// to the first NUL byte (KALAM_NTS). It is also how dates, times, decimals, UUIDs and JSON
+// are bound.
+//
+// KALAM_STATUS_INVALID_DATA: it is not valid UTF-8. KALAM_STATUS_LIMIT_EXCEEDED: 2^31 bytes or more.
+KalamStatus kalam_stmt_bind_text(KalamStatement *statement,
+                                 uint32_t index,
+                                 const char *value,
+                                 size_t value_len,
+                                 KalamError **err);
+
+// Binds bytes, which are copied.
+//
+// KALAM_STATUS_LIMIT_EXCEEDED: 2^31 bytes or more.
+KalamStatus kalam_stmt_bind_blob(KalamStatement *statement,
+                                 uint32_t index,
+                                 const uint8_t *value,
+                                 size_t value_len,
+                                 KalamError **err);
+
+// Binds an EMBEDDING of `value_len` floats, which are copied.
+//
+// KALAM_STATUS_INVALID_ARGUMENT: no floats, or more than 8192.
+KalamStatus kalam_stmt_bind_f32_vector(KalamStatement *statement,
+                                       uint32_t index,
+                                       const float *value,
+                                       size_t value_len,
+                                       KalamError **err);
+
+// Binds a row of Arrow data for each set of values: an array of structs, whose fields stand
+// for the parameters by their place, or by their name where parameters are `:name`. Takes
+// `array` and `schema` over: both are released when this returns, whatever it returns,
+// unless one of them is NULL.
+//
+// KALAM_STATUS_INVALID_ARGUMENT: the array is not what its schema says, or has other columns.
+KalamStatus kalam_stmt_bind_arrow(KalamStatement *statement,
+                                  struct ArrowArray *array,
+                                  struct ArrowSchema *schema,
+                                  KalamError **err);
+
+// As kalam_stmt_bind_arrow(), for all rows of a stream, which is read to its end now. Takes
+// the stream over: it is released when this returns, whatever it returns.
+KalamStatus kalam_stmt_bind_stream(KalamStatement *statement,
+                                   struct ArrowArrayStream *stream,
+                                   KalamError **err);
+
+// Forgets everything that is bound.
+KalamStatus kalam_stmt_clear(KalamStatement *statement,
+                             KalamError **err);
+
+// Appends the rows of an Arrow stream to a table, in one commit or in the open transaction.
+// Columns match by name; those that are missing take their default. Takes the stream over:
+// it is released when this returns, whatever it returns.
+//
+// `table` is `table` or `namespace.table`. `out_rows` is set to the number of rows; NULL
+// is fine.
+//
+// KALAM_STATUS_NOT_FOUND: there is no such table, or no such column. KALAM_STATUS_INTEGRITY: a key exists,
+// or a value breaks a constraint; no row is kept. KALAM_STATUS_INVALID_ARGUMENT: the stream is
+// released, or its data is not what its schema says.
+KalamStatus kalam_ingest(const KalamConnection *connection,
+                         const char *table,
+                         size_t table_len,
+                         int32_t mode,
+                         struct ArrowArrayStream *stream,
+                         int64_t *out_rows,
+                         KalamError **err);
+
+// Makes an appender for `column_count` columns of a table; the others take their default.
+// `columns` are texts that end with a NUL byte. Table and columns are looked up when rows
+// are flushed.
+KalamStatus kalam_appender_new(const KalamConnection *connection,
+                               const char *table,
+                               size_t table_len,
+                               const char *const *columns,
+                               size_t column_count,
+                               int32_t mode,
+                               KalamAppender **out_appender,
+                               KalamError **err);
+
+// Appends NULL to the row, in its next column.
+//
+// KALAM_STATUS_INVALID_STATE: the row has a value for each column. KALAM_STATUS_INVALID_ARGUMENT: the
+// column holds values of another kind. So with all that append one; the row goes on.
+KalamStatus kalam_appender_null(KalamAppender *appender,
+                                KalamError **err);
+
+// Appends a BOOLEAN.
+KalamStatus kalam_appender_bool(KalamAppender *appender,
+                                bool value,
+                                KalamError **err);
+
+// Appends an integer.
+KalamStatus kalam_appender_int64(KalamAppender *appender,
+                                 int64_t value,
+                                 KalamError **err);
+
+// Appends a double.
+KalamStatus kalam_appender_double(KalamAppender *appender,
+                                  double value,
+                                  KalamError **err);
+
+// Appends a text, which is copied; also a date, time, decimal, UUID or JSON.
+//
+// KALAM_STATUS_INVALID_DATA: it is not valid UTF-8.
+KalamStatus kalam_appender_text(KalamAppender *appender,
+                                const char *value,
+                                size_t value_len,
+                                KalamError **err);
+
+// Appends bytes, which are copied.
+KalamStatus kalam_appender_blob(KalamAppender *appender,
+                                const uint8_t *value,
+                                size_t value_len,
+                                KalamError **err);
+
+// Appends an EMBEDDING of `value_len` floats, which are copied. All of a column have the
+// same length.
+KalamStatus kalam_appender_f32_vector(KalamAppender *appender,
+                                      const float *value,
+                                      size_t value_len,
+                                      KalamError **err);
+
+// Ends the row.
+//
+// KALAM_STATUS_INVALID_STATE: it has fewer values than there are columns; it goes on.
+KalamStatus kalam_appender_end_row(KalamAppender *appender,
+                                   KalamError **err);
+
+// Writes the rows that were ended, in one commit or in the open transaction. The appender is
+// empty afterwards, also if this fails: none of the rows is written then. `out_rows` is set
+// to the number of rows; NULL is fine.
+//
+// KALAM_STATUS_INVALID_STATE: a row has begun; end it. Otherwise as kalam_ingest().
+KalamStatus kalam_appender_flush(KalamAppender *appender,
+                                 int64_t *out_rows,
+                                 KalamError **err);
+
+// Frees an appender and makes `*appender` NULL. NULL is fine. Rows that were not flushed are
+// forgotten.
+KalamStatus kalam_appender_free(KalamAppender **appender,
+                                KalamError **err);
+
+// Moves the recent rows of a table, of all its users, to Parquet segments, as STORAGE FLUSH
+// does; no answer changes. `table` is `table` or `namespace.table`; NULL: every table.
+// `out_rows` is set to the number of rows that were moved; NULL is fine.
+//
+// KALAM_STATUS_NOT_FOUND: there is no such table. KALAM_STATUS_NOT_IMPLEMENTED: it is a STREAM
+// table, or a transaction is open. KALAM_STATUS_UNAUTHORIZED: the role is below "service".
+// KALAM_STATUS_IO: a file cannot be written.
+KalamStatus kalam_flush(const KalamConnection *connection,
+                        const char *table,
+                        size_t table_len,
+                        int64_t *out_rows,
+                        KalamError **err);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -387,6 +387,15 @@ class Connection : public detail::Owner<KalamConnection, kalam_disconnect> {
                  columns.size(), mode, &appender.handle_);
     return appender;
   }
+  // Moves the recent rows of a table, or of all, to segments. Returns how many.
+  std::int64_t flush(std::string_view table) { return flush(table.data(), table.size()); }
+  std::int64_t flush() { return flush(nullptr, 0); }
+  // How a statement would run, a text in each row; with `analyze` it runs.
+  Result explain(std::string_view sql, bool analyze = false) {
+    Result result;
+    detail::call(kalam_explain, handle_, sql.data(), sql.size(), analyze, &result.handle_);
+    return result;
+  }
   Connection as_user(std::string_view user) {
     Connection other;
     detail::call(kalam_as_user, handle_, user.data(), user.size(), &other.handle_);
@@ -408,6 +417,12 @@ class Connection : public detail::Owner<KalamConnection, kalam_disconnect> {
 
  private:
   friend class Database;
+
+  std::int64_t flush(const char *table, std::size_t length) {
+    std::int64_t rows = 0;
+    detail::call(kalam_flush, handle_, table, length, &rows);
+    return rows;
+  }
 };
 
 // An open database directory, or ":memory:".

@@ -17,8 +17,6 @@ mod schema;
 mod stream;
 mod value;
 
-// The module is an ADBC driver too: it exports what kalam-ffi does.
-use kalamdb as _;
 use pyo3::prelude::*;
 
 /// The compiled half of the package `kalamdb`.

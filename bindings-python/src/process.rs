@@ -108,7 +108,7 @@ mod exit {
 fn forked() -> Error {
     Error::new(SqlState::FORKED, "the database was opened before fork() and belongs to the parent")
         .with_hint(
-            "call kalamdb.connect() in the child, on another directory or after the parent closed",
+            "start children by multiprocessing's \"spawn\", or fork before kalamdb.connect()",
         )
 }
 

@@ -1,24 +1,14 @@
 //! Arrow out: what is left of a result, as batches and as a C stream.
 
 use std::collections::VecDeque;
-use std::ffi::{CString, c_char, c_int, c_void};
-use std::ptr;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, RecordBatchOptions, StructArray};
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
-use kalam_core::{Error, ErrorKind, QueryResult, Result, SqlState};
-
-use crate::error::{guarded, text};
-use crate::process::ProcessLocal;
-
-// errno values; the same on Linux, macOS and Windows.
-const EIO: c_int = 5;
-const ENOMEM: c_int = 12;
-const EINVAL: c_int = 22;
+use kalam_core::{Error, QueryResult, Result, SqlState};
+use kalamdb::stream::Source;
 
 /// The batches of a result that nobody has fetched: those taken from the query
 /// and put back, then the query itself.
@@ -92,56 +82,22 @@ pub fn negotiate(own: &SchemaRef, requested: &Schema) -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), own.metadata().clone()))
 }
 
-/// Hands the batches out as a C stream with the columns of `schema`.
-///
-/// The stream owns what it needs, needs no interpreter lock, and may be read and
-/// released in any thread. arrow-rs has an export too; it aborts the process when
-/// an error's text holds a NUL byte or when the reader panics.
+/// Hands the batches out as a C stream with the columns of `schema`. It needs no
+/// interpreter lock: a consumer may hold locks of its own while it reads and releases it.
 pub fn export(batches: Batches, schema: SchemaRef) -> FFI_ArrowArrayStream {
-    let state = StreamState { batches: Some(ProcessLocal::new(batches)), schema, failure: None };
-    FFI_ArrowArrayStream {
-        get_schema: Some(get_schema),
-        get_next: Some(get_next),
-        get_last_error: Some(get_last_error),
-        release: Some(release),
-        private_data: Box::into_raw(Box::new(state)).cast::<c_void>(),
-    }
+    // The module is an ADBC driver too: it exports what kalam-ffi does.
+    kalamdb::stream::export(Conforming { batches, schema: schema.clone() }, schema)
 }
 
-struct StreamState {
-    /// `None` after a failure: a stream that failed does not go on.
-    batches: Option<ProcessLocal<Batches>>,
+/// The batches with the columns that a consumer asked for.
+struct Conforming {
+    batches: Batches,
     schema: SchemaRef,
-    failure: Option<(c_int, CString)>,
 }
 
-impl StreamState {
-    fn next(&mut self) -> Result<FFI_ArrowArray> {
-        let Some(batches) = &mut self.batches else { return Ok(FFI_ArrowArray::empty()) };
-        match batches.get_mut()?.next()? {
-            Some(batch) => {
-                let rows = StructArray::from(conform(batch, &self.schema)?);
-                Ok(FFI_ArrowArray::new(&rows.into_data()))
-            }
-            None => Ok(FFI_ArrowArray::empty()),
-        }
-    }
-
-    fn fail(&mut self, error: &Error) -> c_int {
-        let errno = match error.kind() {
-            ErrorKind::LimitExceeded => ENOMEM,
-            ErrorKind::InvalidStatement
-            | ErrorKind::InvalidArgument
-            | ErrorKind::Unsupported
-            | ErrorKind::Closed => EINVAL,
-            _ => EIO,
-        };
-        let mut message = format!("[{}] {}", error.sqlstate(), text(error)).into_bytes();
-        message.retain(|byte| *byte != 0);
-        let message = CString::new(message).expect("every NUL byte was removed above");
-        self.batches = None;
-        self.failure = Some((errno, message));
-        errno
+impl Source for Conforming {
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        self.batches.next()?.map(|batch| conform(batch, &self.schema)).transpose()
     }
 }
 
@@ -165,74 +121,4 @@ fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
             Error::new(SqlState::INVALID_PARAMETER_VALUE, error.to_string())
                 .with_hint("the consumer asked for another schema; ask for the result's own")
         })
-}
-
-/// # Safety
-/// `stream` is one that [`export`] made and nobody released.
-unsafe fn state<'a>(stream: *mut FFI_ArrowArrayStream) -> &'a mut StreamState {
-    // SAFETY: `export` put a StreamState there, and `release` alone takes it. The
-    // interface forbids concurrent calls on one stream, so it is not aliased.
-    unsafe { &mut *(*stream).private_data.cast::<StreamState>() }
-}
-
-unsafe extern "C" fn get_schema(
-    stream: *mut FFI_ArrowArrayStream,
-    out: *mut FFI_ArrowSchema,
-) -> c_int {
-    // SAFETY: the consumer passes the stream that it got.
-    let state = unsafe { state(stream) };
-    let exported = guarded(|| {
-        FFI_ArrowSchema::try_from(state.schema.as_ref())
-            .map_err(|e| Error::new(SqlState::FEATURE_NOT_SUPPORTED, e.to_string()))
-    });
-    match exported {
-        Ok(schema) => {
-            // SAFETY: the consumer passes room for a schema, whose content is
-            // undefined and must not be dropped.
-            unsafe { ptr::write_unaligned(out, schema) };
-            0
-        }
-        Err(error) => state.fail(&error),
-    }
-}
-
-unsafe extern "C" fn get_next(
-    stream: *mut FFI_ArrowArrayStream,
-    out: *mut FFI_ArrowArray,
-) -> c_int {
-    // SAFETY: the consumer passes the stream that it got.
-    let state = unsafe { state(stream) };
-    if let Some((errno, _)) = state.failure {
-        return errno;
-    }
-    match guarded(|| state.next()) {
-        Ok(array) => {
-            // SAFETY: the consumer passes room for an array, whose content is
-            // undefined and must not be dropped.
-            unsafe { ptr::write_unaligned(out, array) };
-            0
-        }
-        Err(error) => state.fail(&error),
-    }
-}
-
-unsafe extern "C" fn get_last_error(stream: *mut FFI_ArrowArrayStream) -> *const c_char {
-    // SAFETY: the consumer passes the stream that it got; the text lives in it
-    // until the next failure or the release, as the interface demands.
-    let state = unsafe { state(stream) };
-    state.failure.as_ref().map_or(ptr::null(), |(_, message)| message.as_ptr())
-}
-
-unsafe extern "C" fn release(stream: *mut FFI_ArrowArrayStream) {
-    // SAFETY: the consumer passes the stream that it got, once. No interpreter
-    // lock is taken: a consumer may hold locks of its own here.
-    unsafe {
-        let state = Box::from_raw((*stream).private_data.cast::<StreamState>());
-        let _ = guarded(|| {
-            drop(state);
-            Ok(())
-        });
-        (*stream).private_data = ptr::null_mut();
-        (*stream).release = None;
-    }
 }

@@ -122,7 +122,7 @@ int main(int argc, char **argv) {
 
   check(kalam_connect(database, "alice", KALAM_NTS, KALAM_ROLE_DBA, &alice, &err));
   fill(alice);
-  run(alice, "STORAGE FLUSH TABLE messages"); /* hot rows become Parquet; no answer changes */
+  check(kalam_flush(alice, "messages", KALAM_NTS, NULL, &err)); /* hot rows become Parquet; no answer changes */
   run(alice, "INSERT INTO messages VALUES (1000, 'user', 'still hot')");
   count_by_arrow(alice, "SELECT * FROM messages");
   print_newest(alice);

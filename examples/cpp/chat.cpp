@@ -18,7 +18,7 @@ int main(int argc, char **argv) try {
     rows.add(std::vector<float>{1.0F, static_cast<float>(id)}).end_row();
   }
   std::cout << "appended " << rows.flush() << " rows\n";
-  alice.execute("STORAGE FLUSH TABLE messages");
+  alice.flush("messages");
 
   kalamdb::Statement insert = alice.prepare("INSERT INTO messages (id, role, body) VALUES (:id, :role, :body)");
   insert.bind(insert.index("id"), 1000).bind(insert.index("role"), "user");

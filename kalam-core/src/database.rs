@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
@@ -12,11 +13,33 @@ use crate::executor::{Counters, Engine};
 use crate::model::{Role, Secret, UserId};
 use crate::session::Standing;
 use crate::store::Directory;
-use crate::{Options, Result, Session};
+use crate::{Error, Options, Result, Session, SqlState};
 
 /// The databases of this process by canonical directory, so that a second open
 /// shares the first.
 static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Engine>>>> = LazyLock::new(Mutex::default);
+
+/// The process that opened a database; 0 before one did.
+static OPENER: AtomicU32 = AtomicU32::new(0);
+
+/// A child after fork() has the memory of RocksDB's thread pools and none of their threads,
+/// so that closing a database there would wait for ever. Looked at before any lock, which
+/// another thread of the parent may have held.
+///
+/// # Errors
+/// `KD001` in a child of a process that had opened one.
+fn refuse_child() -> Result<()> {
+    let own = std::process::id();
+    match OPENER.compare_exchange(0, own, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => Ok(()),
+        Err(opener) if opener == own => Ok(()),
+        Err(_) => Err(Error::new(
+            SqlState::FORKED,
+            "a database was opened before fork(), and the child has none of its threads",
+        )
+        .with_hint("open databases in a child after exec(), or fork before the first is opened")),
+    }
+}
 
 /// An open database. Cloning shares it; the directory is released when the last
 /// clone, session and result is gone.
@@ -33,7 +56,8 @@ impl Database {
     ///
     /// # Errors
     /// `55006` if another process holds the directory, `XX001` if it is damaged or
-    /// something else than a database, `0A000` if a newer version wrote it.
+    /// something else than a database, `0A000` if a newer version wrote it, `KD001` in a
+    /// child after fork() of a process that had opened one.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Database> {
         Self::open_with_clock(path, options, Arc::new(SystemClock))
     }
@@ -48,6 +72,7 @@ impl Database {
         options: Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Database> {
+        refuse_child()?;
         let path = path.as_ref();
         let mut open = OPEN.lock();
         open.retain(|_, engine| engine.strong_count() > 0);
@@ -68,9 +93,10 @@ impl Database {
     /// Opens a database that lives in memory and ends with its last handle.
     ///
     /// # Errors
-    /// `53200` if memory is short.
+    /// `53200` if memory is short, `KD001` as [`Database::open`].
     #[expect(clippy::needless_pass_by_value, reason = "options are handed over, as to `open`")]
     pub fn in_memory(options: Options) -> Result<Database> {
+        refuse_child()?;
         let engine = Engine::open(None, &options, Arc::new(SystemClock))?;
         Ok(Database { engine: Arc::new(engine) })
     }

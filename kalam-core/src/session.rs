@@ -10,10 +10,10 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::activity::{Activities, StopRequest, check_stop};
 use crate::executor::{
-    Caller, Engine, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
+    Caller, Engine, Explain, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
     Statement, TransactionMode, TransactionStatement, WithinTransaction, Work, append, authorize,
-    authorize_acting, authorize_written, control_transaction, note_refusal, note_refused_call, run,
-    run_many, set_setting, use_namespace, with_caret,
+    authorize_acting, authorize_written, control_transaction, note_refusal, note_refused_call,
+    parse_table_name, replace_table, run, run_many, set_setting, use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Options, Result, SqlState};
@@ -485,6 +485,57 @@ impl Session {
                 append(&self.engine, &caller, work, table, data, upsert)
             });
             note_refused_call(&self.engine, &caller, "APPEND", table, done)
+        })
+    }
+
+    /// Moves the hot rows of a table, or of all tables, to segments, as STORAGE FLUSH does:
+    /// a row for each table that says what was written.
+    ///
+    /// # Errors
+    /// As STORAGE FLUSH TABLE and STORAGE FLUSH ALL.
+    pub fn flush(&self, table: Option<&str>) -> Result<QueryResult> {
+        self.failing_transaction(|| {
+            self.run_made(&match table {
+                None => Statement::FlushAll { namespace: None },
+                Some(table) => Statement::FlushTable { table: parse_table_name(table)? },
+            })
+        })
+    }
+
+    /// How a statement would run, as EXPLAIN says it: rows of text. With `analyze` it runs.
+    ///
+    /// # Errors
+    /// As EXPLAIN; positions are those in `sql`.
+    pub fn explain(&self, sql: &str, analyze: bool) -> Result<QueryResult> {
+        self.failing_transaction(|| {
+            let parsed = self.engine.parse_one(sql)?;
+            parsed.placeholders.bind_order(&Params::None)?;
+            let statement = Box::new(parsed.statement.clone());
+            let explain = Explain { analyze, verbose: false, statement };
+            self.run_made(&Statement::Explain(explain)).map_err(|e| with_caret(sql, e))
+        })
+    }
+
+    /// Runs a statement without a text.
+    fn run_made(&self, statement: &Statement) -> Result<QueryResult> {
+        let caller = self.caller()?;
+        self.authorize(&caller, statement)?;
+        let done = self.run(&caller, statement, &[]);
+        self.noted(&caller, statement, &[], done)
+    }
+
+    /// Gives the table `by` the name of another one of its namespace, which is dropped with
+    /// the rows of all users if it is there: one commit, so that no statement finds neither
+    /// or both. Not part of a transaction.
+    ///
+    /// # Errors
+    /// As DROP TABLE and ALTER TABLE .. RENAME TO: `42P01` if `by` is not there, `2BP01` if a
+    /// view uses what is dropped, `0A000` in a transaction.
+    pub fn replace_table(&self, table: &str, by: &str) -> Result<()> {
+        self.failing_transaction(|| {
+            let caller = self.caller()?;
+            let done = self.on_work(|work| replace_table(&self.engine, &caller, work, table, by));
+            note_refused_call(&self.engine, &caller, "REPLACE TABLE", table, done)
         })
     }
 

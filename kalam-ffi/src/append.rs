@@ -113,7 +113,7 @@ pub unsafe extern "C" fn kalam_appender_new(
     call(err, || {
         // SAFETY: the caller passes NULL or a variable.
         let place = unsafe { out(out_appender, std::ptr::null_mut(), "out_appender") }?;
-        let connection = handle::get(connection, "connection")?;
+        let connection = handle::get(connection, "connection")?.share();
         connection.session()?;
         // SAFETY: the caller passes texts and an array of these lengths.
         let (table, columns) = unsafe {

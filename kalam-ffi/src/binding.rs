@@ -150,7 +150,7 @@ pub unsafe extern "C" fn kalam_stmt_bind_arrow(
 ) -> KalamStatus {
     call(err, || {
         // SAFETY: the caller hands over structures of the C data interface, or NULL.
-        let batch = unsafe { import::batch(array, schema) }?;
+        let batch = unsafe { import::batch(array, schema, "array") }?;
         let statement = handle::get(statement, "statement")?;
         let mut state = exclusive(&statement.state, "statement")?;
         state.sets = Some(state.values.sets(&batch)?);

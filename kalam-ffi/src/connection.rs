@@ -1,8 +1,10 @@
 //! `KalamConnection`: what one user does with a database.
 
 use std::ffi::c_char;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::ops::Deref;
+use std::sync::Arc;
 
+use arc_swap::{ArcSwapOption, Guard};
 use kalam_core::model::Role;
 use kalam_core::{Error, IsolationLevel, Session, SqlState, TransactionStatus};
 
@@ -21,7 +23,7 @@ use crate::status::KalamStatus;
 /// statements run one after another. For transactions side by side open several.
 pub struct KalamConnection {
     /// Nothing after the connection is closed: statements of it may be left.
-    session: RwLock<Option<Arc<Session>>>,
+    session: ArcSwapOption<Session>,
 }
 
 impl Handled for KalamConnection {
@@ -30,23 +32,35 @@ impl Handled for KalamConnection {
 
 impl KalamConnection {
     fn new(session: Session) -> KalamConnection {
-        KalamConnection { session: RwLock::new(Some(Arc::new(session))) }
+        KalamConnection { session: ArcSwapOption::from_pointee(session) }
     }
 
-    /// The session.
+    /// The session, which stays open for a call that has it.
     ///
     /// # Errors
     /// `08003` if the connection was closed.
-    pub fn session(&self) -> Result<Arc<Session>> {
-        let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
-        session.clone().ok_or_else(|| {
-            Error::new(SqlState::CONNECTION_CLOSED, "the connection is closed").into()
-        })
+    pub fn session(&self) -> Result<OpenSession> {
+        let session = self.session.load();
+        if session.is_none() {
+            return Err(Error::new(SqlState::CONNECTION_CLOSED, "the connection is closed").into());
+        }
+        Ok(OpenSession(session))
+    }
+}
+
+/// The session of a connection that was open when a call began.
+pub struct OpenSession(Guard<Option<Arc<Session>>>);
+
+impl Deref for OpenSession {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        self.0.as_ref().expect("it is made of a session that is there")
     }
 }
 
 /// The session of a connection's handle.
-pub fn session(connection: *const KalamConnection) -> Result<Arc<Session>> {
+pub fn session(connection: *const KalamConnection) -> Result<OpenSession> {
     handle::get(connection, "connection")?.session()
 }
 
@@ -170,9 +184,7 @@ pub unsafe extern "C" fn kalam_disconnect(
         if handle.is_null() {
             return Ok(());
         }
-        let connection = handle::take(handle, "connection")?;
-        let session = connection.session.write().unwrap_or_else(PoisonError::into_inner).take();
-        drop(session);
+        drop(handle::take(handle, "connection")?.session.swap(None));
         Ok(())
     })
 }

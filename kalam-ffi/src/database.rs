@@ -7,7 +7,7 @@ use kalam_core::{Database, Options};
 use crate::argument::{end, exclusive, name, out};
 use crate::entry::call;
 use crate::error::KalamError;
-use crate::fork::{refuse_child, survive_fork};
+use crate::fork::survive_fork;
 use crate::handle::{self, Handled, Kind};
 use crate::options::KalamOptions;
 use crate::status::KalamStatus;
@@ -49,7 +49,6 @@ pub unsafe extern "C" fn kalam_open(
         } else {
             exclusive(&handle::get(options, "options")?.0, "options")?.clone()
         };
-        refuse_child()?;
         survive_fork();
         let database = if path == ":memory:" {
             Database::in_memory(options)?

@@ -31,7 +31,7 @@ pub fn call(err: *mut *mut KalamError, body: impl FnOnce() -> Result<()>) -> Kal
 fn put(err: Option<&mut *mut KalamError>, failure: Option<Failure>) {
     let Some(err) = err else { return };
     let earlier = std::mem::replace(err, ptr::null_mut());
-    let made = guarded(|| {
+    let made: Result<_> = guarded(|| {
         if !earlier.is_null() {
             // Whatever it was, it is gone; what is no error was not ours to free.
             let _ = handle::take(earlier, "err");
@@ -41,15 +41,16 @@ fn put(err: Option<&mut *mut KalamError>, failure: Option<Failure>) {
     *err = made.unwrap_or(ptr::null_mut());
 }
 
-/// Turns a panic of `body` into a failure.
-pub fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Turns a panic of `body` into an error.
+pub fn guarded<T, E: From<Error>>(
+    body: impl FnOnce() -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
     // What a panic may have left half-changed is behind a mutex, which it poisons.
     catch_unwind(AssertUnwindSafe(body))
         .unwrap_or_else(|panic| Err(panicked(panic.as_ref()).into()))
 }
 
-/// The error for what a panic carried.
-pub fn panicked(panic: &(dyn Any + Send)) -> Error {
+fn panicked(panic: &(dyn Any + Send)) -> Error {
     let message = panic
         .downcast_ref::<&str>()
         .copied()

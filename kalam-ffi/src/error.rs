@@ -59,7 +59,7 @@ pub fn c_text(text: &str) -> CString {
 ///
 /// The texts stay where they are while the table holds the error, until it is freed.
 fn read<T>(error: *const KalamError, nothing: T, read: impl FnOnce(&KalamError) -> T) -> T {
-    guarded(|| Ok(read(&*handle::get(error, "error")?))).unwrap_or(nothing)
+    guarded(|| handle::get(error, "error").map(|error| read(&error))).unwrap_or(nothing)
 }
 
 fn pointer(text: Option<&CString>) -> *const c_char {

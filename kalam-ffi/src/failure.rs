@@ -10,6 +10,7 @@ use crate::status::{KalamStatus, status_of};
 pub type Result<T> = std::result::Result<T, Failure>;
 
 /// An error, the status that goes with it, and the argument that is wrong, if one is.
+#[derive(Debug)]
 pub struct Failure {
     pub status: KalamStatus,
     pub argument: Option<&'static str>,
@@ -50,7 +51,22 @@ impl From<Error> for Failure {
     }
 }
 
+/// Where the engine calls back, it takes an error of its own.
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        failure.error
+    }
+}
+
 impl Failure {
+    /// The message, with the hint on a line of its own.
+    pub fn text(&self) -> String {
+        match self.error.hint() {
+            Some(hint) => format!("{}\nhint: {hint}", self.error),
+            None => self.error.to_string(),
+        }
+    }
+
     /// The same failure once more, without the error below it.
     #[must_use]
     pub fn copy(&self) -> Failure {

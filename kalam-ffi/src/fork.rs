@@ -3,8 +3,7 @@
 //! It has a copy of the memory but none of the engine's threads, and shares the parent's
 //! open files: a call would hang, or write into the parent's database. So every handle and
 //! stream of the parent is refused in the child (`KD001`), and what they hold is not dropped.
-//! It can open no database of its own either: RocksDB's pools believe in their threads, and
-//! closing would wait for them for ever.
+//! The engine opens no database for it either.
 
 use std::mem::ManuallyDrop;
 use std::sync::Once;
@@ -22,6 +21,7 @@ pub struct ProcessLocal<T> {
 impl<T> ProcessLocal<T> {
     /// Ties `value` to this process.
     pub fn new(value: T) -> Self {
+        survive_fork();
         ProcessLocal { process: handle::process(), value: ManuallyDrop::new(value) }
     }
 
@@ -50,12 +50,6 @@ pub const WAY_OUT: &str = "use the library in a child only after exec()";
 fn forked() -> Error {
     Error::new(SqlState::FORKED, "the database was opened before fork() and belongs to the parent")
         .with_hint(WAY_OUT)
-}
-
-/// # Errors
-/// `KD001` in a process that was forked from one that had opened a database.
-pub fn refuse_child() -> Result<()> {
-    if handle::process() == 0 { Ok(()) } else { Err(forked()) }
 }
 
 /// Makes the children of this process safe, from the first opening on.

@@ -3,11 +3,16 @@
 //! A handle is a number that looks like a pointer and that no address can be: type, slot
 //! and generation of what it stands for. So a handle that was freed, is of another type or
 //! was never given out is recognized without reading what it "points" to.
+//!
+//! A call takes no lock. It counts itself in the slot's word and looks at the generation
+//! there; who frees the handle marks the word, and the last one to leave drops the object.
 
 use std::any::Any;
+use std::cell::UnsafeCell;
+use std::ops::Deref;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use kalam_core::SqlState;
 
@@ -24,10 +29,13 @@ pub enum Kind {
     Result,
     Appender,
     Error,
+    AdbcDatabase,
+    AdbcConnection,
+    AdbcStatement,
 }
 
 impl Kind {
-    const ALL: [Kind; 7] = [
+    const ALL: [Kind; 10] = [
         Kind::Options,
         Kind::Database,
         Kind::Connection,
@@ -35,6 +43,9 @@ impl Kind {
         Kind::Result,
         Kind::Appender,
         Kind::Error,
+        Kind::AdbcDatabase,
+        Kind::AdbcConnection,
+        Kind::AdbcStatement,
     ];
 
     /// The C type.
@@ -47,6 +58,9 @@ impl Kind {
             Kind::Result => "KalamResult",
             Kind::Appender => "KalamAppender",
             Kind::Error => "KalamError",
+            Kind::AdbcDatabase => "AdbcDatabase",
+            Kind::AdbcConnection => "AdbcConnection",
+            Kind::AdbcStatement => "AdbcStatement",
         }
     }
 }
@@ -56,13 +70,14 @@ pub trait Handled: Send + Sync + 'static {
     const KIND: Kind;
 }
 
-// From the lowest bit: 1 (so that it is no aligned address), kind, slot, generation,
-// process, and 10 (which no address of a 64-bit machine begins with).
+// A handle, from the lowest bit: 1 (so that it is no aligned address), kind, slot,
+// generation, process, and 10 (which no address of a 64-bit machine begins with).
 const KIND_SHIFT: u32 = 1;
-const SLOT_SHIFT: u32 = 4;
-const GENERATION_SHIFT: u32 = 24;
+const SLOT_SHIFT: u32 = 5;
+const GENERATION_SHIFT: u32 = 25;
 const PROCESS_SHIFT: u32 = 56;
 const SLOTS_MAX: u32 = 1 << (GENERATION_SHIFT - SLOT_SHIFT);
+const GENERATIONS: u64 = 1 << (PROCESS_SHIFT - GENERATION_SHIFT);
 const PROCESSES: u32 = 1 << 6;
 const TOP: u64 = 0b10;
 
@@ -71,7 +86,7 @@ const _: () = assert!(usize::BITS == 64, "handles are numbers of 64 bits");
 struct Parts {
     kind: Kind,
     slot: u32,
-    generation: u32,
+    generation: u64,
     process: u32,
 }
 
@@ -81,7 +96,7 @@ impl Parts {
             | 1
             | u64::from(self.kind as u8) << KIND_SHIFT
             | u64::from(self.slot) << SLOT_SHIFT
-            | u64::from(self.generation) << GENERATION_SHIFT
+            | self.generation << GENERATION_SHIFT
             | u64::from(self.process) << PROCESS_SHIFT
     }
 
@@ -89,43 +104,55 @@ impl Parts {
         if bits >> 62 != TOP || bits & 1 == 0 {
             return None;
         }
-        let kind = (bits >> KIND_SHIFT) as usize & 0b111;
+        let kind = (bits >> KIND_SHIFT) as usize & 0b1111;
         Some(Parts {
             kind: *Kind::ALL.get(kind.checked_sub(1)?)?,
             slot: (bits >> SLOT_SHIFT) as u32 & (SLOTS_MAX - 1),
-            generation: (bits >> GENERATION_SHIFT) as u32,
+            generation: (bits >> GENERATION_SHIFT) & (GENERATIONS - 1),
             process: (bits >> PROCESS_SHIFT) as u32 & (PROCESSES - 1),
         })
     }
 }
 
+// The word of a slot, from the lowest bit: calls that look at it, whether it ends, whether
+// it is live, kind, and generation, which is where a handle has it.
+const CALLS: u64 = (1 << 19) - 1;
+const ENDING: u64 = 1 << 19;
+const LIVE: u64 = 1 << 20;
+const WORD_KIND_SHIFT: u32 = 21;
+
+/// The word of a live slot that nobody looks at.
+fn live_word(kind: Kind, generation: u64) -> u64 {
+    generation << GENERATION_SHIFT | u64::from(kind as u8) << WORD_KIND_SHIFT | LIVE
+}
+
+struct Slot {
+    word: AtomicU64,
+    /// Of a free slot: the next free one, from 1; 0 for none.
+    next_free: AtomicU32,
+    /// Written by [`give`] before the slot is live and by the last call after it ended.
+    object: UnsafeCell<Option<Arc<dyn Any + Send + Sync>>>,
+}
+
+// SAFETY: `object` is shared while the slot is live or a call is counted, and changed by
+// one thread otherwise, which the changes of `word` order.
+unsafe impl Sync for Slot {}
+
 /// Slots of the first block; each later one has twice as many as the one before it.
 const FIRST_BLOCK: u32 = 64;
 const BLOCKS: usize = 15;
 
-/// All handles of a process. Slots stay where they are, so that they are found without a
-/// lock.
+/// All handles of a process. Slots stay where they are.
 struct Table {
     process: u32,
     blocks: [OnceLock<Box<[Slot]>>; BLOCKS],
-    free: Mutex<Free>,
+    /// Slots that were used, which is a stack: its top, from 1, and above it a number that
+    /// counts changes, so that a slot that came back is told from one that stayed.
+    free: AtomicU64,
+    used: AtomicU32,
     /// The table of the process that this one was forked from. Its objects are the
     /// parent's: they are neither used nor dropped.
     _parent: *const Table,
-}
-
-#[derive(Default)]
-struct Free {
-    slots: Vec<u32>,
-    used: u32,
-}
-
-struct Slot(Mutex<State>);
-
-struct State {
-    generation: u32,
-    kind: Kind,
-    object: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 static CURRENT: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
@@ -136,31 +163,31 @@ impl Table {
         Box::into_raw(Box::new(Table {
             process,
             blocks: [const { OnceLock::new() }; BLOCKS],
-            free: Mutex::default(),
+            free: AtomicU64::new(0),
+            used: AtomicU32::new(0),
             _parent: parent,
         }))
     }
 
     fn current() -> &'static Table {
-        let mut table = CURRENT.load(Ordering::Acquire);
-        if table.is_null() {
-            let new = Table::new(0, ptr::null());
-            table = match CURRENT.compare_exchange(
-                ptr::null_mut(),
-                new,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => new,
-                Err(first) => {
-                    // SAFETY: `new` was made above and nobody else has it.
-                    drop(unsafe { Box::from_raw(new) });
-                    first
-                }
-            };
-        }
+        let table = CURRENT.load(Ordering::Acquire);
+        let table = if table.is_null() { Table::first() } else { table };
         // SAFETY: tables are never freed.
         unsafe { &*table }
+    }
+
+    #[cold]
+    fn first() -> *mut Table {
+        let new = Table::new(0, ptr::null());
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        match CURRENT.compare_exchange(ptr::null_mut(), new, order.0, order.1) {
+            Ok(_) => new,
+            Err(first) => {
+                // SAFETY: `new` was made above and nobody else has it.
+                drop(unsafe { Box::from_raw(new) });
+                first
+            }
+        }
     }
 
     /// The block of a slot and its place in it.
@@ -177,46 +204,123 @@ impl Table {
 
     fn make(&self, slot: u32) -> &Slot {
         let (block, place) = Table::place(slot);
-        let slots = self.blocks[block].get_or_init(|| {
-            (0..FIRST_BLOCK << block)
-                .map(|_| Slot(Mutex::new(State { generation: 1, kind: Kind::Error, object: None })))
-                .collect()
-        });
+        let new = |_| Slot {
+            word: AtomicU64::new(1 << GENERATION_SHIFT),
+            next_free: AtomicU32::new(0),
+            object: UnsafeCell::new(None),
+        };
+        let slots = self.blocks[block].get_or_init(|| (0..FIRST_BLOCK << block).map(new).collect());
         &slots[place]
+    }
+
+    /// Takes a slot that nobody else has, if there is one.
+    fn take_free(&self) -> Option<u32> {
+        let mut free = self.free.load(Ordering::Acquire);
+        while let Some(slot) = (free as u32).checked_sub(1) {
+            let next = self.make(slot).next_free.load(Ordering::Relaxed);
+            match self.replace_free(free, next) {
+                Ok(()) => return Some(slot),
+                Err(now) => free = now,
+            }
+        }
+        let new = |used| (used < SLOTS_MAX).then_some(used + 1);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, new).ok()
+    }
+
+    fn put_free(&self, slot: u32) {
+        let mut free = self.free.load(Ordering::Relaxed);
+        loop {
+            self.make(slot).next_free.store(free as u32, Ordering::Relaxed);
+            match self.replace_free(free, slot + 1) {
+                Ok(()) => return,
+                Err(now) => free = now,
+            }
+        }
+    }
+
+    fn replace_free(&self, free: u64, top: u32) -> std::result::Result<(), u64> {
+        let changed = (free >> 32).wrapping_add(1) << 32 | u64::from(top);
+        self.free
+            .compare_exchange_weak(free, changed, Ordering::AcqRel, Ordering::Acquire)
+            .map(drop)
     }
 }
 
-/// Locks for the blink of an eye; nothing under it can panic half-way.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// A handle's object, for as long as a call needs it.
+pub struct Held<T> {
+    table: &'static Table,
+    slot: &'static Slot,
+    number: u32,
+    object: *const T,
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the object stays in the slot while this call is counted there.
+        unsafe { &*self.object }
+    }
+}
+
+impl<T: Handled> Held<T> {
+    /// The object for longer than the call.
+    pub fn share(&self) -> Arc<T> {
+        // SAFETY: as for `deref`; nobody changes it meanwhile.
+        let object = unsafe { &*self.slot.object.get() }.clone();
+        object.and_then(|object| object.downcast().ok()).expect("what is held is a T")
+    }
+}
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        leave(self.table, self.slot, self.number);
+    }
+}
+
+/// Counts a call out. The last one of a slot that ends drops its object.
+fn leave(table: &Table, slot: &Slot, number: u32) {
+    let before = slot.word.fetch_sub(1, Ordering::Release);
+    if before & ENDING == 0 || before & CALLS != 1 {
+        return;
+    }
+    // Of several calls that come this far one gets past here: the word has another
+    // generation then.
+    let generation = (before >> GENERATION_SHIFT).wrapping_add(1) & (GENERATIONS - 1);
+    let freed = slot.word.compare_exchange(
+        before - 1,
+        generation << GENERATION_SHIFT,
+        Ordering::Acquire,
+        Ordering::Relaxed,
+    );
+    if freed.is_ok() {
+        // SAFETY: no call is counted that found it live, and the slot is not among the
+        // free ones yet.
+        let object = unsafe { (*slot.object.get()).take() };
+        table.put_free(number);
+        drop(object);
+    }
 }
 
 /// Gives out a handle of `object`.
 pub fn give<T: Handled>(object: T) -> Result<*mut T> {
     let table = Table::current();
-    let number = {
-        let mut free = lock(&table.free);
-        match free.slots.pop() {
-            Some(slot) => slot,
-            None if free.used < SLOTS_MAX => {
-                free.used += 1;
-                free.used - 1
-            }
-            None => {
-                return Err(kalam_core::Error::new(
-                    SqlState::PROGRAM_LIMIT_EXCEEDED,
-                    format!("{SLOTS_MAX} handles are open"),
-                )
-                .with_hint("free results, statements and errors that are no longer used")
-                .into());
-            }
-        }
+    let Some(number) = table.take_free() else {
+        return Err(kalam_core::Error::new(
+            SqlState::PROGRAM_LIMIT_EXCEEDED,
+            format!("{SLOTS_MAX} handles are open"),
+        )
+        .with_hint("free results, statements and errors that are no longer used")
+        .into());
     };
-    let mut state = lock(&table.make(number).0);
-    state.kind = T::KIND;
-    state.object = Some(Arc::new(object));
-    let (generation, process) = (state.generation, table.process);
-    let parts = Parts { kind: T::KIND, slot: number, generation, process };
+    let slot = table.make(number);
+    // SAFETY: the slot is free and taken by this thread; a call that looks at it by an old
+    // handle finds that it is not live.
+    unsafe { *slot.object.get() = Some(Arc::new(object)) };
+    // Calls by old handles may be counted just now, so that the word is added to.
+    let before = slot.word.fetch_add(live_word(T::KIND, 0), Ordering::Release);
+    let generation = before >> GENERATION_SHIFT;
+    let parts = Parts { kind: T::KIND, slot: number, generation, process: table.process };
     Ok(ptr::without_provenance_mut(parts.encode() as usize))
 }
 
@@ -224,62 +328,70 @@ pub fn give<T: Handled>(object: T) -> Result<*mut T> {
 ///
 /// # Errors
 /// One that says what is wrong with the handle, by the argument's name.
-pub fn get<T: Handled>(handle: *const T, name: &'static str) -> Result<Arc<T>> {
-    let (state, _) = locked::<T>(handle.addr() as u64, name)?;
-    let object = state.object.clone();
-    drop(state);
-    downcast(object, name)
+pub fn get<T: Handled>(handle: *const T, name: &'static str) -> Result<Held<T>> {
+    let bits = handle.addr() as u64;
+    let table = Table::current();
+    let found = Parts::decode(bits)
+        .filter(|parts| parts.kind == T::KIND && parts.process == table.process)
+        .and_then(|parts| Some((table.find(parts.slot)?, parts)));
+    let Some((slot, parts)) = found else { return Err(refused(bits, T::KIND, name)) };
+    let before = slot.word.fetch_add(1, Ordering::Acquire);
+    if before & !CALLS != live_word(T::KIND, parts.generation) {
+        leave(table, slot, parts.slot);
+        return Err(refused(bits, T::KIND, name));
+    }
+    // SAFETY: the slot was live when this call was counted, which keeps the object there.
+    let object = unsafe { &*slot.object.get() };
+    match object.as_ref().and_then(|object| object.downcast_ref()) {
+        Some(object) => Ok(Held { table, slot, number: parts.slot, object }),
+        None => {
+            leave(table, slot, parts.slot);
+            Err(refused(bits, T::KIND, name))
+        }
+    }
 }
 
-/// What a handle stands for, which ends the handle.
+/// What a handle stands for, which ends the handle: the object is dropped when no call
+/// holds it any more.
 ///
 /// # Errors
 /// As [`get`].
-pub fn take<T: Handled>(handle: *const T, name: &'static str) -> Result<Arc<T>> {
-    let (mut state, slot) = locked::<T>(handle.addr() as u64, name)?;
-    let object = state.object.take();
-    state.generation = state.generation.wrapping_add(1);
-    drop(state);
-    lock(&Table::current().free).slots.push(slot);
-    downcast(object, name)
+pub fn take<T: Handled>(handle: *const T, name: &'static str) -> Result<Held<T>> {
+    let held = get(handle, name)?;
+    let end = |word: u64| (word & LIVE != 0).then_some((word & !LIVE) | ENDING);
+    match held.slot.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, end) {
+        Ok(_) => Ok(held),
+        // Another thread was first.
+        Err(_) => Err(stale(name, T::KIND)),
+    }
 }
 
-fn downcast<T: Handled>(
-    object: Option<Arc<dyn Any + Send + Sync>>,
-    name: &'static str,
-) -> Result<Arc<T>> {
-    object.and_then(|object| object.downcast().ok()).ok_or_else(|| stale(name, T::KIND))
-}
-
-fn locked<T: Handled>(bits: u64, name: &'static str) -> Result<(MutexGuard<'static, State>, u32)> {
+/// Why a number is no handle of what `wanted` says.
+#[cold]
+fn refused(bits: u64, wanted: Kind, name: &'static str) -> Failure {
+    let wrong = |what: String| Failure::handle(name, SqlState::INVALID_PARAMETER_VALUE, what);
     if bits == 0 {
-        return Err(Failure::handle(name, SqlState::INVALID_PARAMETER_VALUE, "is NULL"));
+        return wrong("is NULL".to_owned());
     }
     let unknown = || {
-        let what = format!("is no {}", T::KIND.name());
-        Failure::handle(name, SqlState::INVALID_PARAMETER_VALUE, what)
+        wrong(format!("is no {}", wanted.name()))
             .with_hint("pass what the function that makes it put into its `out`")
     };
-    let parts = Parts::decode(bits).ok_or_else(unknown)?;
+    let Some(parts) = Parts::decode(bits) else { return unknown() };
     let table = Table::current();
     if parts.process != table.process {
-        return Err(Failure::handle(name, SqlState::FORKED, "was made before fork()")
-            .with_hint(crate::fork::WAY_OUT));
+        return Failure::handle(name, SqlState::FORKED, "was made before fork()")
+            .with_hint(crate::fork::WAY_OUT);
     }
-    let slot = table.find(parts.slot).ok_or_else(unknown)?;
-    let state = lock(&slot.0);
-    if state.generation != parts.generation || state.object.is_none() {
-        drop(state);
-        return Err(stale(name, parts.kind));
+    let Some(slot) = table.find(parts.slot) else { return unknown() };
+    let word = slot.word.load(Ordering::Acquire);
+    if word >> GENERATION_SHIFT != parts.generation || word & LIVE == 0 {
+        return stale(name, parts.kind);
     }
-    if state.kind != parts.kind {
-        return Err(unknown());
+    if word & !CALLS != live_word(parts.kind, parts.generation) || parts.kind == wanted {
+        return unknown();
     }
-    if parts.kind != T::KIND {
-        let what = format!("is a {}, not a {}", parts.kind.name(), T::KIND.name());
-        return Err(Failure::handle(name, SqlState::INVALID_PARAMETER_VALUE, what));
-    }
-    Ok((state, parts.slot))
+    wrong(format!("is a {}, not a {}", parts.kind.name(), wanted.name()))
 }
 
 fn stale(name: &'static str, kind: Kind) -> Failure {
@@ -299,4 +411,104 @@ pub fn after_fork() {
 /// The number of this process among those that were forked from each other.
 pub fn process() -> u32 {
     PROCESS.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    struct Counted(Arc<AtomicUsize>, u64);
+
+    impl Handled for Counted {
+        const KIND: Kind = Kind::Appender;
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_handle_is_no_address_and_says_what_it_is() {
+        for kind in Kind::ALL {
+            let parts =
+                Parts { kind, slot: SLOTS_MAX - 1, generation: GENERATIONS - 1, process: 63 };
+            let bits = parts.encode();
+            assert_eq!(bits >> 62, TOP);
+            let back = Parts::decode(bits).expect("it is a handle");
+            assert_eq!((back.kind, back.slot), (kind, parts.slot));
+            assert_eq!((back.generation, back.process), (parts.generation, parts.process));
+        }
+    }
+
+    #[test]
+    fn what_is_held_lives_until_it_is_let_go() {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let handle = give(Counted(dropped.clone(), 7)).expect("there is room");
+        let held = get(handle, "x").expect("it is live");
+        let taken = take(handle, "x").expect("it is live");
+        assert!(get(handle, "x").is_err() && take(handle, "x").is_err());
+        drop(taken);
+        assert_eq!((dropped.load(Ordering::Relaxed), held.1), (0, 7));
+        let shared = held.share();
+        drop(held);
+        assert_eq!(dropped.load(Ordering::Relaxed), 0);
+        drop(shared);
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    }
+
+    /// Threads that use, end and give out the same few handles at once.
+    #[test]
+    fn each_object_is_dropped_once_whoever_is_last() {
+        const THREADS: usize = 4;
+        const ROUNDS: usize = 3_000;
+        let dropped = Arc::new(AtomicUsize::new(0));
+        for round in 0..ROUNDS {
+            let number = round as u64;
+            let handle = give(Counted(dropped.clone(), number)).expect("there is room");
+            let bits = handle.addr();
+            let (together, ended) = (Barrier::new(THREADS), AtomicUsize::new(0));
+            std::thread::scope(|scope| {
+                for thread in 0..THREADS {
+                    let (together, ended) = (&together, &ended);
+                    scope.spawn(move || {
+                        let handle: *mut Counted = ptr::without_provenance_mut(bits);
+                        together.wait();
+                        for _ in 0..20 {
+                            if let Ok(held) = get(handle, "x") {
+                                assert_eq!(held.1, number);
+                            }
+                        }
+                        if thread % 2 == 0 && take(handle, "x").is_ok() {
+                            ended.fetch_add(1, Ordering::Relaxed);
+                        }
+                        for _ in 0..20 {
+                            if let Ok(held) = get(handle, "x") {
+                                assert_eq!(held.1, number);
+                            }
+                        }
+                    });
+                }
+            });
+            assert_eq!(ended.load(Ordering::Relaxed), 1);
+            assert_eq!(dropped.load(Ordering::Relaxed), round + 1);
+        }
+    }
+
+    #[test]
+    fn slots_come_back_and_their_old_handles_do_not() {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let mut old = Vec::new();
+        for number in 0..10_000 {
+            let handle = give(Counted(dropped.clone(), number)).expect("there is room");
+            assert_eq!(take(handle, "x").expect("it is live").1, number);
+            old.push(handle);
+        }
+        assert!(old.iter().all(|handle| get(*handle, "x").is_err()));
+        assert!(Table::current().used.load(Ordering::Relaxed) < 1_000);
+    }
 }

@@ -5,7 +5,6 @@
 //! buffers are as long as they say nobody can see.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::sync::Arc;
 
@@ -16,7 +15,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
+use kalam_core::{Error, SqlState};
 
+use crate::entry::guarded;
 use crate::failure::{Failure, Result};
 
 /// Most rows of one batch.
@@ -53,25 +54,27 @@ pub unsafe fn reader(stream: *mut FFI_ArrowArrayStream, name: &'static str) -> R
 /// released.
 ///
 /// # Errors
-/// One of the argument if the array is not what its schema says.
+/// One of the argument - `name` is that of the array - if the array is not what its schema
+/// says.
 pub unsafe fn batch(
     array: *mut FFI_ArrowArray,
     schema: *mut FFI_ArrowSchema,
+    name: &'static str,
 ) -> Result<RecordBatch> {
     if schema.is_null() {
         return Err(Failure::argument("schema", "is NULL"));
     }
     if array.is_null() {
-        return Err(Failure::argument("array", "is NULL"));
+        return Err(Failure::argument(name, "is NULL"));
     }
     // SAFETY: the caller passes structures that it does not use any more.
     let (schema, array) =
         unsafe { (FFI_ArrowSchema::from_raw(schema), FFI_ArrowArray::from_raw(array)) };
     let schema = table_schema(&schema, "schema")?;
     if array.is_released() {
-        return Err(Failure::argument("array", "is released"));
+        return Err(Failure::argument(name, "is released"));
     }
-    rows(array, &schema).map_err(|what| Failure::argument("array", what))
+    rows(array, &schema).map_err(|what| Failure::argument(name, what))
 }
 
 /// The columns of a C schema of rows.
@@ -81,11 +84,11 @@ fn table_schema(schema: &FFI_ArrowSchema, name: &'static str) -> Result<SchemaRe
     check_schema(raw, 0).map_err(|e| {
         Failure::argument(name, format_args!("has no schema that can be read: {e}"))
     })?;
-    let field = catch_unwind(AssertUnwindSafe(|| Field::try_from(schema)))
-        .unwrap_or_else(|_| Err(ArrowError::CDataInterface("it is malformed".into())))
-        .map_err(|e| {
+    let field = guarded(|| {
+        Field::try_from(schema).map_err(|e| {
             Failure::argument(name, format_args!("has no schema that can be read: {e}"))
-        })?;
+        })
+    })?;
     match field.data_type() {
         DataType::Struct(fields) => {
             Ok(Arc::new(Schema::new_with_metadata(fields.clone(), field.metadata().clone())))
@@ -141,7 +144,7 @@ impl Batches {
         if array.is_released() {
             return None;
         }
-        Some(rows(array, &self.schema).map_err(ArrowError::CDataInterface))
+        Some(rows(array, &self.schema).map_err(|e| ArrowError::CDataInterface(e.to_string())))
     }
 }
 
@@ -152,27 +155,39 @@ impl RecordBatchReader for Batches {
 }
 
 /// The rows of an array of structs; the error is the end of a sentence about it.
-fn rows(array: FFI_ArrowArray, schema: &SchemaRef) -> std::result::Result<RecordBatch, String> {
-    let data_type = DataType::Struct(schema.fields().clone());
-    // SAFETY: both are the structure of the Arrow C data interface.
-    let raw = unsafe { &*(&raw const array).cast::<RawArray>() };
-    check(raw, &data_type, "", 0)?;
-    if raw.length == 0 {
-        return Ok(RecordBatch::new_empty(schema.clone()));
-    }
-    // SAFETY: what can be checked was checked; the producer vouches for the rest.
-    let data = unsafe { from_ffi_and_data_type(array, data_type) }
-        .and_then(|data| data.validate_full().map(|()| data))
-        .map_err(|e| format!("is not what its schema says: {e}"))?;
-    let array = make_array(data);
-    let rows: &StructArray =
-        array.as_any().downcast_ref().ok_or("is not what its schema says: it is no struct")?;
-    if rows.null_count() > 0 {
-        return Err("has a row that is NULL; NULLs belong into columns".to_owned());
-    }
-    let count = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-    RecordBatch::try_new_with_options(schema.clone(), rows.columns().to_vec(), &count)
-        .map_err(|e| format!("is not what its schema says: {e}"))
+fn rows(array: FFI_ArrowArray, schema: &SchemaRef) -> std::result::Result<RecordBatch, Error> {
+    let lie = |what: String| {
+        Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("is not what its schema says: {what}"),
+        )
+    };
+    // arrow-rs asserts what it does not check.
+    guarded(|| {
+        let data_type = DataType::Struct(schema.fields().clone());
+        // SAFETY: both are the structure of the Arrow C data interface.
+        let raw = unsafe { &*(&raw const array).cast::<RawArray>() };
+        check(raw, &data_type, "", 0)
+            .map_err(|what| Error::new(SqlState::INVALID_PARAMETER_VALUE, what))?;
+        if raw.length == 0 {
+            return Ok(RecordBatch::new_empty(schema.clone()));
+        }
+        // SAFETY: what can be checked was checked; the producer vouches for the rest.
+        let mut data =
+            unsafe { from_ffi_and_data_type(array, data_type) }.map_err(|e| lie(e.to_string()))?;
+        data.align_buffers();
+        data.validate_full().map_err(|e| lie(e.to_string()))?;
+        let array = make_array(data);
+        let rows: &StructArray =
+            array.as_any().downcast_ref().ok_or_else(|| lie("it is no struct".to_owned()))?;
+        if rows.null_count() > 0 {
+            let what = "has a row that is NULL; NULLs belong into columns";
+            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, what));
+        }
+        let count = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        RecordBatch::try_new_with_options(schema.clone(), rows.columns().to_vec(), &count)
+            .map_err(|e| lie(e.to_string()))
+    })
 }
 
 /// `ArrowSchema` as the interface defines it.

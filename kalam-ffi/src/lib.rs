@@ -18,19 +18,34 @@ mod fork;
 mod handle;
 mod import;
 mod parameter;
-mod stream;
 mod value;
 mod vector;
 
-// In the order in which the header has them.
-mod append;
-mod binding;
-mod connection;
-mod database;
-mod error;
-mod options;
-mod query;
-mod result;
-mod statement;
-mod status;
+/// Arrow out, for this crate and for the modules of other languages.
+pub mod stream;
+
+// In the order in which the header has them, which the empty lines keep.
+
 mod version;
+
+mod status;
+
+mod error;
+
+mod options;
+
+mod database;
+
+mod connection;
+
+mod query;
+
+mod result;
+
+mod statement;
+
+mod binding;
+
+mod append;
+
+mod flush;

@@ -1,6 +1,8 @@
 //! The values of a statement's parameters, as C binds them.
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use kalam_core::{Error, Params, ScalarValue, SqlState};
 
 use crate::failure::{Failure, Result};
@@ -81,11 +83,11 @@ impl Values {
             Params::Named(names) => names
                 .iter()
                 .map(|(name, _)| {
-                    let column = batch.column_by_name(name);
+                    let column = batch.column_by_name(name).cloned();
                     column.ok_or_else(|| mismatch(format!("parameter :{name} has no column")))
                 })
                 .collect::<Result<Vec<_>>>()?,
-            _ if batch.num_columns() == self.len() => batch.columns().iter().collect(),
+            _ if batch.num_columns() == self.len() => batch.columns().to_vec(),
             _ => {
                 let (found, count) = (batch.num_columns(), self.len());
                 return Err(mismatch(format!(
@@ -93,25 +95,44 @@ impl Values {
                 )));
             }
         };
-        let scalar = |column: usize, row: usize| {
-            ScalarValue::try_from_array(columns[column], row).map_err(|e| {
-                Failure::from(Error::new(SqlState::FEATURE_NOT_SUPPORTED, e.to_string()))
-            })
+        let names: Option<Vec<String>> = match &self.params {
+            Params::Named(names) => Some(names.iter().map(|(name, _)| name.clone()).collect()),
+            _ => None,
         };
-        let set = |row: usize| {
-            Ok(match &self.params {
-                Params::Named(names) => Params::Named(
-                    names
-                        .iter()
-                        .enumerate()
-                        .map(|(column, (name, _))| Ok((name.clone(), scalar(column, row)?)))
-                        .collect::<Result<_>>()?,
-                ),
-                _ => Params::Positional(
-                    (0..columns.len()).map(|column| scalar(column, row)).collect::<Result<_>>()?,
-                ),
-            })
-        };
-        (0..batch.num_rows()).map(set).collect()
+        Ok(sets_of(&columns, batch.num_rows(), names.as_deref())?)
     }
+}
+
+/// A set of values for each row of columns: by name if they have names, else by position.
+///
+/// # Errors
+/// `0A000` for a value of a type that no parameter has.
+pub fn sets_of(
+    columns: &[ArrayRef],
+    rows: usize,
+    names: Option<&[String]>,
+) -> kalam_core::Result<Vec<Params>> {
+    let unsupported = |e: String| Error::new(SqlState::FEATURE_NOT_SUPPORTED, e);
+    let columns = columns
+        .iter()
+        .map(|column| match column.data_type() {
+            DataType::Dictionary(_, value) => {
+                cast(column, value).map_err(|e| unsupported(e.to_string()))
+            }
+            _ => Ok(column.clone()),
+        })
+        .collect::<kalam_core::Result<Vec<ArrayRef>>>()?;
+    let set = |row: usize| {
+        let values = columns
+            .iter()
+            .map(|column| ScalarValue::try_from_array(column, row))
+            .collect::<std::result::Result<Vec<ScalarValue>, _>>()
+            .map_err(|e| unsupported(e.to_string()))?;
+        Ok(match names {
+            Some(names) => Params::Named(names.iter().cloned().zip(values).collect()),
+            None if values.is_empty() => Params::None,
+            None => Params::Positional(values),
+        })
+    };
+    (0..rows).map(set).collect()
 }

@@ -9,7 +9,7 @@ use crate::argument::{optional_out, required};
 use crate::connection::{KalamConnection, session};
 use crate::entry::call;
 use crate::error::KalamError;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::status::KalamStatus;
 use crate::stream;
 
@@ -74,7 +74,10 @@ impl Outputs {
 
     pub fn put(self, result: QueryResult) {
         self.put_rows_affected(result.rows_affected());
-        self.put_stream(|| stream::export(result));
+        self.put_stream(|| {
+            let schema = result.schema();
+            stream::export(result, schema)
+        });
     }
 
     /// Of a statement without rows.
@@ -115,8 +118,8 @@ pub unsafe extern "C" fn kalam_stream_error(
 ) -> KalamStatus {
     call(err, || -> Result<()> {
         // SAFETY: the caller passes NULL or a stream that no thread reads now.
-        match unsafe { stream::failure_of(stream, "stream") }? {
-            Some(failure) => Err(Failure::copy(failure)),
+        match unsafe { stream::broken_by(stream, "stream") }? {
+            Some(broken) => Err(broken.failure.copy()),
             None => Ok(()),
         }
     })

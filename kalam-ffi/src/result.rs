@@ -1,7 +1,7 @@
 //! `KalamResult`: rows, one after another, for programs without an Arrow library.
 
 use std::ffi::{CString, c_char};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock};
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -177,6 +177,31 @@ pub unsafe extern "C" fn kalam_query_rows(
     })
 }
 
+/// Says how a statement would run, as EXPLAIN does: rows of one text. With `analyze` the
+/// query runs, and the rows say what it did. Free the result with kalam_result_free().
+///
+/// KALAM_STATUS_NOT_IMPLEMENTED: `analyze` of a statement that writes, or another statement
+/// than a query, INSERT, UPDATE or DELETE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kalam_explain(
+    connection: *const KalamConnection,
+    sql: *const c_char,
+    sql_len: usize,
+    analyze: bool,
+    out_result: *mut *mut KalamResult,
+    err: *mut *mut KalamError,
+) -> KalamStatus {
+    call(err, || {
+        // SAFETY: the caller passes NULL or a variable.
+        let place = unsafe { out(out_result, std::ptr::null_mut(), "out_result") }?;
+        let session = session(connection)?;
+        // SAFETY: the caller passes a text of this length.
+        let sql = unsafe { required(sql, sql_len, "sql") }?;
+        *place = handle::give(KalamResult::new(session.explain(sql, analyze)?))?;
+        Ok(())
+    })
+}
+
 /// Goes to the next row, the first one at first. `*out_row` says whether there is one.
 /// Pointers that were read of the row before are no longer valid.
 ///
@@ -236,7 +261,7 @@ pub unsafe extern "C" fn kalam_result_column_name(
     call(err, || {
         // SAFETY: the caller passes NULL or a variable.
         let place = unsafe { out(out_name, std::ptr::null(), "out_name") }?;
-        let result: Arc<KalamResult> = handle::get(result, "result")?;
+        let result = handle::get(result, "result")?;
         *place = result.column(column)?.name.as_ptr();
         Ok(())
     })
@@ -254,7 +279,7 @@ pub unsafe extern "C" fn kalam_result_column_type(
     call(err, || {
         // SAFETY: the caller passes NULL or a variable.
         let place = unsafe { out(out_type, std::ptr::null(), "out_type") }?;
-        let result: Arc<KalamResult> = handle::get(result, "result")?;
+        let result = handle::get(result, "result")?;
         *place = result.column(column)?.type_name.as_ptr();
         Ok(())
     })

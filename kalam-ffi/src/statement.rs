@@ -79,7 +79,7 @@ pub unsafe extern "C" fn kalam_prepare(
     call(err, || {
         // SAFETY: the caller passes NULL or a variable.
         let place = unsafe { out(out_statement, std::ptr::null_mut(), "out_statement") }?;
-        let connection = handle::get(connection, "connection")?;
+        let connection = handle::get(connection, "connection")?.share();
         // SAFETY: the caller passes a text of this length.
         let sql = unsafe { required(sql, sql_len, "sql") }?;
         let prepared = connection.session()?.prepare(sql)?;

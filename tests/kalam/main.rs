@@ -44,6 +44,7 @@ mod prepared;
 mod progress;
 mod purge;
 mod render;
+mod replace_table;
 mod result_lifetime;
 mod returning;
 mod schema_versions;

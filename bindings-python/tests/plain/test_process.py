@@ -27,12 +27,13 @@ def test_a_forked_child_is_told_so_and_the_parent_goes_on(tmp_path):
         if child == 0:
             seen = []
             for use in [lambda: db.execute("SELECT 1"), result.fetchall, db.close,
-                        result.__arrow_c_stream__, lambda: db.user]:
+                        result.__arrow_c_stream__, lambda: db.user,
+                        kalamdb.connect, lambda: kalamdb.connect(sys.argv[1])]:
                 try:
                     use()
                 except kalamdb.InterfaceError as error:
                     seen.append(error.sqlstate)
-            assert seen == ["KD001"] * 5, seen
+            assert seen == ["KD001"] * 7, seen
             del db, result
             sys.exit(0)
         assert os.waitpid(child, 0)[1] == 0
@@ -43,6 +44,23 @@ def test_a_forked_child_is_told_so_and_the_parent_goes_on(tmp_path):
         tmp_path / "d",
     )
     assert (done.stdout, done.stderr, done.returncode) == ("parent goes on\n", "", 0)
+
+
+def test_who_forks_first_opens_in_the_child(tmp_path):
+    done = run(
+        """
+        import os, sys, kalamdb
+        child = os.fork()
+        if child == 0:
+            with kalamdb.connect(sys.argv[1]) as db:
+                db.execute("CREATE NAMESPACE app")
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        print(kalamdb.connect(sys.argv[1]).execute("SHOW NAMESPACES").fetchone() is not None)
+        """,
+        tmp_path / "d",
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
 
 
 def test_open_handles_do_not_keep_the_interpreter_from_ending(tmp_path):

@@ -235,6 +235,40 @@ def test_ingest_options(con):
     ]
 
 
+def test_a_replace_that_fails_keeps_the_old_table(con):
+    def broken():
+        yield DAY.to_batches()[0]
+        raise ValueError("no more")
+
+    with con.cursor() as cursor:
+        cursor.adbc_ingest("t", DAY)
+        con.commit()
+        for rows_ in [pa.RecordBatchReader.from_batches(DAY.schema, broken()), pa.table({"s": [{}]})]:
+            with pytest.raises(dbapi.Error):
+                cursor.adbc_ingest("t", rows_, mode="replace")
+            con.rollback()
+            cursor.execute("SELECT * FROM t ORDER BY id")
+            assert cursor.fetch_arrow_table().to_pydict() == DAY.to_pydict()
+    tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'default'"
+    assert rows(con, tables) == [("t",)]
+
+
+def test_a_forked_child_gets_errors(connect, manifest, tmp_path):
+    con = connect(str(tmp_path / "db"))
+    child = os.fork()
+    if child == 0:
+        seen = []
+        for use in [lambda: rows(con, "SELECT 1"), lambda: connect(str(tmp_path / "other")), connect]:
+            try:
+                use()
+            except dbapi.Error as error:
+                seen.append(error.sqlstate)
+        # No handlers of pytest in the child.
+        os._exit(0 if seen == ["KD001"] * 3 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert rows(con, "SELECT 1") == [(1,)]
+
+
 def test_objects_nest_down_to_a_depth(con):
     run(con, "CREATE NAMESPACE app")
     run(con, "CREATE TABLE app.t (a INT COMMENT 'x', b VARCHAR(9) NOT NULL, PRIMARY KEY (b, a), "
@@ -295,8 +329,16 @@ def test_statistics(con):
     con.commit()
     [catalog] = con.adbc_get_statistics(table_name_filter="t").read_all().to_pylist()
     [namespace] = catalog["catalog_db_schemas"]
-    found = {s["statistic_key"]: s["statistic_value"] for s in namespace["db_schema_statistics"]}
+    of_table = [s for s in namespace["db_schema_statistics"] if s["column_name"] is None]
+    found = {s["statistic_key"]: s["statistic_value"] for s in of_table}
     assert found[6] == 3
+    of_column = {
+        (s["column_name"], s["statistic_key"]): s["statistic_value"]
+        for s in namespace["db_schema_statistics"]
+        if s["column_name"] is not None
+    }
+    assert [of_column[name, 5] for name in DAY.column_names] == [0, 1, 0]
+    assert (of_column["id", 4], of_column["x", 3], of_column["name", 3]) == (1, 2.5, b"b")
     names = con.adbc_get_statistic_names().read_all().to_pydict()
     assert set(names["statistic_key"]) <= set(found)
 

@@ -350,6 +350,26 @@ impl SchemaRegistry {
         Ok(set)
     }
 
+    /// The part of a commit that gives a table another name, which is free once the commit
+    /// has removed these.
+    ///
+    /// # Errors
+    /// `42704` if the storage is not there.
+    pub(crate) fn take_name(
+        self: &Arc<Self>,
+        set: &mut WriteSet,
+        from: &Arc<Table>,
+        definition: TableDefinition,
+        removed: BTreeSet<TableId>,
+    ) -> Result<()> {
+        DEFINITIONS.put(set, &definition.id, &definition);
+        NAMES.delete(set, &from.definition.name);
+        NAMES.put(set, &definition.name, &definition.id);
+        let to = Arc::new(self.derive(Arc::new(definition))?.following(from));
+        self.push(set, Edit::AlterTable { from: from.clone(), to, promises: false, removed });
+        Ok(())
+    }
+
     /// The newest one of a table.
     ///
     /// # Errors
@@ -458,7 +478,7 @@ enum Edit {
         from: Arc<Table>,
         to: Arc<Table>,
         promises: bool,
-        /// Views that the commit removes.
+        /// Views and tables that the commit removes.
         removed: BTreeSet<TableId>,
     },
     AddView {
@@ -489,7 +509,9 @@ impl Change for CatalogChange {
             Edit::AlterTable { from, to, removed, .. } => {
                 registry.check_current(from)?;
                 registry.check_readers(to, removed)?;
-                if from.definition.name == to.definition.name {
+                let owner = registry.names.get(&to.definition.name).map(|id| *id);
+                let goes = owner.is_some_and(|owner| removed.contains(&owner));
+                if goes || from.definition.name == to.definition.name {
                     return Ok(());
                 }
                 registry.check_free(&to.definition.name)

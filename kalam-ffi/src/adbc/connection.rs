@@ -10,14 +10,11 @@ use kalam_core::{
     WithinTransaction,
 };
 
-use super::CATALOG;
 use super::database::already_open;
-use super::handle::{Handles, lock};
 use super::identity::Identity;
 use super::option::{Optioned, flag, flag_text, invalid_value, unknown_option, unsupported_option};
-
-/// The connections that callers hold.
-pub(super) static CONNECTIONS: Handles<AdbcConnection> = Handles::new("connection");
+use super::{CATALOG, lock};
+use crate::handle::{Handled, Kind};
 
 /// A connection before and after it is opened.
 #[derive(Default)]
@@ -68,11 +65,11 @@ impl AdbcConnection {
     }
 }
 
-impl Optioned for AdbcConnection {
-    fn handle(token: *const std::ffi::c_void) -> Result<Arc<Self>> {
-        CONNECTIONS.get(token)
-    }
+impl Handled for AdbcConnection {
+    const KIND: Kind = Kind::AdbcConnection;
+}
 
+impl Optioned for AdbcConnection {
     fn set(&self, key: &str, value: &str) -> Result<()> {
         let mut state = lock(&self.state);
         match state.open.clone() {
@@ -208,11 +205,6 @@ impl Open {
     /// Refuses a write of a read-only connection.
     pub(super) fn check_writable(&self) -> Result<()> {
         if lock(&self.mode).read_only { Err(read_only()) } else { Ok(()) }
-    }
-
-    /// Whether a statement that changes rows several times needs a transaction of its own.
-    pub(super) fn commits_each_statement(&self) -> bool {
-        lock(&self.mode).autocommit && self.session.transaction_status() == TransactionStatus::Idle
     }
 
     /// How a transaction of one call is isolated.

@@ -1,16 +1,15 @@
 //! `AdbcDatabase`: a directory and how it is opened.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use adbc_core::constants::ADBC_OPTION_URI;
 use kalam_core::{Database, Error, Options, Result, SqlState};
 
-use super::handle::{Handles, lock};
 use super::identity::Identity;
+use super::lock;
 use super::option::{Optioned, unknown_option};
-
-/// The databases that callers hold.
-pub(super) static DATABASES: Handles<AdbcDatabase> = Handles::new("database");
+use crate::fork::survive_fork;
+use crate::handle::{Handled, Kind};
 
 /// Opens in memory.
 const IN_MEMORY: &str = ":memory:";
@@ -36,13 +35,14 @@ impl AdbcDatabase {
     /// Opens the directory, or a database in memory.
     ///
     /// # Errors
-    /// What [`Database::open`] raises; `55P02` if it is open.
+    /// What [`Database::open`] raises; `08003` if it is open; `KD001` in a child after fork().
     pub(super) fn init(&self) -> Result<()> {
         let mut state = lock(&self.state);
         if state.open.is_some() {
             return Err(already_open("database"));
         }
         let path = path_of_uri(state.uri.as_deref().unwrap_or(IN_MEMORY))?;
+        survive_fork();
         state.open = Some(match path {
             None => Database::in_memory(state.options.clone())?,
             Some(path) => Database::open(path, state.options.clone())?,
@@ -64,11 +64,11 @@ impl AdbcDatabase {
     }
 }
 
-impl Optioned for AdbcDatabase {
-    fn handle(token: *const std::ffi::c_void) -> Result<Arc<Self>> {
-        DATABASES.get(token)
-    }
+impl Handled for AdbcDatabase {
+    const KIND: Kind = Kind::AdbcDatabase;
+}
 
+impl Optioned for AdbcDatabase {
     fn set(&self, key: &str, value: &str) -> Result<()> {
         let mut state = lock(&self.state);
         if state.open.is_some() {

@@ -4,15 +4,17 @@ use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 use std::ptr;
 
-use adbc_core::constants::{ADBC_STATUS_OK, ADBC_VERSION_1_0_0, ADBC_VERSION_1_1_0};
+use adbc_core::constants::{ADBC_VERSION_1_0_0, ADBC_VERSION_1_1_0};
 use adbc_core::error::AdbcStatusCode;
-use adbc_ffi::{FFI_AdbcDriver, FFI_AdbcError};
+use adbc_ffi::{
+    FFI_AdbcConnection, FFI_AdbcDatabase, FFI_AdbcDriver, FFI_AdbcError, FFI_AdbcStatement,
+};
 use kalam_core::{Error, SqlState};
 
-use super::argument::given;
-use super::entry::{connection, database, statement};
+use super::entry::{self, connection, database, option, statement};
 use super::error::{error_detail, error_detail_count, guarded_entry};
-use super::stream::error_from_array_stream;
+use super::rows::error_from_array_stream;
+use crate::failure::{Failure, Result};
 
 /// Bytes of `struct AdbcDriver` in version 1.0.0: it ends where that of 1.1.0 goes on.
 const SIZE_1_0_0: usize = offset_of!(FFI_AdbcDriver, ErrorGetDetailCount);
@@ -34,44 +36,49 @@ pub unsafe extern "C" fn AdbcKalamdbInit(
     driver: *mut c_void,
     error: *mut FFI_AdbcError,
 ) -> AdbcStatusCode {
-    let call = || {
-        let driver = given(driver, "the driver")?;
-        let size = match version {
-            ADBC_VERSION_1_0_0 => SIZE_1_0_0,
-            ADBC_VERSION_1_1_0 => size_of::<FFI_AdbcDriver>(),
-            _ => {
-                return Err(Error::new(
-                    SqlState::FEATURE_NOT_SUPPORTED,
-                    format!("ADBC version {version} is unknown"),
-                )
-                .with_hint("this driver speaks 1000000 and 1001000"));
-            }
-        };
-        let table = std::mem::ManuallyDrop::new(table());
-        // SAFETY: there is room for so many bytes, and the members that they hold are
-        // whole.
-        unsafe {
-            ptr::copy_nonoverlapping((&raw const table).cast::<u8>(), driver.cast::<u8>(), size);
+    // SAFETY: the caller passes room and an error, as the interface demands.
+    unsafe { guarded_entry(error, || fill(version, driver)) }
+}
+
+/// # Safety
+/// As [`AdbcKalamdbInit`].
+unsafe fn fill(version: c_int, driver: *mut c_void) -> Result<()> {
+    if driver.is_null() {
+        return Err(Failure::argument("driver", "is NULL"));
+    }
+    let size = match version {
+        ADBC_VERSION_1_0_0 => SIZE_1_0_0,
+        ADBC_VERSION_1_1_0 => size_of::<FFI_AdbcDriver>(),
+        _ => {
+            let what = format!("ADBC version {version} is unknown");
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, what)
+                .with_hint("this driver speaks 1000000 and 1001000")
+                .into());
         }
-        Ok(())
     };
-    // SAFETY: the caller passes an error, as the interface demands.
-    unsafe { guarded_entry(error, call) }
+    let table = std::mem::ManuallyDrop::new(table());
+    // SAFETY: there is room for so many bytes, and the members that they hold are whole.
+    unsafe {
+        ptr::copy_nonoverlapping((&raw const table).cast::<u8>(), driver.cast::<u8>(), size);
+    }
+    Ok(())
 }
 
 /// The driver holds nothing: what it made lives until it is released itself.
 unsafe extern "C" fn release(
     driver: *mut FFI_AdbcDriver,
-    _error: *mut FFI_AdbcError,
+    error: *mut FFI_AdbcError,
 ) -> AdbcStatusCode {
-    if !driver.is_null() {
-        // SAFETY: the caller passes a driver of any version, all of which have these.
-        unsafe {
-            (&raw mut (*driver).private_data).write(ptr::null_mut());
-            (&raw mut (*driver).release).write(None);
-        }
+    // SAFETY: the caller passes a driver of any version, all of which have these.
+    unsafe {
+        guarded_entry(error, || {
+            if !driver.is_null() {
+                (&raw mut (*driver).private_data).write(ptr::null_mut());
+                (&raw mut (*driver).release).write(None);
+            }
+            Ok(())
+        })
     }
-    ADBC_STATUS_OK
 }
 
 fn table() -> FFI_AdbcDriver {
@@ -80,19 +87,19 @@ fn table() -> FFI_AdbcDriver {
         private_manager: ptr::null(),
         release: Some(release),
         DatabaseInit: Some(database::init),
-        DatabaseNew: Some(database::new),
-        DatabaseSetOption: Some(database::set_option),
-        DatabaseRelease: Some(database::release),
+        DatabaseNew: Some(entry::new::<FFI_AdbcDatabase>),
+        DatabaseSetOption: Some(option::set_option::<FFI_AdbcDatabase>),
+        DatabaseRelease: Some(entry::release::<FFI_AdbcDatabase>),
         ConnectionCommit: Some(connection::commit),
         ConnectionGetInfo: Some(connection::get_info),
         ConnectionGetObjects: Some(connection::get_objects),
         ConnectionGetTableSchema: Some(connection::get_table_schema),
         ConnectionGetTableTypes: Some(connection::get_table_types),
         ConnectionInit: Some(connection::init),
-        ConnectionNew: Some(connection::new),
-        ConnectionSetOption: Some(connection::set_option),
+        ConnectionNew: Some(entry::new::<FFI_AdbcConnection>),
+        ConnectionSetOption: Some(option::set_option::<FFI_AdbcConnection>),
         ConnectionReadPartition: Some(connection::read_partition),
-        ConnectionRelease: Some(connection::release),
+        ConnectionRelease: Some(entry::release::<FFI_AdbcConnection>),
         ConnectionRollback: Some(connection::rollback),
         StatementBind: Some(statement::bind),
         StatementBindStream: Some(statement::bind_stream),
@@ -101,38 +108,38 @@ fn table() -> FFI_AdbcDriver {
         StatementGetParameterSchema: Some(statement::get_parameter_schema),
         StatementNew: Some(statement::new),
         StatementPrepare: Some(statement::prepare),
-        StatementRelease: Some(statement::release),
-        StatementSetOption: Some(statement::set_option),
+        StatementRelease: Some(entry::release::<FFI_AdbcStatement>),
+        StatementSetOption: Some(option::set_option::<FFI_AdbcStatement>),
         StatementSetSqlQuery: Some(statement::set_sql_query),
         StatementSetSubstraitPlan: Some(statement::set_substrait_plan),
         ErrorGetDetailCount: Some(error_detail_count),
         ErrorGetDetail: Some(error_detail),
         ErrorFromArrayStream: Some(error_from_array_stream),
-        DatabaseGetOption: Some(database::get_option),
-        DatabaseGetOptionBytes: Some(database::get_option_bytes),
-        DatabaseGetOptionDouble: Some(database::get_option_double),
-        DatabaseGetOptionInt: Some(database::get_option_int),
-        DatabaseSetOptionBytes: Some(database::set_option_bytes),
-        DatabaseSetOptionDouble: Some(database::set_option_double),
-        DatabaseSetOptionInt: Some(database::set_option_int),
+        DatabaseGetOption: Some(option::get_option::<FFI_AdbcDatabase>),
+        DatabaseGetOptionBytes: Some(option::get_option_bytes::<FFI_AdbcDatabase>),
+        DatabaseGetOptionDouble: Some(option::get_option_double::<FFI_AdbcDatabase>),
+        DatabaseGetOptionInt: Some(option::get_option_int::<FFI_AdbcDatabase>),
+        DatabaseSetOptionBytes: Some(option::set_option_bytes::<FFI_AdbcDatabase>),
+        DatabaseSetOptionDouble: Some(option::set_option_double::<FFI_AdbcDatabase>),
+        DatabaseSetOptionInt: Some(option::set_option_int::<FFI_AdbcDatabase>),
         ConnectionCancel: Some(connection::cancel),
-        ConnectionGetOption: Some(connection::get_option),
-        ConnectionGetOptionBytes: Some(connection::get_option_bytes),
-        ConnectionGetOptionDouble: Some(connection::get_option_double),
-        ConnectionGetOptionInt: Some(connection::get_option_int),
+        ConnectionGetOption: Some(option::get_option::<FFI_AdbcConnection>),
+        ConnectionGetOptionBytes: Some(option::get_option_bytes::<FFI_AdbcConnection>),
+        ConnectionGetOptionDouble: Some(option::get_option_double::<FFI_AdbcConnection>),
+        ConnectionGetOptionInt: Some(option::get_option_int::<FFI_AdbcConnection>),
         ConnectionGetStatistics: Some(connection::get_statistics),
         ConnectionGetStatisticNames: Some(connection::get_statistic_names),
-        ConnectionSetOptionBytes: Some(connection::set_option_bytes),
-        ConnectionSetOptionDouble: Some(connection::set_option_double),
-        ConnectionSetOptionInt: Some(connection::set_option_int),
+        ConnectionSetOptionBytes: Some(option::set_option_bytes::<FFI_AdbcConnection>),
+        ConnectionSetOptionDouble: Some(option::set_option_double::<FFI_AdbcConnection>),
+        ConnectionSetOptionInt: Some(option::set_option_int::<FFI_AdbcConnection>),
         StatementCancel: Some(statement::cancel),
         StatementExecuteSchema: Some(statement::execute_schema),
-        StatementGetOption: Some(statement::get_option),
-        StatementGetOptionBytes: Some(statement::get_option_bytes),
-        StatementGetOptionDouble: Some(statement::get_option_double),
-        StatementGetOptionInt: Some(statement::get_option_int),
-        StatementSetOptionBytes: Some(statement::set_option_bytes),
-        StatementSetOptionDouble: Some(statement::set_option_double),
-        StatementSetOptionInt: Some(statement::set_option_int),
+        StatementGetOption: Some(option::get_option::<FFI_AdbcStatement>),
+        StatementGetOptionBytes: Some(option::get_option_bytes::<FFI_AdbcStatement>),
+        StatementGetOptionDouble: Some(option::get_option_double::<FFI_AdbcStatement>),
+        StatementGetOptionInt: Some(option::get_option_int::<FFI_AdbcStatement>),
+        StatementSetOptionBytes: Some(option::set_option_bytes::<FFI_AdbcStatement>),
+        StatementSetOptionDouble: Some(option::set_option_double::<FFI_AdbcStatement>),
+        StatementSetOptionInt: Some(option::set_option_int::<FFI_AdbcStatement>),
     }
 }

@@ -1,43 +1,30 @@
 //! Errors of the engine as `AdbcError`, and the guard around every entry point.
 
-use std::any::Any;
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use adbc_core::constants as c;
 use adbc_core::error::AdbcStatusCode;
 use adbc_ffi::{FFI_AdbcError, FFI_AdbcErrorDetail};
-use kalam_core::{Error, ErrorKind, Result, SqlState};
+use kalam_core::Error;
 
-/// The status of an error: one line for each kind, and the codes that ADBC tells apart.
-pub(super) fn status(error: &Error) -> AdbcStatusCode {
-    match error.sqlstate() {
-        SqlState::INVALID_PASSWORD => return c::ADBC_STATUS_UNAUTHENTICATED,
-        SqlState::INVALID_PARAMETER_VALUE => return c::ADBC_STATUS_INVALID_ARGUMENT,
-        SqlState::ACTIVE_TRANSACTION
-        | SqlState::NO_ACTIVE_TRANSACTION
-        | SqlState::IN_FAILED_TRANSACTION => return c::ADBC_STATUS_INVALID_STATE,
-        _ => {}
-    }
-    match error.kind() {
-        ErrorKind::InvalidStatement => c::ADBC_STATUS_INVALID_ARGUMENT,
-        ErrorKind::InvalidArgument => c::ADBC_STATUS_INVALID_DATA,
-        ErrorKind::NotFound => c::ADBC_STATUS_NOT_FOUND,
-        ErrorKind::AlreadyExists => c::ADBC_STATUS_ALREADY_EXISTS,
-        ErrorKind::Constraint => c::ADBC_STATUS_INTEGRITY,
-        ErrorKind::PermissionDenied => c::ADBC_STATUS_UNAUTHORIZED,
-        // ADBC has no word for these; SQLSTATE says which it is.
-        ErrorKind::Conflict
-        | ErrorKind::LimitExceeded
-        | ErrorKind::Unavailable
-        | ErrorKind::Corrupted => c::ADBC_STATUS_IO,
-        ErrorKind::Cancelled => c::ADBC_STATUS_CANCELLED,
-        ErrorKind::Unsupported => c::ADBC_STATUS_NOT_IMPLEMENTED,
-        ErrorKind::Closed => c::ADBC_STATUS_INVALID_STATE,
-        ErrorKind::Internal => c::ADBC_STATUS_INTERNAL,
-        // ErrorKind is non-exhaustive.
-        _ => c::ADBC_STATUS_UNKNOWN,
+use crate::entry::guarded;
+use crate::error::c_text;
+use crate::failure::{Failure, Result};
+use crate::status::KalamStatus;
+
+/// The status of a failure: that of the C API, or what ADBC has in its place.
+pub(super) fn status(failure: &Failure) -> AdbcStatusCode {
+    match failure.status {
+        // SQLSTATE says which of these it is.
+        KalamStatus::Conflict
+        | KalamStatus::LimitExceeded
+        | KalamStatus::Unavailable
+        | KalamStatus::Corrupted => c::ADBC_STATUS_IO,
+        KalamStatus::Closed | KalamStatus::InvalidHandle | KalamStatus::Busy => {
+            c::ADBC_STATUS_INVALID_STATE
+        }
+        same => same as AdbcStatusCode,
     }
 }
 
@@ -51,43 +38,15 @@ pub(super) unsafe fn guarded_entry(
 ) -> AdbcStatusCode {
     match guarded(call) {
         Ok(()) => c::ADBC_STATUS_OK,
-        Err(error) => {
-            // SAFETY: as this function demands.
-            unsafe { write(out, &error) };
-            status(&error)
+        Err(failure) => {
+            let _: Result<()> = guarded(|| {
+                // SAFETY: as this function demands.
+                unsafe { write(out, &failure) };
+                Ok(())
+            });
+            status(&failure)
         }
     }
-}
-
-/// Turns a panic of `call` into an error.
-pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
-    // What a panic may have left half-changed is behind a mutex of one statement.
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    Error::new(SqlState::INTERNAL_ERROR, format!("the driver panicked: {message}"))
-        .with_hint("this is a bug; report it with the call that led to it")
-}
-
-/// The message, with the hint on a line of its own.
-pub(super) fn message(error: &Error) -> CString {
-    let text = match error.hint() {
-        Some(hint) => format!("{error}\nhint: {hint}"),
-        None => error.to_string(),
-    };
-    without_nul(text)
-}
-
-pub(super) fn without_nul(text: String) -> CString {
-    let mut bytes = text.into_bytes();
-    bytes.retain(|byte| *byte != 0);
-    CString::new(bytes).expect("every NUL byte was removed above")
 }
 
 /// What a program can read of an error beside its message. Keys are for programs.
@@ -113,7 +72,7 @@ fn details(error: &Error) -> Details {
 ///
 /// # Safety
 /// As [`guarded_entry`].
-unsafe fn write(out: *mut FFI_AdbcError, error: &Error) {
+unsafe fn write(out: *mut FFI_AdbcError, failure: &Failure) {
     if out.is_null() {
         return;
     }
@@ -125,11 +84,11 @@ unsafe fn write(out: *mut FFI_AdbcError, error: &Error) {
         if let Some(release) = (&raw const (*out).release).read() {
             release(out);
         }
-        (&raw mut (*out).message).write(message(error).into_raw());
-        (&raw mut (*out).sqlstate).write(code(error));
+        (&raw mut (*out).message).write(c_text(&failure.text()).into_raw());
+        (&raw mut (*out).sqlstate).write(code(&failure.error));
         if is_extended {
             (&raw mut (*out).vendor_code).write(c::ADBC_ERROR_VENDOR_CODE_PRIVATE_DATA);
-            let details = Box::into_raw(Box::new(details(error)));
+            let details = Box::into_raw(Box::new(details(&failure.error)));
             (&raw mut (*out).private_data).write(details.cast::<c_void>());
             (&raw mut (*out).release).write(Some(release_extended));
         } else {
@@ -140,10 +99,10 @@ unsafe fn write(out: *mut FFI_AdbcError, error: &Error) {
 }
 
 /// The same error as a value of version 1.1.0.
-pub(super) fn exported(error: &Error) -> FFI_AdbcError {
+pub(super) fn exported(failure: &Failure) -> FFI_AdbcError {
     let mut out = FFI_AdbcError::default();
     // SAFETY: it is initialized, and holds nothing.
-    unsafe { write(&raw mut out, error) };
+    unsafe { write(&raw mut out, failure) };
     out
 }
 
@@ -156,25 +115,38 @@ fn code(error: &Error) -> [c_char; 5] {
 }
 
 unsafe extern "C" fn release_short(error: *mut FFI_AdbcError) {
-    // SAFETY: `write` put its own string there, and it is taken once: the function
-    // removes itself.
+    let _: Result<()> = guarded(|| {
+        // SAFETY: `write` put its own string there, and it is taken once: the function
+        // removes itself.
+        unsafe { drop_text(error) };
+        Ok(())
+    });
+}
+
+unsafe extern "C" fn release_extended(error: *mut FFI_AdbcError) {
+    let _: Result<()> = guarded(|| {
+        // SAFETY: as in `release_short`; `write` put its own details there too.
+        unsafe {
+            let details = (&raw mut (*error).private_data).replace(ptr::null_mut());
+            if !details.is_null() {
+                drop(Box::from_raw(details.cast::<Details>()));
+            }
+            drop_text(error);
+        }
+        Ok(())
+    });
+}
+
+/// # Safety
+/// `error` is one that [`write`] wrote, in memory that is alive.
+unsafe fn drop_text(error: *mut FFI_AdbcError) {
+    // SAFETY: as this function demands.
     unsafe {
         let text = (&raw mut (*error).message).replace(ptr::null_mut());
         if !text.is_null() {
             drop(CString::from_raw(text));
         }
         (&raw mut (*error).release).write(None);
-    }
-}
-
-unsafe extern "C" fn release_extended(error: *mut FFI_AdbcError) {
-    // SAFETY: as in `release_short`; `write` put its own details there too.
-    unsafe {
-        let details = (&raw mut (*error).private_data).replace(ptr::null_mut());
-        if !details.is_null() {
-            drop(Box::from_raw(details.cast::<Details>()));
-        }
-        release_short(error);
     }
 }
 
@@ -203,22 +175,23 @@ unsafe fn details_of<'a>(error: *const FFI_AdbcError) -> &'a [(CString, Vec<u8>)
 
 pub(super) unsafe extern "C" fn error_detail_count(error: *const FFI_AdbcError) -> c_int {
     // SAFETY: the caller passes an error, as the interface demands.
-    let count = unsafe { details_of(error) }.len();
-    c_int::try_from(count).unwrap_or(c_int::MAX)
+    let count: Result<usize> = guarded(|| Ok(unsafe { details_of(error) }.len()));
+    c_int::try_from(count.unwrap_or_default()).unwrap_or(c_int::MAX)
 }
 
 pub(super) unsafe extern "C" fn error_detail(
     error: *const FFI_AdbcError,
     index: c_int,
 ) -> FFI_AdbcErrorDetail {
-    // SAFETY: the caller passes an error, as the interface demands.
-    let details = unsafe { details_of(error) };
-    match usize::try_from(index).ok().and_then(|index| details.get(index)) {
-        Some((key, value)) => FFI_AdbcErrorDetail {
+    let detail: Result<_> = guarded(|| {
+        // SAFETY: the caller passes an error, as the interface demands.
+        let details = unsafe { details_of(error) };
+        let found = usize::try_from(index).ok().and_then(|index| details.get(index));
+        Ok(found.map(|(key, value)| FFI_AdbcErrorDetail {
             key: key.as_ptr(),
             value: value.as_ptr(),
             value_length: value.len(),
-        },
-        None => FFI_AdbcErrorDetail::default(),
-    }
+        }))
+    });
+    detail.ok().flatten().unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use arrow::array::{
 use arrow::datatypes::DataType;
 use kalam_core::{Error, Result, SqlState};
 
-use super::stream::Rows;
+use super::rows::Rows;
 
 /// Kinds of tables, as information_schema names them.
 const TABLE_TYPES: [&str; 2] = ["BASE TABLE", "VIEW"];

@@ -1,15 +1,20 @@
 //! Ingest: bound rows into a table, which may be made for them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use adbc_core::constants as c;
 use arrow::datatypes::Schema;
+use kalam_core::env::{Clock, SystemClock};
 use kalam_core::model::{KalamDataType, TableKind};
-use kalam_core::{AppendMode, Error, Params, Result, Session, SqlState, WithinTransaction};
+use kalam_core::{
+    AppendMode, Error, Params, Result, Session, SqlState, TransactionStatus, WithinTransaction,
+};
 
 use super::bound::Bound;
 use super::connection::{Open, check_catalog};
 use super::option::{flag, flag_text, invalid_value};
+use crate::entry::guarded;
 
 /// What to do about the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,40 +128,50 @@ impl Ingest {
     }
 
     /// Puts the rows into the table, in one commit or the open transaction, and returns
-    /// how many. A table that was made for them is made outside of a transaction, and
-    /// dropped if they do not fit.
+    /// how many. A table that is made for them is made outside of a transaction, and dropped
+    /// if they do not fit. A table that is replaced stays until all rows are there.
     ///
     /// # Errors
-    /// `42P07` if the table is there and is to be made, and what CREATE TABLE and
-    /// [`Session::append`] raise.
+    /// `42P07` if the table is there and is to be made; `0A000` for replacing one after a
+    /// write of the open transaction; what CREATE TABLE, [`Session::append`] and
+    /// [`Session::replace_table`] raise.
     pub(super) fn run(&self, connection: &Arc<Open>, bound: Bound) -> Result<u64> {
         let table = self.table.as_deref().unwrap_or_default();
         let session = connection.session();
         let namespace = self.namespace.clone().unwrap_or_else(|| session.namespace());
-        let target = format!("{}.{}", quoted(&namespace), quoted(table));
-        let beside = connection.beside();
-        let creates = self.mode != Mode::Append;
-        if creates {
-            connection.check_writable()?;
-            self.create(&beside, &target, bound.schema())?;
-        }
         let mode = if self.upsert { AppendMode::Upsert } else { AppendMode::Append };
-        let appended = connection
-            .admit(&[WithinTransaction::Writes])
-            .and_then(|()| session.append(&target, bound.into_reader(), mode));
-        if appended.is_err() && matches!(self.mode, Mode::Create | Mode::Replace) {
-            // What the rows did wrong is the error, not what becomes of the table.
-            let _ = beside.execute(&format!("DROP TABLE IF EXISTS {target}"), &Params::None);
+        let target = qualified(&namespace, table);
+        if self.mode == Mode::Replace {
+            stand_alone(connection)?;
+            let beside = connection.beside();
+            let new = qualified(&namespace, &new_name());
+            let made = self.create(&beside, &new, &bound.schema())?;
+            let rows = beside.append(&new, bound.into_reader(), mode)?;
+            beside.replace_table(&target, &new)?;
+            made.keep();
+            return Ok(rows);
         }
-        appended
+        let mut made = None;
+        if self.mode != Mode::Append {
+            connection.check_writable()?;
+            let table = self.create(&connection.beside(), &target, &bound.schema())?;
+            match self.mode {
+                Mode::Create => made = Some(table),
+                // It may have been there before.
+                _ => table.keep(),
+            }
+        }
+        connection.admit(&[WithinTransaction::Writes])?;
+        let rows = session.append(&target, bound.into_reader(), mode)?;
+        if let Some(made) = made {
+            made.keep();
+        }
+        Ok(rows)
     }
 
-    fn create(&self, beside: &Session, target: &str, schema: &Schema) -> Result<()> {
-        let create = self.create_table(target, schema)?;
-        if self.mode == Mode::Replace {
-            beside.execute(&format!("DROP TABLE IF EXISTS {target}"), &Params::None)?;
-        }
-        beside.execute(&create, &Params::None).map(drop)
+    fn create(&self, beside: &Session, target: &str, schema: &Schema) -> Result<Made> {
+        beside.execute(&self.create_table(target, schema)?, &Params::None)?;
+        Ok(Made { session: Some(beside.clone()), name: target.to_owned() })
     }
 
     /// CREATE TABLE with a column for each field. All may be NULL but those of the key.
@@ -179,11 +194,61 @@ impl Ingest {
     }
 }
 
+/// A table that was made for rows, and goes if they do not come.
+struct Made {
+    /// `None` once it is to stay. No request stops what it does.
+    session: Option<Session>,
+    name: String,
+}
+
+impl Made {
+    fn keep(mut self) {
+        self.session = None;
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            let sql = format!("DROP TABLE IF EXISTS {}", self.name);
+            // What the rows did wrong is the error, not what becomes of the table.
+            let _ = guarded(|| session.execute(&sql, &Params::None));
+        }
+    }
+}
+
+/// A name that no table has: a process, a moment, and a number.
+fn new_name() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let now = SystemClock.now_us();
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("replacing_{}_{now}_{number}", std::process::id())
+}
+
+/// Makes sure that what replaces a table is in no transaction, of which it is no part: one
+/// that has only read ends.
+fn stand_alone(connection: &Open) -> Result<()> {
+    connection.admit(&[WithinTransaction::Refused])?;
+    if connection.session().transaction_status() == TransactionStatus::Idle {
+        return Ok(());
+    }
+    Err(Error::new(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        "a table cannot be replaced within a transaction that has written",
+    )
+    .with_hint("commit or roll back before"))
+}
+
 fn kind(key: &str, value: &str) -> Result<TableKind> {
     [TableKind::Shared, TableKind::User, TableKind::Stream]
         .into_iter()
         .find(|kind| kind.as_str().eq_ignore_ascii_case(value))
         .ok_or_else(|| invalid_value(key, value, "\"shared\", \"user\" or \"stream\""))
+}
+
+/// The name with its namespace.
+pub(super) fn qualified(namespace: &str, table: &str) -> String {
+    format!("{}.{}", quoted(namespace), quoted(table))
 }
 
 /// The name as SQL takes it, whatever is in it.

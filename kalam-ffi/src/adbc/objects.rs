@@ -21,7 +21,7 @@ use super::CATALOG;
 use super::info::{batch, internal};
 use super::ingest::quoted;
 use super::like::fits;
-use super::stream::Rows;
+use super::rows::Rows;
 
 /// What a caller wants to see. Patterns are those of LIKE.
 pub(super) struct Filter<'a> {
@@ -110,6 +110,11 @@ impl Listing {
     /// The numbers of a column.
     pub(super) fn numbers(&self, name: &str) -> Result<Int64Array> {
         Ok(self.column(name, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
+    }
+
+    /// The rows.
+    pub(super) fn into_batch(self) -> RecordBatch {
+        self.0
     }
 
     /// The rows whose numbers are given.

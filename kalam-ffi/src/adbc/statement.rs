@@ -11,18 +11,16 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use kalam_core::{
     CancelHandle, Error, Params, PreparedStatement, QueryResult, Result, Session, SqlState,
-    WithinTransaction,
+    TransactionStatus, WithinTransaction,
 };
 
 use super::bound::Bound;
 use super::connection::{AtWork, Open};
-use super::handle::{Handles, lock};
 use super::ingest::Ingest;
+use super::lock;
 use super::option::{Optioned, flag, flag_text, unknown_option, unsupported_option};
-use super::stream::Rows;
-
-/// The statements that callers hold.
-pub(super) static STATEMENTS: Handles<AdbcStatement> = Handles::new("statement");
+use super::rows::Rows;
+use crate::handle::{Handled, Kind};
 
 /// Whether columns of bound data are matched with `:name` by their names.
 const BIND_BY_NAME: &str = "adbc.statement.bind_by_name";
@@ -164,7 +162,7 @@ impl AdbcStatement {
             let sql = sql_of(&state)?;
             let effects = self.connection.session().within_transaction(&sql)?;
             let session = self.connection.session();
-            let done = match (bound, &state.prepared) {
+            match (bound, &state.prepared) {
                 (None, None) => {
                     self.connection.admit(&effects)?;
                     session.execute(&sql, &Params::None).map(Done::of)
@@ -174,42 +172,55 @@ impl AdbcStatement {
                     session.execute_prepared(prepared, &Params::None).map(Done::of)
                 }
                 (Some(bound), prepared) => {
-                    let sets = bound.into_sets(state.by_name)?;
                     let prepared = match prepared {
                         Some(prepared) => prepared.clone(),
                         None => Arc::new(session.prepare(&sql)?),
                     };
-                    self.execute_sets(&prepared, &sets, &effects)
+                    let by_name = state.by_name;
+                    self.execute_bound(&prepared, Sets { bound, by_name }, &effects)
                 }
-            }?;
-            Ok(done)
+            }
         })
         .inspect(|done| lock(&self.running).result = done.rows.cancel_handle())
     }
 
-    /// Runs it once for each set of parameters: all or none.
-    fn execute_sets(
+    /// Runs it once for each row that is bound: all or none. The rows are read as they are
+    /// needed.
+    fn execute_bound(
         &self,
         prepared: &PreparedStatement,
-        sets: &[Params],
+        mut sets: Sets,
         effects: &[WithinTransaction],
     ) -> Result<Done> {
+        let first = sets.next()?;
+        let more = if first.is_empty() { Vec::new() } else { sets.next()? };
         self.connection.admit(effects)?;
         let session = self.connection.session();
-        let schema = prepared.result_schema();
-        if let [set] = sets {
-            return session.execute_prepared(prepared, set).map(Done::of);
+        let returns_rows = !prepared.result_schema().fields().is_empty();
+        match first.as_slice() {
+            [set] if more.is_empty() => {
+                return session.execute_prepared(prepared, set).map(Done::of);
+            }
+            all if more.is_empty() && !returns_rows => {
+                return session.execute_prepared_many(prepared, all).map(Done::changed);
+            }
+            _ => {}
         }
-        if schema.fields().is_empty() {
-            return session.execute_prepared_many(prepared, sets).map(Done::changed);
-        }
-        if !self.connection.commits_each_statement() {
-            return all_rows(session, prepared, sets);
+        let each = |session: &Session| {
+            let mut all = AllRows::new(prepared);
+            for sets in [Ok(first), Ok(more)].into_iter().chain(std::iter::from_fn(|| sets.some()))
+            {
+                all.run(session, &sets?)?;
+            }
+            Ok(all.done())
+        };
+        if session.transaction_status() == TransactionStatus::Active {
+            return all_or_none(session, || each(session));
         }
         // One moment for all, and one commit.
         let beside = self.connection.beside();
         beside.begin(self.connection.isolation()?)?;
-        let done = all_rows(&beside, prepared, sets)?;
+        let done = each(&beside)?;
         beside.commit()?;
         Ok(done)
     }
@@ -249,35 +260,100 @@ fn sql_of(state: &State) -> Result<Arc<str>> {
     })
 }
 
-/// Runs a statement for each set of parameters, and reads all rows.
-fn all_rows(session: &Session, prepared: &PreparedStatement, sets: &[Params]) -> Result<Done> {
-    let mut schema = prepared.result_schema();
-    let mut batches: Vec<RecordBatch> = Vec::new();
-    let mut affected: Option<u64> = None;
-    for (place, set) in sets.iter().enumerate() {
-        let result = session.execute_prepared(prepared, set)?;
-        if place == 0 {
-            schema = result.schema();
-        } else if result.schema() != schema {
-            return Err(Error::new(
-                SqlState::DATATYPE_MISMATCH,
-                format!("the columns of the result for set {} of the parameters have other types than those for the first", place + 1),
-            )
-            .with_hint("cast the parameters in the statement"));
+/// Runs a part of the open transaction of which nothing is left if it fails.
+fn all_or_none<T>(session: &Session, part: impl FnOnce() -> Result<T>) -> Result<T> {
+    let control = |sql: &str| session.execute(sql, &Params::None).map(drop);
+    control("SAVEPOINT adbc_bound_rows")?;
+    let done = part();
+    match &done {
+        Ok(_) => control("RELEASE SAVEPOINT adbc_bound_rows")?,
+        // What the engine refuses fails the transaction; what a stream says does not.
+        Err(_) if session.transaction_status() == TransactionStatus::Active => {
+            control("ROLLBACK TO SAVEPOINT adbc_bound_rows; RELEASE SAVEPOINT adbc_bound_rows")?;
         }
-        if let Some(rows) = result.rows_affected() {
-            affected = Some(affected.unwrap_or(0) + rows);
-        }
-        batches.extend(result.collect()?);
+        Err(_) => {}
     }
-    Ok(Done { rows: Rows::ready(schema, batches), affected: affected.map_or(-1, count) })
+    done
+}
+
+/// The sets of parameters of bound rows.
+struct Sets {
+    bound: Bound,
+    by_name: bool,
+}
+
+impl Sets {
+    /// The next ones; none at the end.
+    fn next(&mut self) -> Result<Vec<Params>> {
+        self.bound.next_sets(self.by_name)
+    }
+
+    fn some(&mut self) -> Option<Result<Vec<Params>>> {
+        match self.next() {
+            Ok(sets) if sets.is_empty() => None,
+            sets => Some(sets),
+        }
+    }
+}
+
+/// What a statement returns for one set of parameters after another.
+struct AllRows<'a> {
+    prepared: &'a PreparedStatement,
+    /// Of the first result.
+    schema: Option<SchemaRef>,
+    batches: Vec<RecordBatch>,
+    affected: Option<u64>,
+    runs: usize,
+}
+
+impl<'a> AllRows<'a> {
+    fn new(prepared: &'a PreparedStatement) -> AllRows<'a> {
+        AllRows { prepared, schema: None, batches: Vec::new(), affected: None, runs: 0 }
+    }
+
+    /// Runs the statement for each set.
+    ///
+    /// # Errors
+    /// What it raises; `42804` if its columns depend on the parameters.
+    fn run(&mut self, session: &Session, sets: &[Params]) -> Result<()> {
+        if self.prepared.result_schema().fields().is_empty() && !sets.is_empty() {
+            let rows = session.execute_prepared_many(self.prepared, sets)?;
+            self.affected = Some(self.affected.unwrap_or(0) + rows);
+            return Ok(());
+        }
+        for set in sets {
+            let result = session.execute_prepared(self.prepared, set)?;
+            self.runs += 1;
+            let schema = self.schema.get_or_insert_with(|| result.schema());
+            if result.schema() != *schema {
+                let what = format!(
+                    "the columns of the result for set {} of the parameters have other types \
+                     than those for the first",
+                    self.runs
+                );
+                return Err(Error::new(SqlState::DATATYPE_MISMATCH, what)
+                    .with_hint("cast the parameters in the statement"));
+            }
+            if let Some(rows) = result.rows_affected() {
+                self.affected = Some(self.affected.unwrap_or(0) + rows);
+            }
+            self.batches.extend(result.collect()?);
+        }
+        Ok(())
+    }
+
+    fn done(self) -> Done {
+        let schema = self.schema.unwrap_or_else(|| self.prepared.result_schema());
+        let affected = self.affected.map_or(-1, count);
+        Done { rows: Rows::ready(schema, self.batches), affected }
+    }
+}
+
+impl Handled for AdbcStatement {
+    const KIND: Kind = Kind::AdbcStatement;
 }
 
 impl Optioned for AdbcStatement {
-    fn handle(token: *const std::ffi::c_void) -> Result<Arc<Self>> {
-        STATEMENTS.get(token)
-    }
-
     fn set(&self, key: &str, value: &str) -> Result<()> {
         let mut state = lock(&self.state);
         match key {

@@ -10,7 +10,12 @@ use adbc_core::error::AdbcStatusCode;
 use adbc_ffi::{
     FFI_AdbcConnection, FFI_AdbcDatabase, FFI_AdbcDriver, FFI_AdbcError, FFI_AdbcStatement,
 };
-use arrow::array::{Array, Int64Array, RecordBatch, StructArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchIterator, StringArray,
+    StructArray, UnionArray,
+};
+use arrow::datatypes::{Float64Type, Int16Type, Int64Type};
+use arrow::error::ArrowError;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
 
@@ -72,6 +77,63 @@ impl Opened {
         assert_eq!(call!(driver, ConnectionInit, connection, database, error), c::ADBC_STATUS_OK);
         assert_eq!(call!(driver, StatementNew, connection, statement, error), c::ADBC_STATUS_OK);
         opened
+    }
+
+    /// Runs SQL that succeeds, and reads what it returns.
+    fn batches(&mut self, sql: &str) -> Vec<RecordBatch> {
+        let (status, stream, _) = self.run(sql);
+        assert_eq!(status, c::ADBC_STATUS_OK, "{sql}: {}", message(&self.error));
+        rows(stream)
+    }
+
+    /// The one number that SQL returns.
+    fn number(&mut self, sql: &str) -> i64 {
+        self.batches(sql)[0].column(0).as_primitive::<Int64Type>().value(0)
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        let (key, value) = (text(key), text(value));
+        let Opened { driver, statement, error, .. } = self;
+        let status =
+            call!(driver, StatementSetOption, statement, key.as_ptr(), value.as_ptr(), error);
+        assert_eq!(status, c::ADBC_STATUS_OK, "{}", message(error));
+    }
+
+    /// Binds batches, of which one may be an error, and executes.
+    fn execute_with(
+        &mut self,
+        batches: Vec<Result<RecordBatch, ArrowError>>,
+    ) -> (AdbcStatusCode, i64) {
+        let schema = batches[0].as_ref().expect("the first one is a batch").schema();
+        let reader = RecordBatchIterator::new(batches, schema);
+        let mut stream = FFI_ArrowArrayStream::new(Box::new(reader));
+        let Opened { driver, statement, error, .. } = self;
+        let status = call!(driver, StatementBindStream, statement, &raw mut stream, error);
+        assert_eq!(status, c::ADBC_STATUS_OK, "{}", message(error));
+        let mut affected = 0;
+        let status =
+            call!(driver, StatementExecuteQuery, statement, null_mut(), &raw mut affected, error);
+        (status, affected)
+    }
+
+    /// Ingests batches into the table `t`.
+    fn ingest(
+        &mut self,
+        mode: &str,
+        batches: Vec<Result<RecordBatch, ArrowError>>,
+    ) -> (AdbcStatusCode, i64) {
+        self.set(c::ADBC_INGEST_OPTION_TARGET_TABLE, "t");
+        self.set(c::ADBC_INGEST_OPTION_MODE, mode);
+        self.execute_with(batches)
+    }
+
+    fn autocommit(&mut self, on: bool) {
+        let key = text(c::ADBC_CONNECTION_OPTION_AUTOCOMMIT);
+        let value = text(if on { "true" } else { "false" });
+        let Opened { driver, connection, error, .. } = self;
+        let status =
+            call!(driver, ConnectionSetOption, connection, key.as_ptr(), value.as_ptr(), error);
+        assert_eq!(status, c::ADBC_STATUS_OK, "{}", message(error));
     }
 
     /// Runs SQL and returns the status, with the rows where it succeeded.
@@ -152,7 +214,7 @@ fn another_version_and_no_driver_are_refused() {
         )
     };
     assert_eq!(refused, (c::ADBC_STATUS_NOT_IMPLEMENTED, c::ADBC_STATUS_INVALID_ARGUMENT));
-    assert_eq!(message(&error), "the driver is NULL");
+    assert_eq!(message(&error), "argument \"driver\" is NULL");
 }
 
 #[test]
@@ -231,7 +293,7 @@ fn text_that_is_no_utf8_is_refused() {
     let sql: &CStr = c"SELECT '\xff'";
     let status = call!(driver, StatementSetSqlQuery, statement, sql.as_ptr(), error);
     assert_eq!((status, sqlstate(error).as_str()), (c::ADBC_STATUS_INVALID_DATA, "22021"));
-    assert!(message(error).starts_with("the SQL is not valid UTF-8"));
+    assert_eq!(message(error), "argument \"query\" is not valid UTF-8 at byte 8");
 }
 
 #[test]
@@ -241,11 +303,14 @@ fn released_arrow_data_is_refused() {
     let mut stream = FFI_ArrowArrayStream::empty();
     let status = call!(driver, StatementBindStream, statement, &raw mut stream, error);
     assert_eq!(status, c::ADBC_STATUS_INVALID_ARGUMENT);
-    assert_eq!(message(error), "the bound stream was released");
+    assert_eq!(message(error), "argument \"stream\" is a stream that is released");
     let (mut array, mut schema) = (FFI_ArrowArray::empty(), FFI_ArrowSchema::empty());
     let status = call!(driver, StatementBind, statement, &raw mut array, &raw mut schema, error);
     assert_eq!(status, c::ADBC_STATUS_INVALID_ARGUMENT);
-    assert_eq!(message(error), "the bound schema was released");
+    assert_eq!(
+        message(error),
+        "argument \"schema\" has no schema that can be read: it has no format; is it released?"
+    );
 }
 
 #[test]
@@ -253,10 +318,7 @@ fn an_array_that_is_not_what_its_schema_says_is_refused() {
     let mut opened = Opened::new();
     let numbers = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1])) as _)]);
     let numbers = StructArray::from(numbers.expect("a batch"));
-    let texts = RecordBatch::try_from_iter([(
-        "n",
-        Arc::new(arrow::array::StringArray::from(vec!["a"])) as _,
-    )]);
+    let texts = RecordBatch::try_from_iter([("n", Arc::new(StringArray::from(vec!["a"])) as _)]);
     let mut array = FFI_ArrowArray::new(&numbers.to_data());
     let schema = texts.expect("a batch").schema();
     let mut schema = FFI_ArrowSchema::try_from(schema.as_ref()).expect("a schema");
@@ -275,7 +337,7 @@ fn a_panic_is_an_error() {
     // SAFETY: the error is initialized.
     let status = unsafe { guarded_entry(&raw mut error, || panic!("planted\0 in a test")) };
     assert_eq!((status, sqlstate(&error).as_str()), (c::ADBC_STATUS_INTERNAL, "XX000"));
-    assert!(message(&error).starts_with("the driver panicked: planted in a test"));
+    assert!(message(&error).starts_with("the engine panicked: planted\u{2400} in a test"));
 }
 
 #[test]
@@ -356,4 +418,176 @@ fn options_have_four_forms() {
         error
     );
     assert_eq!((status, value), (c::ADBC_STATUS_OK, 0.0));
+}
+
+fn numbers(values: &[i64]) -> Result<RecordBatch, ArrowError> {
+    let column: ArrayRef = Arc::new(Int64Array::from(values.to_vec()));
+    RecordBatch::try_from_iter([("n", column)])
+}
+
+fn broken() -> Result<RecordBatch, ArrowError> {
+    Err(ArrowError::ComputeError("the producer gave up".into()))
+}
+
+const TABLES: &str = "SELECT COUNT(*) FROM information_schema.tables \
+    WHERE table_schema = 'default'";
+
+#[test]
+fn a_table_is_replaced_as_a_whole_or_stays() {
+    let mut opened = Opened::new();
+    let replace = c::ADBC_INGEST_OPTION_MODE_REPLACE;
+    // Where there is none, it is made.
+    assert_eq!(opened.ingest(replace, vec![numbers(&[1, 2])]), (c::ADBC_STATUS_OK, 2));
+    assert_eq!(opened.number("SELECT SUM(n) FROM t"), 3);
+    // The rows break off, or break the key: the old table is what it was.
+    let (status, _) = opened.ingest(replace, vec![numbers(&[7]), numbers(&[8]), broken()]);
+    assert_eq!(status, c::ADBC_STATUS_INVALID_ARGUMENT);
+    assert!(message(&opened.error).contains("the producer gave up"));
+    assert_eq!(opened.number("SELECT SUM(n) FROM t"), 3);
+    opened.set("kalamdb.ingest.primary_key", "n");
+    let (status, _) = opened.ingest(replace, vec![numbers(&[7]), numbers(&[8, 7])]);
+    assert_eq!(status, c::ADBC_STATUS_INTEGRITY);
+    assert_eq!(opened.number("SELECT SUM(n) FROM t"), 3);
+    // A view needs the old table.
+    opened.batches("CREATE VIEW v AS SELECT n FROM t");
+    let (status, _) = opened.ingest(replace, vec![numbers(&[7])]);
+    assert_ne!(status, c::ADBC_STATUS_OK);
+    assert_eq!(sqlstate(&opened.error), "2BP01");
+    opened.batches("DROP VIEW v");
+    assert_eq!(opened.number(TABLES), 1, "what was made beside is gone");
+    // A reader of the old one keeps it.
+    let (_, old, _) = opened.run("SELECT n FROM t ORDER BY n");
+    assert_eq!(opened.ingest(replace, vec![numbers(&[7]), numbers(&[8])]), (c::ADBC_STATUS_OK, 2));
+    assert_eq!(opened.number("SELECT SUM(n) FROM t"), 15);
+    assert_eq!(rows(old)[0].num_rows(), 2);
+    assert_eq!(opened.number(TABLES), 1);
+    let keys = "SELECT COUNT(*) FROM information_schema.key_column_usage \
+        WHERE table_name = 't' AND constraint_name = 't_pkey'";
+    assert_eq!(opened.number(keys), 1);
+}
+
+#[test]
+fn a_table_is_not_replaced_within_a_transaction_that_has_written() {
+    let mut opened = Opened::new();
+    let replace = c::ADBC_INGEST_OPTION_MODE_REPLACE;
+    opened.batches("CREATE TABLE t (n BIGINT)");
+    opened.autocommit(false);
+    opened.batches("INSERT INTO t VALUES (1)");
+    let (status, _) = opened.ingest(replace, vec![numbers(&[7])]);
+    assert_eq!((status, sqlstate(&opened.error)), (c::ADBC_STATUS_NOT_IMPLEMENTED, "0A000".into()));
+    let Opened { driver, connection, error, .. } = &mut opened;
+    assert_eq!(call!(driver, ConnectionCommit, connection, error), c::ADBC_STATUS_OK);
+    assert_eq!(opened.number("SELECT SUM(n) FROM t"), 1);
+    assert_eq!(opened.ingest(replace, vec![numbers(&[7])]).0, c::ADBC_STATUS_OK);
+    let Opened { driver, connection, error, .. } = &mut opened;
+    assert_eq!(call!(driver, ConnectionRollback, connection, error), c::ADBC_STATUS_OK);
+    assert_eq!(opened.number("SELECT SUM(n) FROM t"), 7);
+}
+
+#[test]
+fn bound_rows_are_read_as_they_run_and_all_or_none_stay() {
+    let mut opened = Opened::new();
+    opened.batches("CREATE TABLE t (n BIGINT PRIMARY KEY)");
+    let insert = |opened: &mut Opened, batches| {
+        let sql = text("INSERT INTO t VALUES (?)");
+        let Opened { driver, statement, error, .. } = opened;
+        let status = call!(driver, StatementSetSqlQuery, statement, sql.as_ptr(), error);
+        assert_eq!(status, c::ADBC_STATUS_OK);
+        opened.execute_with(batches)
+    };
+    let all: Vec<i64> = (0..10_000).collect();
+    for autocommit in [true, false] {
+        opened.autocommit(autocommit);
+        let (status, _) = insert(&mut opened, vec![numbers(&all), numbers(&[10_000]), broken()]);
+        assert_eq!(status, c::ADBC_STATUS_INVALID_ARGUMENT);
+        assert_eq!(opened.number("SELECT COUNT(*) FROM t"), 0, "autocommit {autocommit}");
+    }
+    assert_eq!(insert(&mut opened, vec![numbers(&[]), numbers(&all)]), (c::ADBC_STATUS_OK, 10_000));
+    let (status, _) = insert(&mut opened, vec![numbers(&[20_000]), numbers(&[1])]);
+    assert_eq!(status, c::ADBC_STATUS_INTEGRITY);
+    let Opened { driver, connection, error, .. } = &mut opened;
+    assert_eq!(call!(driver, ConnectionRollback, connection, error), c::ADBC_STATUS_OK);
+    assert_eq!(opened.number("SELECT COUNT(*) FROM t"), 0);
+    opened.autocommit(true);
+    assert_eq!(insert(&mut opened, vec![numbers(&all), numbers(&[-1])]).1, 10_001);
+    assert_eq!(opened.number("SELECT COUNT(*) FROM t"), 10_001);
+}
+
+#[test]
+fn columns_tell_nulls_bounds_and_distinct_values() {
+    let mut opened = Opened::new();
+    opened.batches(
+        "CREATE TABLE t (id BIGINT PRIMARY KEY, s TEXT, x DOUBLE, d DATE, j JSON, e EMBEDDING(1))",
+    );
+    opened.batches(
+        "INSERT INTO t VALUES (1, 'b', 2.5, '1970-01-03', NULL, NULL), \
+         (5, 'a', NULL, '1970-01-02', '{}', '[1]'), (3, NULL, -1, NULL, NULL, NULL)",
+    );
+    let Opened { driver, connection, error, .. } = &mut opened;
+    let table = text("t");
+    let mut stream = FFI_ArrowArrayStream::empty();
+    let status = call!(
+        driver,
+        ConnectionGetStatistics,
+        connection,
+        null(),
+        null(),
+        table.as_ptr(),
+        0,
+        &raw mut stream,
+        error
+    );
+    assert_eq!(status, c::ADBC_STATUS_OK, "{}", message(error));
+    let batch = rows(stream).remove(0);
+    let schemas = batch.column(1).as_list::<i32>().value(0);
+    let found = schemas.as_struct().column(1).as_list::<i32>().value(0);
+    let found = found.as_struct();
+    let (columns, keys) =
+        (found.column(1).as_string::<i32>(), found.column(2).as_primitive::<Int16Type>());
+    let values = found.column(3).as_any().downcast_ref::<UnionArray>().expect("a union");
+    let value = |column: &str, key: i16| {
+        let row = (0..found.len()).find(|row| {
+            columns.is_valid(*row) && columns.value(*row) == column && keys.value(*row) == key
+        })?;
+        let one = values.value(row);
+        Some(match values.type_id(row) {
+            0 => one.as_primitive::<Int64Type>().value(0).to_string(),
+            2 => one.as_primitive::<Float64Type>().value(0).to_string(),
+            _ => String::from_utf8_lossy(one.as_binary::<i32>().value(0)).into_owned(),
+        })
+    };
+    let (least, most) = (c::ADBC_STATISTIC_MIN_VALUE_KEY, c::ADBC_STATISTIC_MAX_VALUE_KEY);
+    let (nulls, distinct) =
+        (c::ADBC_STATISTIC_NULL_COUNT_KEY, c::ADBC_STATISTIC_DISTINCT_COUNT_KEY);
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        ["id", "s", "x", "d", "j", "e"].map(|c| value(c, nulls)),
+        ["0", "1", "1", "1", "2", "2"].map(some)
+    );
+    assert_eq!(["id", "s", "x", "d"].map(|c| value(c, least)), ["1", "a", "-1", "1"].map(some));
+    assert_eq!(["id", "s", "x", "d"].map(|c| value(c, most)), ["5", "b", "2.5", "2"].map(some));
+    assert_eq!([value("j", least), value("e", most), value("s", distinct)], [None, None, None]);
+    assert_eq!(value("id", distinct), some("3"));
+}
+
+#[test]
+fn partitions_and_plans_are_not_implemented() {
+    let mut opened = Opened::new();
+    let Opened { driver, connection, statement, error, .. } = &mut opened;
+    let mut stream = FFI_ArrowArrayStream::empty();
+    let refused = [
+        call!(
+            driver,
+            StatementExecutePartitions,
+            statement,
+            null_mut(),
+            null_mut(),
+            null_mut(),
+            error
+        ),
+        call!(driver, StatementSetSubstraitPlan, statement, null(), 0, error),
+        call!(driver, ConnectionReadPartition, connection, null(), 0, &raw mut stream, error),
+    ];
+    assert_eq!(refused, [c::ADBC_STATUS_NOT_IMPLEMENTED; 3]);
+    assert_eq!(sqlstate(error), "0A000");
 }

@@ -6,4 +6,5 @@ mod exports;
 mod header;
 mod install;
 mod misuse;
+mod panics;
 mod programs;

@@ -1,4 +1,5 @@
-//! A program, made of the signatures, that calls every function with every wrong handle.
+//! Programs, made of the signatures, that call every function with every wrong handle, and
+//! with every other argument wrong in every way that its type has.
 
 use std::fmt::Write;
 use std::process::Command;
@@ -85,18 +86,101 @@ fn calls(function: &Function, out: &mut String) -> usize {
         // kalam_open() takes options that are NULL.
         let from = usize::from(function.name == "kalam_open");
         let _ = writeln!(out, "  for (size_t i = {from}; i <= WRONG; i++) {{");
+        let (name, arguments) = (&function.name, arguments.join(", "));
+        let silent = arguments.replace("&err", "NULL");
         let _ = writeln!(
             out,
-            "    FAILS({}({}), KALAM_STATUS_INVALID_HANDLE, \"{argument}\");\n  }}",
-            function.name,
-            arguments.join(", ")
+            "    FAILS({name}({arguments}), KALAM_STATUS_INVALID_HANDLE, \"{argument}\");\n    \
+             CHECK({name}({silent}) == KALAM_STATUS_INVALID_HANDLE);\n  }}"
         );
         count += 1;
     }
     count
 }
 
-fn program() -> String {
+/// Arguments that may be NULL, of which the text of the function says so.
+const NULLABLE: [(&str, &str); 11] = [
+    ("kalam_flush", "table"),
+    ("kalam_flush", "out_rows"),
+    ("kalam_connect", "user"),
+    ("kalam_query", "out_stream"),
+    ("kalam_query", "out_rows_affected"),
+    ("kalam_stmt_execute", "out_stream"),
+    ("kalam_stmt_execute", "out_rows_affected"),
+    ("kalam_ingest", "out_rows"),
+    ("kalam_appender_flush", "out_rows"),
+    ("kalam_result_text", "out_len"),
+    ("kalam_open", "options"),
+];
+/// Texts that are not names: they may be empty, and hold NUL bytes.
+const FREE_TEXTS: [&str; 3] = ["sql", "password", "value"];
+
+/// Calls with one argument that is not a handle wrong, each of which names it.
+fn hostile_calls(function: &Function, out: &mut String) -> usize {
+    let mut count = 0;
+    let mut fails = |changed: &[(usize, &str)], status: &str, argument: &str| {
+        let arguments: Vec<String> = function
+            .arguments
+            .iter()
+            .enumerate()
+            .map(|(index, (name, rust))| {
+                let wrong = changed.iter().find(|(place, _)| *place == index);
+                wrong.map_or_else(|| valid(name, rust), |(_, wrong)| (*wrong).to_owned())
+            })
+            .collect();
+        let (name, arguments) = (&function.name, arguments.join(", "));
+        let _ = match status {
+            // Whatever it answers, it answers.
+            "" => writeln!(out, "  (void){name}({arguments});\n  drop_stream();"),
+            _ => writeln!(
+                out,
+                "  FAILS({name}({arguments}), KALAM_STATUS_{status}, \"{argument}\");"
+            ),
+        };
+        count += 1;
+    };
+    for (place, (argument, rust)) in function.arguments.iter().enumerate() {
+        let is_handle = HANDLES.iter().any(|(handle, free)| {
+            rust == &format!("*mut {handle}")
+                || rust == &format!("*const {handle}")
+                || *free == function.name
+        });
+        if is_handle || !rust.starts_with('*') || rust == "*mut *mut KalamError" {
+            continue;
+        }
+        let null = [(place, "NULL")];
+        if NULLABLE.contains(&(function.name.as_str(), argument.as_str())) {
+            fails(&null, "", argument);
+        } else {
+            fails(&null, "INVALID_ARGUMENT", argument);
+        }
+        let length = place + 1;
+        if rust == "*const c_char" {
+            fails(&[(place, "invalid"), (length, "4")], "INVALID_DATA", argument);
+            fails(&[(place, "invalid"), (length, "KALAM_NTS")], "INVALID_DATA", argument);
+            fails(&[(length, "HUGE_LENGTH")], "LIMIT_EXCEEDED", argument);
+            fails(&[(length, "KALAM_NTS - 1")], "LIMIT_EXCEEDED", argument);
+            let (empty, nul) = ([(length, "0")], [(place, "\"a\\0b\""), (length, "3")]);
+            if FREE_TEXTS.contains(&argument.as_str()) {
+                fails(&empty, "", argument);
+                fails(&nul, "", argument);
+            } else {
+                fails(&empty, "INVALID_ARGUMENT", argument);
+                fails(&nul, "INVALID_ARGUMENT", argument);
+            }
+        } else if rust == "*const u8" || rust == "*const f32" {
+            let status = if rust == "*const u8" { "LIMIT_EXCEEDED" } else { "INVALID_ARGUMENT" };
+            fails(&[(length, "HUGE_LENGTH")], status, argument);
+            fails(&[(length, "SIZE_MAX")], status, argument);
+            fails(&[(length, "0")], "", argument);
+        } else if rust == "*mut FFI_ArrowArrayStream" && argument == "stream" {
+            fails(&[(place, "(stream.release = NULL, &stream)")], "INVALID_ARGUMENT", argument);
+        }
+    }
+    count
+}
+
+fn program(calls: fn(&Function, &mut String) -> usize, count_min: usize) -> String {
     let mut body = String::new();
     let mut count = 0;
     for function in functions() {
@@ -104,7 +188,7 @@ fn program() -> String {
             count += calls(&function, &mut body);
         }
     }
-    assert!(count > 50, "{count} functions take handles");
+    assert!(count > count_min, "{count} calls");
     format!(
         "{}{body}{}",
         include_str!("programs/misuse_begin.c.in"),
@@ -112,10 +196,24 @@ fn program() -> String {
     )
 }
 
+fn run_program(name: &str, program: &str) {
+    let source = folder().join(name).with_extension("c");
+    std::fs::write(&source, program).expect("there is room for a program");
+    let sanitized = [
+        "-fsanitize=address",
+        "-Wno-pedantic",
+        "-Wno-incompatible-pointer-types",
+        "-Wno-unused-variable",
+    ];
+    run(&mut Command::new(compile(&source, name, &sanitized)));
+}
+
 #[test]
 fn every_function_refuses_every_handle_that_is_not_its_own() {
-    let source = folder().join("misuse.c");
-    std::fs::write(&source, program()).expect("there is room for a program");
-    let sanitized = ["-fsanitize=address", "-Wno-pedantic", "-Wno-incompatible-pointer-types"];
-    run(&mut Command::new(compile(&source, "misuse", &sanitized)));
+    run_program("misuse", &program(calls, 50));
+}
+
+#[test]
+fn every_argument_that_is_wrong_is_named() {
+    run_program("hostile", &program(hostile_calls, 150));
 }

@@ -41,6 +41,11 @@ fn arguments_that_are_wrong_are_named() {
 }
 
 #[test]
+fn rows_are_flushed_and_plans_explained() {
+    run(&mut Command::new(compile(&source("flush.c"), "flush", &SANITIZED)));
+}
+
+#[test]
 fn any_order_of_freeing_is_fine() {
     run(&mut Command::new(compile(&source("orders.c"), "orders", &SANITIZED)));
 }

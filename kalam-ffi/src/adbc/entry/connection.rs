@@ -1,56 +1,28 @@
 //! `AdbcConnection*`.
 
 use std::ffi::{c_char, c_int};
-use std::ptr;
 use std::sync::Arc;
 
 use adbc_core::error::AdbcStatusCode;
 use adbc_ffi::{FFI_AdbcConnection, FFI_AdbcDatabase, FFI_AdbcError};
 use arrow::ffi::FFI_ArrowSchema;
 use arrow::ffi_stream::FFI_ArrowArrayStream;
-use kalam_core::{Error, Result, SqlState};
+use kalam_core::{Error, SqlState};
 
-use super::super::argument::{given, items, optional_text, text, texts};
-use super::super::connection::{AdbcConnection, CONNECTIONS, Open, check_catalog};
-use super::super::error::guarded_entry;
+use super::super::connection::{Open, check_catalog};
 use super::super::info::{info, table_types};
 use super::super::objects::{Filter, objects, table_schema};
-use super::super::option::{self, Optioned};
 use super::super::statistics::{statistic_names, statistics};
-use super::{database, give_rows, give_schema, option_functions, with_token};
+use super::{guarded_entry, items, object, optional_text, text, texts, write_rows, write_schema};
+use crate::failure::Result;
 
-option_functions!(FFI_AdbcConnection, AdbcConnection);
-
+/// The open connection of a structure.
+///
 /// # Safety
 /// `structure` is NULL or an `AdbcConnection`.
-unsafe fn object(structure: *mut FFI_AdbcConnection) -> Result<Arc<AdbcConnection>> {
-    let structure = given(structure, "the connection")?;
-    // SAFETY: as this function demands.
-    AdbcConnection::handle(unsafe { (*structure).private_data })
-}
-
-/// # Safety
-/// As [`object`].
 pub(super) unsafe fn opened(structure: *mut FFI_AdbcConnection) -> Result<Arc<Open>> {
     // SAFETY: as this function demands.
-    unsafe { object(structure) }?.opened()
-}
-
-unsafe fn token(structure: *mut FFI_AdbcConnection) -> Option<*mut *mut std::ffi::c_void> {
-    // SAFETY: the structure is the caller's.
-    (!structure.is_null()).then(|| unsafe { &raw mut (*structure).private_data })
-}
-
-pub(in crate::adbc) unsafe extern "C" fn new(
-    structure: *mut FFI_AdbcConnection,
-    error: *mut FFI_AdbcError,
-) -> AdbcStatusCode {
-    // SAFETY: called as `adbc.h` demands.
-    unsafe {
-        with_token(token(structure), "the connection", error, |_| {
-            Ok(CONNECTIONS.insert(AdbcConnection::default()))
-        })
-    }
+    Ok(unsafe { object(structure) }?.opened()?)
 }
 
 pub(in crate::adbc) unsafe extern "C" fn init(
@@ -62,20 +34,8 @@ pub(in crate::adbc) unsafe extern "C" fn init(
     unsafe {
         guarded_entry(error, || {
             let connection = object(structure)?;
-            let (database, identity) = database::object(of)?.opened()?;
-            connection.init(&database, identity)
-        })
-    }
-}
-
-pub(in crate::adbc) unsafe extern "C" fn release(
-    structure: *mut FFI_AdbcConnection,
-    error: *mut FFI_AdbcError,
-) -> AdbcStatusCode {
-    // SAFETY: called as `adbc.h` demands.
-    unsafe {
-        with_token(token(structure), "the connection", error, |token| {
-            CONNECTIONS.remove(token).map(|_| ptr::null_mut())
+            let (database, identity) = object(of)?.opened()?;
+            Ok(connection.init(&database, identity)?)
         })
     }
 }
@@ -85,7 +45,7 @@ pub(in crate::adbc) unsafe extern "C" fn commit(
     error: *mut FFI_AdbcError,
 ) -> AdbcStatusCode {
     // SAFETY: called as `adbc.h` demands.
-    unsafe { guarded_entry(error, || opened(structure)?.end_transaction(true)) }
+    unsafe { guarded_entry(error, || Ok(opened(structure)?.end_transaction(true)?)) }
 }
 
 pub(in crate::adbc) unsafe extern "C" fn rollback(
@@ -93,7 +53,7 @@ pub(in crate::adbc) unsafe extern "C" fn rollback(
     error: *mut FFI_AdbcError,
 ) -> AdbcStatusCode {
     // SAFETY: called as `adbc.h` demands.
-    unsafe { guarded_entry(error, || opened(structure)?.end_transaction(false)) }
+    unsafe { guarded_entry(error, || Ok(opened(structure)?.end_transaction(false)?)) }
 }
 
 pub(in crate::adbc) unsafe extern "C" fn cancel(
@@ -120,7 +80,7 @@ pub(in crate::adbc) unsafe extern "C" fn get_info(
     unsafe {
         guarded_entry(error, || {
             opened(structure)?;
-            give_rows(out, || info(items(codes, length)))
+            write_rows(out, || info(items(codes, length)))
         })
     }
 }
@@ -143,13 +103,13 @@ pub(in crate::adbc) unsafe extern "C" fn get_objects(
             let connection = opened(structure)?;
             let filter = Filter {
                 depth,
-                catalog: optional_text(catalog, "the catalog")?,
-                namespace: optional_text(namespace, "the schema")?,
-                table: optional_text(table, "the table's name")?,
-                table_types: texts(table_types, "a table type")?,
-                column: optional_text(column, "the column's name")?,
+                catalog: optional_text(catalog, "catalog")?,
+                namespace: optional_text(namespace, "db_schema")?,
+                table: optional_text(table, "table_name")?,
+                table_types: texts(table_types, "table_type")?,
+                column: optional_text(column, "column_name")?,
             };
-            give_rows(out, || objects(&connection.beside(), &filter))
+            write_rows(out, || objects(&connection.beside(), &filter))
         })
     }
 }
@@ -166,10 +126,10 @@ pub(in crate::adbc) unsafe extern "C" fn get_table_schema(
     unsafe {
         guarded_entry(error, || {
             let connection = opened(structure)?;
-            check_catalog(optional_text(catalog, "the catalog")?)?;
-            let namespace = optional_text(namespace, "the schema")?;
-            let table = text(table, "the table's name")?;
-            give_schema(out, || table_schema(&connection.beside(), namespace, table))
+            check_catalog(optional_text(catalog, "catalog")?)?;
+            let namespace = optional_text(namespace, "db_schema")?;
+            let table = text(table, "table_name")?;
+            write_schema(out, || table_schema(&connection.beside(), namespace, table))
         })
     }
 }
@@ -183,7 +143,7 @@ pub(in crate::adbc) unsafe extern "C" fn get_table_types(
     unsafe {
         guarded_entry(error, || {
             opened(structure)?;
-            give_rows(out, table_types)
+            write_rows(out, table_types)
         })
     }
 }
@@ -201,10 +161,10 @@ pub(in crate::adbc) unsafe extern "C" fn get_statistics(
     unsafe {
         guarded_entry(error, || {
             let connection = opened(structure)?;
-            let catalog = optional_text(catalog, "the catalog")?;
-            let namespace = optional_text(namespace, "the schema")?;
-            let table = optional_text(table, "the table's name")?;
-            give_rows(out, || statistics(&connection.beside(), catalog, namespace, table))
+            let catalog = optional_text(catalog, "catalog")?;
+            let namespace = optional_text(namespace, "db_schema")?;
+            let table = optional_text(table, "table_name")?;
+            write_rows(out, || statistics(&connection.beside(), catalog, namespace, table))
         })
     }
 }
@@ -218,7 +178,7 @@ pub(in crate::adbc) unsafe extern "C" fn get_statistic_names(
     unsafe {
         guarded_entry(error, || {
             opened(structure)?;
-            give_rows(out, statistic_names)
+            write_rows(out, statistic_names)
         })
     }
 }
@@ -235,7 +195,9 @@ pub(in crate::adbc) unsafe extern "C" fn read_partition(
     unsafe {
         guarded_entry(error, || {
             opened(structure)?;
-            Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "results have no partitions"))
+            Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "results have no partitions")
+                .with_hint("execute the statement")
+                .into())
         })
     }
 }

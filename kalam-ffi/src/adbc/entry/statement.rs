@@ -1,36 +1,16 @@
 //! `AdbcStatement*`.
 
 use std::ffi::c_char;
-use std::ptr;
-use std::sync::Arc;
 
 use adbc_core::error::AdbcStatusCode;
 use adbc_ffi::{FFI_AdbcConnection, FFI_AdbcError, FFI_AdbcPartitions, FFI_AdbcStatement};
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
-use kalam_core::{Error, Result, SqlState};
+use kalam_core::{Error, SqlState};
 
-use super::super::argument::{given, text};
 use super::super::bound::Bound;
-use super::super::error::guarded_entry;
-use super::super::option::{self, Optioned};
-use super::super::statement::{AdbcStatement, STATEMENTS};
-use super::{connection, give_schema, option_functions, with_token};
-
-option_functions!(FFI_AdbcStatement, AdbcStatement);
-
-/// # Safety
-/// `structure` is NULL or an `AdbcStatement`.
-unsafe fn object(structure: *mut FFI_AdbcStatement) -> Result<Arc<AdbcStatement>> {
-    let structure = given(structure, "the statement")?;
-    // SAFETY: as this function demands.
-    AdbcStatement::handle(unsafe { (*structure).private_data })
-}
-
-unsafe fn token(structure: *mut FFI_AdbcStatement) -> Option<*mut *mut std::ffi::c_void> {
-    // SAFETY: the structure is the caller's.
-    (!structure.is_null()).then(|| unsafe { &raw mut (*structure).private_data })
-}
+use super::super::statement::AdbcStatement;
+use super::{connection, guarded_entry, object, put, text, write_schema};
 
 pub(in crate::adbc) unsafe extern "C" fn new(
     of: *mut FFI_AdbcConnection,
@@ -39,21 +19,7 @@ pub(in crate::adbc) unsafe extern "C" fn new(
 ) -> AdbcStatusCode {
     // SAFETY: called as `adbc.h` demands.
     unsafe {
-        with_token(token(structure), "the statement", error, |_| {
-            Ok(STATEMENTS.insert(AdbcStatement::new(connection::opened(of)?)))
-        })
-    }
-}
-
-pub(in crate::adbc) unsafe extern "C" fn release(
-    structure: *mut FFI_AdbcStatement,
-    error: *mut FFI_AdbcError,
-) -> AdbcStatusCode {
-    // SAFETY: called as `adbc.h` demands.
-    unsafe {
-        with_token(token(structure), "the statement", error, |token| {
-            STATEMENTS.remove(token).map(|_| ptr::null_mut())
-        })
+        guarded_entry(error, || put(structure, || Ok(AdbcStatement::new(connection::opened(of)?))))
     }
 }
 
@@ -65,7 +31,7 @@ pub(in crate::adbc) unsafe extern "C" fn set_sql_query(
     // SAFETY: called as `adbc.h` demands.
     unsafe {
         guarded_entry(error, || {
-            object(structure)?.set_sql(text(sql, "the SQL")?);
+            object(structure)?.set_sql(text(sql, "query")?);
             Ok(())
         })
     }
@@ -82,7 +48,8 @@ pub(in crate::adbc) unsafe extern "C" fn set_substrait_plan(
         guarded_entry(error, || {
             object(structure)?;
             Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "substrait plans are not there")
-                .with_hint("write it in SQL"))
+                .with_hint("write it in SQL")
+                .into())
         })
     }
 }
@@ -98,11 +65,7 @@ pub(in crate::adbc) unsafe extern "C" fn bind(
     unsafe {
         guarded_entry(error, || {
             let statement = object(structure)?;
-            let values = given(values, "the bound array")?;
-            let schema = given(schema, "the bound schema")?;
-            let values = values.replace(FFI_ArrowArray::empty());
-            let schema = schema.replace(FFI_ArrowSchema::empty());
-            statement.bind(Bound::array(values, &schema)?);
+            statement.bind(Bound::array(values, schema)?);
             Ok(())
         })
     }
@@ -118,8 +81,7 @@ pub(in crate::adbc) unsafe extern "C" fn bind_stream(
     unsafe {
         guarded_entry(error, || {
             let statement = object(structure)?;
-            let stream = given(stream, "the bound stream")?;
-            statement.bind(Bound::stream(stream.replace(FFI_ArrowArrayStream::empty()))?);
+            statement.bind(Bound::stream(stream)?);
             Ok(())
         })
     }
@@ -130,7 +92,7 @@ pub(in crate::adbc) unsafe extern "C" fn prepare(
     error: *mut FFI_AdbcError,
 ) -> AdbcStatusCode {
     // SAFETY: called as `adbc.h` demands.
-    unsafe { guarded_entry(error, || object(structure)?.prepare()) }
+    unsafe { guarded_entry(error, || Ok(object(structure)?.prepare()?)) }
 }
 
 /// A NULL stream: the rows are read and forgotten.
@@ -167,7 +129,7 @@ pub(in crate::adbc) unsafe extern "C" fn execute_schema(
     unsafe {
         guarded_entry(error, || {
             let statement = object(structure)?;
-            give_schema(out, || statement.result_schema())
+            write_schema(out, || statement.result_schema())
         })
     }
 }
@@ -181,7 +143,7 @@ pub(in crate::adbc) unsafe extern "C" fn get_parameter_schema(
     unsafe {
         guarded_entry(error, || {
             let statement = object(structure)?;
-            give_schema(out, || statement.parameter_schema())
+            write_schema(out, || statement.parameter_schema())
         })
     }
 }
@@ -212,7 +174,8 @@ pub(in crate::adbc) unsafe extern "C" fn execute_partitions(
         guarded_entry(error, || {
             object(structure)?;
             Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "results have no partitions")
-                .with_hint("execute the statement"))
+                .with_hint("execute the statement")
+                .into())
         })
     }
 }

@@ -157,7 +157,14 @@ static const char *last_error(struct ArrowArrayStream *stream) {
   return "the producer gave up";
 }
 
+static int fails_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out) {
+  (void)stream, (void)out;
+  return 22;
+}
+
 static struct ArrowArrayStream fresh(void) {
+  children[0] = &columns[0], children[1] = &columns[1];
+  types[0] = &fields[0], types[1] = &fields[1];
   ids[0] = 100, ids[1] = 101;
   offsets[0] = 0, offsets[1] = 1, offsets[2] = 2;
   memcpy(data, "ab", 2);
@@ -247,6 +254,25 @@ static void arrow(void) {
   REFUSED(fields[0].format = "u");
   REFUSED(fields[1].format = "+l");
   REFUSED(stream_.get_next = fails_next);
+  REFUSED(fields[0].format = "\xff");
+  REFUSED(fields[0].name = "\xff");
+  REFUSED(fields[0].n_children = -1);
+  REFUSED(fields[0].n_children = 1);
+  REFUSED(type.children = NULL);
+  REFUSED(types[0] = NULL);
+  REFUSED(fields[0].dictionary = &fields[1]);
+  REFUSED(type.n_children = 1);
+  REFUSED(stream_.get_schema = fails_schema);
+  REFUSED(children[0] = NULL);
+
+  /* Buffers that begin anywhere are copied. */
+  static char bytes[4 * sizeof(int64_t)];
+  stream = fresh();
+  ids[0] = 110, ids[1] = 111;
+  memcpy(bytes + 1, ids, sizeof ids);
+  id_buffers[1] = bytes + 1;
+  OK(kalam_ingest(connection, "t", 1, KALAM_APPEND, &stream, &done, &err));
+  CHECK(done == 2);
 
   stream = fresh();
   type.format = "l", type.n_children = 0;

@@ -35,15 +35,20 @@ static void cycle(void) {
 
 int main(int argc, char **argv) {
   int cycles = argc > 1 ? atoi(argv[1]) : 100;
-  for (int warm = 0; warm < cycles / 4 + 20; warm++) {
+  int warm = cycles < 1000 ? cycles / 4 + 20 : 1000;
+  for (int done = 0; done < warm; done++) {
     cycle();
   }
   long before = resident();
-  for (int done = 0; done < cycles; done++) {
+  printf("%d cycles: %ld KiB\n", warm, before / 1024);
+  for (int done = warm; done < warm + cycles; done++) {
     cycle();
+    if ((done + 1) % 1000 == 0) {
+      printf("%d cycles: %ld KiB\n", done + 1, resident() / 1024);
+    }
   }
   long grown = resident() - before;
-  printf("%d cycles: %ld KiB before, %+ld KiB since\n", cycles, before / 1024, grown / 1024);
+  printf("%d cycles: %+ld KiB since\n", warm + cycles, grown / 1024);
   /* The allocator's own bookkeeping may move by a few MiB in either direction; what a cycle
    * leaves behind grows with their number. */
   CHECK(grown < (8L << 20) + cycles * 256L);

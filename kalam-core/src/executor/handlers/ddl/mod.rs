@@ -11,4 +11,5 @@ pub(crate) mod drop_namespace;
 pub(crate) mod drop_table;
 pub(crate) mod drop_view;
 pub(crate) mod remove_rows;
+pub(crate) mod replace_table;
 pub(crate) mod truncate;
