@@ -148,7 +148,7 @@ fn files_that_a_result_reads_stay_until_its_end() {
     assert_eq!(rows, 6000);
     drop(result);
     until("the old files are gone", || kept.files().len() == 1);
-    until("a job that says so", || jobs(&kept.root, "cleanup") == 1);
+    until("a job that says so", || jobs(&kept.root, "cleanup") > 0);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn deleted_rows_go_when_their_retention_is_over_hot_or_cold() {
     // A sixteenth of the time later: what was deleted first goes, the other stays.
     kept.advance(HOUR_MS + HOUR_MS / 8 + 1);
     until("four rows are gone", || kept.rows(deleted) == [["1"]]);
-    until("a job", || jobs(&kept.root, "retention") == 1);
+    until("a job", || jobs(&kept.root, "retention") > 0);
     kept.advance(HOUR_MS);
     until("the last one is gone", || kept.rows(deleted) == [["0"]]);
     assert_eq!(kept.rows("SELECT COUNT(*) FROM t"), [["97"]]);
@@ -240,9 +240,9 @@ fn what_is_due_while_the_database_is_closed_is_done_after_the_open() {
     let kept = kept.reopen(2 * HOUR_MS);
     let deleted = "SELECT COUNT(*) FROM t WHERE _deleted = true";
     until("a deleted row goes", || kept.rows(deleted) == [["0"]]);
-    until("old rows go", || jobs(&kept.root, "stream_eviction") == 1);
-    let rows = "SELECT rows FROM system.jobs WHERE kind = 'stream_eviction'";
-    assert_eq!(kept.rows(rows), [["2"]]);
+    // A look that came right after the insert found nothing.
+    let evicted = "SELECT SUM(rows) FROM system.jobs WHERE kind = 'stream_eviction'";
+    until("old rows go", || kept.rows(evicted) == [["2"]]);
 }
 
 #[test]
