@@ -5,6 +5,7 @@ mod all_users_scan;
 mod cold_scan;
 mod expected_rows;
 mod file_mapping;
+mod filled_columns;
 mod hot_exec;
 mod hot_statistics;
 mod keep_order;
