@@ -141,3 +141,4 @@ python="$(find_python)" || fail "Python 3.11 or newer with venv is missing" \
 setup_venv "$python" "$VENV_TOOLS" tools
 setup_venv "$python" "$VENV_PLAIN" plain
 setup_venv "$python" "$VENV_ARROW" arrow
+setup_venv "$python" "$VENV_S3" s3

@@ -58,7 +58,7 @@ fn paths(database: &Database) -> Vec<Figure> {
     let names: Vec<String> = (0..TABLES).map(|table| format!("t{table}")).collect();
     let resolve = |table: usize, user: usize| {
         let found = catalog.table("default", &names[table]).expect("the table exists");
-        found.segment_folder(Some(&users[user]))
+        catalog.segment_folder(&found, Some(&users[user])).expect("the storage exists")
     };
     let (hits_before, misses_before) = catalog.counters();
     let mut cold = Vec::new();

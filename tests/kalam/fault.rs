@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use kalam_core::Database;
 use tempfile::TempDir;
 
-use crate::fixture;
+use crate::{fixture, storage};
 
 /// A statement that passes fault points.
 struct Case {
@@ -68,7 +68,13 @@ const CASES: &[Case] = &[
             "DELETE FROM t WHERE k > 90",
         ],
         statement: "STORAGE FLUSH TABLE t",
-        points: &["flush.before_sync", "flush.after_sync", "flush.before_commit", "job.running"],
+        points: &[
+            "flush.before_sync",
+            "flush.after_sync",
+            "flush.before_commit",
+            "flush.after_commit",
+            "job.running",
+        ],
         query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
         undone: &[&["v", "80", "80"], &["w", "10", "10"]],
         done: &[&["v", "80", "80"], &["w", "10", "10"]],
@@ -88,6 +94,7 @@ const CASES: &[Case] = &[
             "compact.before_sync",
             "compact.after_sync",
             "compact.before_commit",
+            "compact.after_commit",
             "garbage.before_delete",
             "garbage.before_commit",
         ],
@@ -158,6 +165,18 @@ const CASES: &[Case] = &[
         query: BY_USER,
         undone: &[&["ann", "100"], &["bob", "90"]],
         done: &[&["bob", "90"]],
+    },
+    Case {
+        before: &[
+            "CREATE STORAGE other TYPE 'filesystem' PATH 'segments-of-other'",
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT) WITH (STORAGE_ID = 'other')",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
+        ],
+        statement: "STORAGE FLUSH TABLE t",
+        points: &["storage.announced"],
+        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        undone: &[&["v", "100", "100"]],
+        done: &[&["v", "100", "100"]],
     },
 ];
 
@@ -275,8 +294,13 @@ impl Case {
 fn no_orphans(database: &Database, dir: &Path, what: &str) {
     let root = fixture::root(database);
     let mut listed = fixture::manifest_paths(&root, "t", dir);
-    listed.sort();
-    assert_eq!(listed, fixture::parquet_files(&dir.join("segments")), "{what}");
+    let mut files = fixture::parquet_files(dir);
+    for paths in [&mut listed, &mut files] {
+        // A path of the manifest starts in its storage.
+        *paths = paths.iter().filter_map(|path| path.file_name()).map(PathBuf::from).collect();
+        paths.sort();
+    }
+    assert_eq!(listed, files, "{what}");
 }
 
 #[test]
@@ -376,6 +400,6 @@ fn every_fault_point_has_a_case() {
         }
     }
     let cases = CASES.iter().flat_map(|case| case.points);
-    let cases = cases.chain(QUIET_POINTS).map(|p| (*p).to_owned());
+    let cases = cases.chain(QUIET_POINTS).chain(storage::fault::POINTS).map(|p| (*p).to_owned());
     assert_eq!(planted, cases.collect::<BTreeSet<_>>());
 }

@@ -93,7 +93,14 @@ impl Fixture {
 /// Options of tests: a process crash loses nothing, no sync is waited for, and segments are
 /// what statements make of them.
 pub fn options() -> Options {
-    Options { durability: Durability::Normal, auto_maintenance: false, ..Options::default() }
+    // Not beside the keys of whoever runs the tests.
+    let key = std::env::temp_dir().join("kalamdb-tests/host.key");
+    Options {
+        durability: Durability::Normal,
+        host_key_file: key.display().to_string(),
+        auto_maintenance: false,
+        ..Options::default()
+    }
 }
 
 /// Opens a database that must open.

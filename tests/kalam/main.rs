@@ -49,6 +49,7 @@ mod result_lifetime;
 mod returning;
 mod schema_versions;
 mod slt;
+mod storage;
 mod tidy;
 mod transaction;
 mod unique;

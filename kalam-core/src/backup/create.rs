@@ -50,7 +50,7 @@ impl Backup<'_> {
     /// `57014`. The backup that was there is still there.
     pub(crate) fn run(&self, folder: &Path) -> Result<BackupReport> {
         let identity = self.store.identity()?;
-        let mut folder = BackupFolder::open(folder, &identity, &self.tier.folders()?)?;
+        let mut folder = BackupFolder::open(folder, &identity, &self.tier.folders())?;
         self.remove_unlisted(&folder)?;
         let generation = folder.manifest.generation + 1;
         let state = folder.path.join(BackupManifest::state_folder(generation));
@@ -119,19 +119,21 @@ impl Backup<'_> {
         Ok(listed)
     }
 
-    /// Links a segment into the backup, or copies it where that is not possible.
+    /// Links a segment into the backup, or copies it where that is not possible. Those of
+    /// object stores are copied too: the database deletes there what a backup still needs.
     fn take_segment(&self, meta: &SegmentMeta, target: &Path) -> Result<()> {
         let place = self.tier.place(&meta.storage)?;
         let expected = Expected { bytes: meta.bytes, checksum: &meta.checksum };
-        let source = place.open(&meta.path)?;
         let name = Path::new(&meta.path);
         let linked =
             place.folder().is_some_and(|root| fs::hard_link(root.join(&meta.path), target).is_ok());
-        if !linked {
-            return copy_checked(&source, name, expected, target);
-        }
-        // What is damaged already is no backup.
-        read_checked(&source, name, Some(expected), |_| Ok(())).map(|_| ())
+        self.tier.read(meta, |source| {
+            if linked {
+                // What is damaged already is no backup.
+                return read_checked(&source, name, Some(expected), |_| Ok(())).map(|_| ());
+            }
+            copy_checked(&source, name, expected, target)
+        })
     }
 
     /// Removes what the manifest does not list: what an older backup had, and what one

@@ -1,5 +1,6 @@
 //! From a backup to a new database directory.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -53,8 +54,8 @@ pub(crate) fn verify(backup: &Path) -> Result<RestoreReport> {
 
 /// Makes a database directory of a backup. Every byte is checked as it is copied.
 ///
-/// Storages outside of the directory come back as folders within it, so that the new
-/// database shares no file with the one that was backed up.
+/// Storages outside of the directory, object stores among them, come back as folders
+/// within it, so that the new database shares no file with the one that was backed up.
 ///
 /// # Errors
 /// As [`verify`]; `22023` if the target holds anything, `53100`. After an error the target
@@ -104,8 +105,7 @@ fn fill(folder: &BackupFolder, directory: &Directory, clock: &Arc<dyn Clock>) ->
                 ),
             )
         })?;
-        let StorageKind::Filesystem { path } = &storage.kind;
-        let target = root.join(path).join(inside(&segment.path, folder)?);
+        let target = root.join(storage.kind.place()).join(inside(&segment.path, folder)?);
         folders.make_for(root, &target)?;
         let source = folder.path.join(inside(&segment.file().to_string_lossy(), folder)?);
         copy_checked(&open(&source)?, &source, of_segment(segment), &target)?;
@@ -121,15 +121,16 @@ fn bring_storages_home(hot: &Path, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<Sto
     let store = Store::open(Some(hot), &Options::default(), clock.clone())?;
     let registry = Arc::new(SchemaRegistry::load(&store)?);
     for storage in registry.storages() {
-        let StorageKind::Filesystem { path } = &storage.kind;
-        if is_inside(path) {
+        if matches!(&storage.kind, StorageKind::Filesystem { path } if is_inside(path)) {
             continue;
         }
         let home = StorageDefinition {
             kind: StorageKind::Filesystem { path: format!("storages/{}", storage.name) },
+            credentials: BTreeMap::new(),
+            config: BTreeMap::new(),
             ..StorageDefinition::clone(&storage)
         };
-        store.commit(registry.add_storage(home))?;
+        store.commit(registry.put_storage(home, Some(&storage)))?;
     }
     let storages = registry.storages();
     store.close()?;

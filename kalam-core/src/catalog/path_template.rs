@@ -78,6 +78,39 @@ impl PathTemplate {
         Ok(PathTemplate { text: text.into(), parts })
     }
 
+    /// Reads the template of USER tables.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and `22023` without `{userId}`: the files of two users
+    /// would lie in one folder.
+    pub fn of_user_tables(text: &str) -> Result<PathTemplate> {
+        let template = PathTemplate::parse(text)?;
+        if template.parts.contains(&Part::UserId) {
+            return Ok(template);
+        }
+        Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("template \"{text}\" of USER tables has no {{userId}}"),
+        )
+        .with_hint("each user's segments need a folder of their own"))
+    }
+
+    /// Reads the template of SHARED tables.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and `22023` with `{userId}`: their rows have no user.
+    pub fn of_shared_tables(text: &str) -> Result<PathTemplate> {
+        let template = PathTemplate::parse(text)?;
+        if !template.parts.contains(&Part::UserId) {
+            return Ok(template);
+        }
+        Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("template \"{text}\" of SHARED tables has {{userId}}"),
+        )
+        .with_hint("rows of SHARED tables belong to no user"))
+    }
+
     /// The template as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {

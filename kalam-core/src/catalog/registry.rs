@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+use super::placement::Storages;
 use super::relation::{is_a_view, undefined_table};
 use super::table::altered;
 use super::{Namespace, StorageDefinition, Table, TableDefinition, ViewDefinition, ViewUse};
-use crate::model::{Name, Seq, TableId, TableName, UserId};
+use crate::model::{Name, Seq, TableId, TableName};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Store, WriteSet};
 use crate::{Error, Result, SqlState};
 
@@ -45,8 +46,6 @@ const NAMES: EntityStore<TableName, TableId> =
     EntityStore::new(Family::Catalog, b'n', "a table name");
 const NAMESPACES: EntityStore<String, Namespace> =
     EntityStore::new(Family::Catalog, b's', "a namespace");
-const STORAGES: EntityStore<String, StorageDefinition> =
-    EntityStore::new(Family::Catalog, b'g', "a storage");
 const LAST_TABLE: EntityStore<String, TableId> =
     EntityStore::new(Family::Catalog, b'T', "the table counter");
 
@@ -60,13 +59,11 @@ pub struct SchemaRegistry {
     views: DashMap<TableId, Arc<ViewDefinition>>,
     tables: DashMap<TableId, Arc<Table>>,
     namespaces: DashMap<Name, Arc<Namespace>>,
-    storages: DashMap<Name, Arc<StorageDefinition>>,
+    pub(super) storages: Storages,
     last_table: AtomicU32,
     version: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
-    path_hits: AtomicU64,
-    path_misses: AtomicU64,
 }
 
 impl SchemaRegistry {
@@ -88,19 +85,13 @@ impl SchemaRegistry {
                 .into_iter()
                 .map(|(_, n)| (n.name.clone(), Arc::new(n)))
                 .collect(),
-            storages: STORAGES
-                .scan(snapshot, &[])?
-                .into_iter()
-                .map(|(_, s)| (s.name.clone(), Arc::new(s)))
-                .collect(),
+            storages: Storages::load(snapshot)?,
             last_table: AtomicU32::new(
                 LAST_TABLE.get(snapshot, &String::new())?.map_or(0, TableId::get),
             ),
             version: AtomicU64::new(1),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
-            path_hits: AtomicU64::new(0),
-            path_misses: AtomicU64::new(0),
             store: store.clone(),
         };
         drop(view);
@@ -175,8 +166,9 @@ impl SchemaRegistry {
     /// `42704` for an unknown storage.
     pub(crate) fn derive(&self, definition: Arc<TableDefinition>) -> Result<Table> {
         let storage = self.storage(&definition.options.storage)?;
-        self.path_misses.fetch_add(1, Ordering::Relaxed);
-        Table::new(definition, &storage)
+        let table = Table::new(definition)?;
+        self.storages.path(&table, &storage);
+        Ok(table)
     }
 
     /// The storage with this name.
@@ -184,17 +176,18 @@ impl SchemaRegistry {
     /// # Errors
     /// `42704` if there is none.
     pub fn storage(&self, name: &Name) -> Result<Arc<StorageDefinition>> {
-        self.storages.get(name).map(|s| s.clone()).ok_or_else(|| {
-            Error::new(SqlState::UNDEFINED_OBJECT, format!("storage \"{name}\" does not exist"))
-        })
+        self.storages.get(name)
     }
 
     /// All storages, by name.
     #[must_use]
     pub fn storages(&self) -> Vec<Arc<StorageDefinition>> {
-        let mut all: Vec<_> = self.storages.iter().map(|s| s.value().clone()).collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
+        self.storages.all()
+    }
+
+    /// Tables that were read already and name this storage.
+    pub(super) fn tables_of_storage(&self, name: &Name) -> usize {
+        self.tables.iter().filter(|table| table.definition.options.storage == *name).count()
     }
 
     /// Whether the namespace exists.
@@ -256,17 +249,10 @@ impl SchemaRegistry {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
 
-    /// The folder of a scope's segments, relative to the table's storage. The template is
-    /// resolved with the table already; the user is put into it.
-    pub(crate) fn folder(&self, table: &Table, user: Option<&UserId>) -> String {
-        self.path_hits.fetch_add(1, Ordering::Relaxed);
-        table.segment_folder(user)
-    }
-
     /// Folders made of a template that was resolved before, and templates resolved.
     #[must_use]
     pub fn path_counters(&self) -> (u64, u64) {
-        (self.path_hits.load(Ordering::Relaxed), self.path_misses.load(Ordering::Relaxed))
+        self.storages.path_counters()
     }
 
     /// A new table id. One that is not used is lost, which costs nothing.
@@ -300,14 +286,6 @@ impl SchemaRegistry {
     ) {
         NAMESPACES.delete(set, &name.to_string());
         self.push(set, Edit::RemoveNamespace(name.clone(), removed));
-    }
-
-    /// The commit that adds a storage.
-    pub(crate) fn add_storage(self: &Arc<Self>, storage: StorageDefinition) -> WriteSet {
-        let mut set = WriteSet::default();
-        STORAGES.put(&mut set, &storage.name.to_string(), &storage);
-        self.push(&mut set, Edit::AddStorage(Arc::new(storage)));
-        set
     }
 
     /// The commit that adds a table; `filled` says that it adds rows too, without which no
@@ -469,7 +447,6 @@ enum Edit {
     AlterNamespace(Arc<Namespace>),
     /// With the tables and views that the commit removes.
     RemoveNamespace(Name, BTreeSet<TableId>),
-    AddStorage(Arc<StorageDefinition>),
     AddTable {
         table: Arc<Table>,
         filled: bool,
@@ -505,9 +482,13 @@ impl Change for CatalogChange {
                 Err(undefined_namespace(n.name.as_str()))
             }
             Edit::RemoveNamespace(name, removed) => registry.check_empty(name, removed),
-            Edit::AddTable { table, .. } => registry.check_free(&table.definition.name),
+            Edit::AddTable { table, .. } => {
+                registry.storage(&table.definition.options.storage)?;
+                registry.check_free(&table.definition.name)
+            }
             Edit::AlterTable { from, to, removed, .. } => {
                 registry.check_current(from)?;
+                registry.storage(&to.definition.options.storage)?;
                 registry.check_readers(to, removed)?;
                 let owner = registry.names.get(&to.definition.name).map(|id| *id);
                 let goes = owner.is_some_and(|owner| removed.contains(&owner));
@@ -531,7 +512,7 @@ impl Change for CatalogChange {
                 registry.check_unused(&removed, *cascade)
             }
             Edit::Unchanged(definition) => registry.check_version(definition),
-            Edit::AddNamespace(_) | Edit::AlterNamespace(_) | Edit::AddStorage(_) => Ok(()),
+            Edit::AddNamespace(_) | Edit::AlterNamespace(_) => Ok(()),
         }
     }
 
@@ -545,9 +526,6 @@ impl Change for CatalogChange {
             }
             Edit::RemoveNamespace(name, _) => {
                 registry.namespaces.remove(name);
-            }
-            Edit::AddStorage(s) => {
-                registry.storages.insert(s.name.clone(), s.clone());
             }
             Edit::AddTable { table, filled } => {
                 if *filled {

@@ -8,10 +8,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::physical_plan::PhysicalExpr;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{
-    ColumnDefinition, DefaultValue, StorageDefinition, TableDefinition, TablePath, UniqueConstraint,
-};
-use crate::model::{ConstraintId, KalamDataType, Name, Seq, UserId, UserKey};
+use super::{ColumnDefinition, DefaultValue, TableDefinition, UniqueConstraint};
+use crate::model::{ConstraintId, KalamDataType, Name, Seq, UserKey};
 use crate::store::{
     DecodeTarget, KeyCodec, Layouts, RowLayout, View, read_stored_value, scope_prefix,
 };
@@ -43,7 +41,6 @@ pub struct Table {
     pub(crate) compiled_checks: OnceLock<Vec<Arc<dyn PhysicalExpr>>>,
     /// The defaults of the columns, in their order, once rows were written.
     pub(crate) parsed_defaults: OnceLock<Vec<Option<DefaultValue>>>,
-    path: TablePath,
     shared: Shared,
 }
 
@@ -103,7 +100,7 @@ impl Table {
     ///
     /// # Errors
     /// `XX001` if the definition contradicts itself.
-    pub fn new(definition: Arc<TableDefinition>, storage: &StorageDefinition) -> Result<Table> {
+    pub fn new(definition: Arc<TableDefinition>) -> Result<Table> {
         let schema = definition.arrow_schema();
         let mut fields: Vec<FieldRef> = definition.columns.iter().map(system_field).collect();
         fields.push(Arc::new(seq_field()));
@@ -138,12 +135,6 @@ impl Table {
         for column in &definition.columns {
             initial_value(column)?;
         }
-        let template = if definition.is_per_user() {
-            &storage.user_tables_template
-        } else {
-            &storage.shared_tables_template
-        };
-        let path = template.resolve_table(&definition.name);
         Ok(Table {
             schema,
             schema_with_system: Arc::new(Schema::new(fields)),
@@ -153,7 +144,6 @@ impl Table {
             uniques: UniqueIndex::all(&definition)?,
             compiled_checks: OnceLock::new(),
             parsed_defaults: OnceLock::new(),
-            path,
             shared: Shared::default(),
             definition,
         })
@@ -162,13 +152,6 @@ impl Table {
     /// The same table after DDL, for whoever waits for the one before.
     pub(super) fn following(self, before: &Table) -> Table {
         Table { shared: before.shared.clone(), ..self }
-    }
-
-    /// The folder of a scope's segments, relative to the storage: of a user for tables
-    /// that have rows of users, else of nobody.
-    #[must_use]
-    pub fn segment_folder(&self, user: Option<&UserId>) -> String {
-        self.path.resolve(user)
     }
 
     /// The layout of new rows.

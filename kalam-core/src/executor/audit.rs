@@ -108,6 +108,11 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::Vacuum { table: name } | Statement::Analyze { table: name } => {
             name.as_ref().and_then(table)
         }
+        Statement::CreateStorage(create) => Some(create.name.clone()),
+        Statement::AlterStorage(alter) => Some(alter.name.clone()),
+        Statement::DropStorage { name, .. } | Statement::CheckStorage { name, .. } => {
+            Some(name.clone())
+        }
         Statement::Prepare(prepare) => object(caller, &prepare.statement.statement),
         Statement::ExecuteAs(execute) => object(caller, &execute.statement),
         Statement::CreateUser(create) => create.user.user(&[]).ok().map(|user| user.to_string()),
@@ -120,6 +125,7 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::ShowSetting(_)
         | Statement::ShowJobs
         | Statement::ShowNamespaces
+        | Statement::ShowStorages
         | Statement::Query(_)
         | Statement::Explain(_)
         | Statement::Execute(_)

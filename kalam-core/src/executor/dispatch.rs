@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize, authorize_namespace};
-use super::handlers::{backup, ddl, dml, flush, jobs, query, setting, user};
+use super::handlers::{backup, ddl, dml, flush, jobs, query, setting, storage, user};
 use super::modify_statement::Insert;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
@@ -113,6 +113,15 @@ fn run_once(
         ),
         Statement::VerifyBackup { folder } => {
             backup::restore_database::verify(engine, caller, folder.path(params)?)
+        }
+        Statement::CreateStorage(create) => storage::create_storage::run(engine, caller, create),
+        Statement::AlterStorage(alter) => storage::alter_storage::run(engine, caller, alter),
+        Statement::DropStorage { if_exists, name } => {
+            storage::drop_storage::run(engine, caller, name, *if_exists)
+        }
+        Statement::ShowStorages => storage::show_storages::run(engine, work),
+        Statement::CheckStorage { name, extended } => {
+            storage::check_storage::run(engine, name, *extended)
         }
         Statement::ShowManifest { table } => flush::show_manifest::run(engine, caller, work, table),
         Statement::ShowStats { table } => flush::show_stats::run(engine, caller, work, table),

@@ -114,9 +114,9 @@ impl Engine {
         }
         let accounts = Arc::new(Accounts::load(&store)?);
         let audit = Arc::new(AuditLog::load(&store, &clock)?);
-        let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options));
+        let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options)?);
         remove_orphans(&tier, &store)?;
-        finish_purges(&store)?;
+        finish_purges(&store, &tier)?;
         let jobs = Arc::new(Jobs::load(&store, &clock)?);
         let users = Arc::new(UserDirectory::new(store.clone()));
         let spill = spill_directory(path.as_deref(), options);
@@ -303,7 +303,9 @@ fn create_first_objects(
     options: &Options,
     now_ms: i64,
 ) -> Result<()> {
-    store.commit(registry.add_storage(StorageDefinition::local(&options.storage_path, now_ms)))?;
+    store.commit(
+        registry.put_storage(StorageDefinition::local(&options.storage_path, now_ms), None),
+    )?;
     store.commit(registry.add_namespace(Namespace {
         name: Name::new("namespace", DEFAULT_NAMESPACE)?,
         description: None,

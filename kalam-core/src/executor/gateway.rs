@@ -49,7 +49,12 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::BackupDatabase { .. }
         | Statement::RestoreDatabase { .. }
         | Statement::VerifyBackup { .. }
-        | Statement::ExportUser { .. } => Role::Dba,
+        | Statement::ExportUser { .. }
+        | Statement::CreateStorage(_)
+        | Statement::AlterStorage(_)
+        | Statement::DropStorage { .. }
+        | Statement::ShowStorages
+        | Statement::CheckStorage { .. } => Role::Dba,
         Statement::CreateUser(_) | Statement::AlterUser(_) | Statement::DropUser { .. } => {
             Role::System
         }
@@ -339,6 +344,11 @@ mod tests {
             Statement::BackupDatabase { .. } => "BACKUP DATABASE",
             Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
             Statement::VerifyBackup { .. } => "VERIFY BACKUP",
+            Statement::CreateStorage(_) => "CREATE STORAGE",
+            Statement::AlterStorage(_) => "ALTER STORAGE",
+            Statement::DropStorage { .. } => "DROP STORAGE",
+            Statement::ShowStorages => "SHOW STORAGES",
+            Statement::CheckStorage { .. } => "STORAGE CHECK",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -397,6 +407,11 @@ mod tests {
             "STORAGE COMPACT ALL",
             "VACUUM t",
             "ANALYZE t",
+            "CREATE STORAGE s TYPE 'filesystem' PATH 'p'",
+            "ALTER STORAGE s SET CONFIG ()",
+            "DROP STORAGE s",
+            "SHOW STORAGES",
+            "STORAGE CHECK s",
             "SHOW MANIFEST FOR t",
             "SHOW STATS FOR TABLE t",
             "SHOW CREATE TABLE t",

@@ -61,6 +61,7 @@ mod show_create_table;
 mod spill_directory;
 mod statement;
 mod stop_rule;
+mod storage_statement;
 mod stored_rows;
 mod system_columns;
 mod system_table;

@@ -8,6 +8,7 @@ use super::given::Given;
 use super::modify_statement::{Delete, Insert, Merge, Update};
 use super::placeholder::Placeholders;
 use super::query_shape::ParsedQuery;
+use super::storage_statement::{AlterStorage, CreateStorage};
 use super::transaction::TransactionMode;
 use super::user_statement::{AlterUser, CreateUser, ExecuteAs};
 use crate::Position;
@@ -60,6 +61,11 @@ pub(crate) enum Statement {
     BackupDatabase { folder: Given<String> },
     RestoreDatabase { folder: Given<String>, directory: Given<String> },
     VerifyBackup { folder: Given<String> },
+    CreateStorage(CreateStorage),
+    AlterStorage(AlterStorage),
+    DropStorage { if_exists: bool, name: String },
+    ShowStorages,
+    CheckStorage { name: String, extended: bool },
     ShowManifest { table: TableRef },
     ShowStats { table: TableRef },
     ShowCreateTable { table: TableRef },
@@ -115,6 +121,11 @@ impl Statement {
             Statement::BackupDatabase { .. } => "BACKUP DATABASE",
             Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
             Statement::VerifyBackup { .. } => "VERIFY BACKUP",
+            Statement::CreateStorage(_) => "CREATE STORAGE",
+            Statement::AlterStorage(_) => "ALTER STORAGE",
+            Statement::DropStorage { .. } => "DROP STORAGE",
+            Statement::ShowStorages => "SHOW STORAGES",
+            Statement::CheckStorage { .. } => "STORAGE CHECK",
             Statement::ShowManifest { .. } => "SHOW MANIFEST",
             Statement::ShowStats { .. } => "SHOW STATS",
             Statement::ShowCreateTable { .. } => "SHOW CREATE TABLE",
@@ -134,13 +145,15 @@ impl Statement {
         }
     }
 
-    /// Whether a password is written in it, so that nothing may keep its text.
+    /// Whether a password or another secret is written in it, so that nothing may keep its text.
     pub(crate) fn holds_secret(&self) -> bool {
         let is_written =
             |password: &Option<Given<Secret>>| matches!(password, Some(Given::Written(_)));
         match self {
             Statement::CreateUser(create) => is_written(&create.password),
             Statement::AlterUser(alter) => is_written(&alter.password),
+            Statement::CreateStorage(create) => create.clauses.hold_secret(),
+            Statement::AlterStorage(alter) => alter.clauses.hold_secret(),
             Statement::ExecuteAs(execute) => execute.statement.holds_secret(),
             _ => false,
         }
@@ -169,6 +182,7 @@ impl Statement {
             | Statement::DescribeVersion { .. }
             | Statement::Query(_)
             | Statement::Explain(_)
+            | Statement::ShowStorages
             | Statement::ShowManifest { .. }
             | Statement::ShowStats { .. }
             | Statement::ShowCreateTable { .. }
@@ -206,6 +220,10 @@ impl Statement {
             | Statement::RestoreDatabase { .. }
             | Statement::VerifyBackup { .. }
             | Statement::KillJob { .. }
+            | Statement::CreateStorage(_)
+            | Statement::AlterStorage(_)
+            | Statement::DropStorage { .. }
+            | Statement::CheckStorage { .. }
             | Statement::CreateUser(_)
             | Statement::AlterUser(_)
             | Statement::DropUser { .. }

@@ -26,6 +26,8 @@ pub(crate) struct AlterUser {
     pub password: Option<Given<Secret>>,
     /// SET ROLE.
     pub role: Option<Role>,
+    /// SET STORAGE; `Some(None)`: that of the table again.
+    pub storage: Option<Option<String>>,
 }
 
 /// `EXECUTE AS USER`.

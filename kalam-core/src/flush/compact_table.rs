@@ -17,7 +17,7 @@ use super::sorted_rows::{SortedRows, Source};
 use super::tiers::{Tiers, wait_for_turn};
 use crate::Result;
 use crate::activity::check_stop;
-use crate::catalog::{Table, TableDefinition};
+use crate::catalog::{Placement, Table, TableDefinition};
 use crate::env::fault_point;
 use crate::model::{ScopeId, Seq, TableKind, UserId, UserKey};
 use crate::store::{View, WriteSet};
@@ -176,16 +176,17 @@ impl Tiers<'_> {
             let table = &self.registry.current(table)?;
             let limit = retention_limit(&table.definition, self.now_ms);
             let (tier, snapshot) = (self.tier, &view.snapshot);
-            let candidates = Candidates { tier, table, scope, snapshot, limit };
+            let placement = self.registry.placement(table, user)?;
+            let storage = &placement.storage;
+            let candidates = Candidates { tier, table, scope, storage, snapshot, limit };
             let manifest = self.tier.manifest.scope(scope, &view)?;
             let chosen = candidates.choose(&manifest, choice)?;
             if chosen.is_empty() {
                 return Ok(());
             }
-            let folder = self.registry.folder(table, user);
-            self.replace(table, (scope, &folder), &view, &chosen, report)?;
+            self.replace(table, (scope, &placement), &view, &chosen, report)?;
             drop(view);
-            export_manifest(self.tier, self.store, table, scope, &folder);
+            export_manifest(self.tier, self.store, table, scope, &placement);
             // What is asked for ends, however many marks come while it runs.
             if choice == Choice::All && chosen.len() < SEGMENTS_AT_ONCE {
                 return Ok(());
@@ -196,12 +197,12 @@ impl Tiers<'_> {
     fn replace(
         &self,
         table: &Arc<Table>,
-        (scope, folder): (ScopeId, &str),
+        (scope, placement): (ScopeId, &Placement),
         view: &View,
         chosen: &[Arc<SegmentState>],
         report: &mut CompactReport,
     ) -> Result<()> {
-        let place = self.tier.place(&table.definition.options.storage)?;
+        let place = self.tier.place(&placement.storage)?;
         let limit = retention_limit(&table.definition, self.now_ms);
         let source = |state: &Arc<SegmentState>| {
             let deletions = marked_deletions(&view.snapshot, scope, state)?;
@@ -210,7 +211,7 @@ impl Tiers<'_> {
         let sources = chosen.iter().map(source).collect::<Result<Vec<_>>>()?;
         let mut rows = SortedRows::new(self.tier, table, limit, sources);
         let mut writer =
-            SegmentsWriter::new(self.tier, table, &place, (scope, folder), self.now_ms);
+            SegmentsWriter::new(self.tier, table, (&place, placement), scope, self.now_ms);
         let mut moved: Vec<Moved> = chosen.iter().map(|_| Moved::default()).collect();
         let committed = writer.write_all(&mut rows, &mut moved).and_then(|()| {
             let inputs = chosen.iter().map(|state| state.meta.id).zip(moved).collect();
@@ -222,6 +223,7 @@ impl Tiers<'_> {
             edit.replace(Replacement::new(inputs, outputs, view.seq()?));
             let mut set = WriteSet::default();
             set.changes.push(self.registry.unchanged(table));
+            self.registry.needs_storage(&mut set, &placement.storage);
             set.changes.push(Box::new(edit));
             // From here on it is not taken back.
             check_stop()?;
@@ -230,13 +232,13 @@ impl Tiers<'_> {
             Ok(())
         });
         if let Err(e) = committed {
-            for (meta, _) in &writer.finished {
-                if let Err(e) = place.delete(&meta.path) {
-                    tracing::warn!(error = %e, "a segment of a failed compaction stays until the next open");
-                }
+            for (id, path) in writer.abandon() {
+                self.tier.discard(&placement.storage, id, &path, &e);
             }
             return Err(e);
         }
+        self.tier.answered(&placement.storage);
+        fault_point("compact.after_commit")?;
         report.rows += writer.finished.iter().map(|(meta, _)| u64::from(meta.rows)).sum::<u64>();
         report.segments += writer.finished.len() as u64;
         report.replaced += chosen.len() as u64;

@@ -8,7 +8,7 @@ use super::retention::has_outlived;
 use super::tier::ColdTier;
 use crate::Result;
 use crate::catalog::Table;
-use crate::model::{ScopeId, Seq};
+use crate::model::{Name, ScopeId, Seq};
 use crate::store::Snapshot;
 
 /// Segments that one compaction reads at most.
@@ -21,7 +21,8 @@ const TIER_ROWS: u64 = 4096;
 /// How much a compaction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
-    /// Whatever leaves fewer segments, fewer rows, or columns of the newest version.
+    /// Whatever leaves fewer segments, fewer rows, columns of the newest version, or
+    /// segments in the storage that new ones go to.
     All,
     /// What pays by itself: many segments of about one size, a fifth of the rows dead,
     /// deleted rows whose time is over.
@@ -33,6 +34,8 @@ pub(super) struct Candidates<'a> {
     pub(super) tier: &'a ColdTier,
     pub(super) table: &'a Table,
     pub(super) scope: ScopeId,
+    /// Where new segments go.
+    pub(super) storage: &'a Name,
     pub(super) snapshot: &'a Arc<Snapshot>,
     /// Deletions before it need not be kept.
     pub(super) limit: Seq,
@@ -59,7 +62,8 @@ impl Candidates<'_> {
         let mut small = Vec::new();
         for state in &manifest.segments {
             let is_old = state.meta.schema_version != self.table.definition.version;
-            if is_old || hidden_rows(state) > 0 || self.has_outlived(state)? {
+            let is_elsewhere = state.meta.storage != *self.storage;
+            if is_old || is_elsewhere || hidden_rows(state) > 0 || self.has_outlived(state)? {
                 chosen.push(state.clone());
             } else if self.is_small(state) {
                 small.push(state.clone());

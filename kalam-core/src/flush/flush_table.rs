@@ -13,9 +13,9 @@ use super::segment::SegmentMeta;
 use super::segment_writer::{SegmentWriter, segment_schema};
 use super::tiers::{Tiers, wait_for_turn};
 use crate::activity::{advance, check_stop};
-use crate::catalog::{Table, TableDefinition};
+use crate::catalog::{Placement, Table, TableDefinition};
 use crate::env::fault_point;
-use crate::model::{ScopeId, SegmentId, Seq, TableKind, UserId, UserKey};
+use crate::model::{Name, ScopeId, SegmentId, Seq, TableKind, UserId, UserKey};
 use crate::store::{
     DecodeTarget, Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, WriteSet, prefix_end,
     scope_prefix,
@@ -108,9 +108,9 @@ impl Tiers<'_> {
         let table = &self.registry.current(table)?;
         let mut cursor = view.snapshot.cursor(Family::Hot, &range.start, &range.end);
         let scope = ScopeId { table: table.definition.id, user };
-        let folder = self.registry.folder(table, user_id);
+        let placement = self.registry.placement(table, user_id)?;
         let mut written = Vec::new();
-        let outcome = self.write_segments(table, scope, &folder, &mut cursor, &mut written);
+        let outcome = self.write_segments(table, scope, &placement, &mut cursor, &mut written);
         let committed = outcome.and_then(|()| {
             if written.is_empty() {
                 return Ok(());
@@ -122,20 +122,19 @@ impl Tiers<'_> {
         });
         drop(watch);
         if let Err(e) = committed {
-            let place = self.tier.place(&table.definition.options.storage)?;
-            for segment in &written {
-                if let Err(e) = place.delete(&segment.meta.path) {
-                    tracing::warn!(error = %e, "a segment of a failed flush stays until the next open");
-                }
+            for NewSegment { meta, .. } in &written {
+                self.tier.discard(&meta.storage, meta.id, &meta.path, &e);
             }
             return Err(e);
         }
+        self.tier.answered(&placement.storage);
+        fault_point("flush.after_commit")?;
         report.rows += written.iter().map(|s| u64::from(s.meta.rows)).sum::<u64>();
         report.segments += written.len() as u64;
         self.tier.flushed.add(written.iter().map(|s| &s.meta));
         drop(cursor);
         drop(view);
-        export_manifest(self.tier, self.store, table, scope, &folder);
+        export_manifest(self.tier, self.store, table, scope, &placement);
         Ok(())
     }
 
@@ -143,12 +142,22 @@ impl Tiers<'_> {
         &self,
         table: &Arc<Table>,
         scope: ScopeId,
-        folder: &str,
+        placement: &Placement,
         cursor: &mut HotCursor,
         written: &mut Vec<NewSegment>,
     ) -> Result<()> {
         while !is_empty(cursor)? {
-            written.push(self.write_segment(table, scope, folder, cursor)?);
+            let id = SegmentId(u64::try_from(self.tier.ids.snowflake()).unwrap_or_default());
+            let path = format!("{}/{:016x}.parquet", placement.folder, id.get());
+            let storage = &placement.storage;
+            self.tier.announce(storage, id, &path)?;
+            match self.write_segment(table, (scope, id), (storage, &path), cursor) {
+                Ok(segment) => written.push(segment),
+                Err(e) => {
+                    self.tier.discard(storage, id, &path, &e);
+                    return Err(e);
+                }
+            }
         }
         Ok(())
     }
@@ -156,17 +165,15 @@ impl Tiers<'_> {
     fn write_segment(
         &self,
         table: &Arc<Table>,
-        scope: ScopeId,
-        folder: &str,
+        (scope, id): (ScopeId, SegmentId),
+        (storage, path): (&Name, &str),
         cursor: &mut HotCursor,
     ) -> Result<NewSegment> {
         let definition = &table.definition;
-        let id = SegmentId(u64::try_from(self.tier.ids.snowflake()).unwrap_or_default());
-        let path = format!("{folder}/{:016x}.parquet", id.get());
-        let place = self.tier.place(&definition.options.storage)?;
+        let place = self.tier.place(storage)?;
         let mut rows = HotRows::new(table, BATCH_ROWS)?;
         let mut batch = rows.next_batch(cursor, self.tier.segment_rows_max)?;
-        let mut writer = SegmentWriter::new(&place, &path, table, &batch)?;
+        let mut writer = SegmentWriter::new(&place, path, table, &batch)?;
         while batch.num_rows() > 0 {
             check_stop()?;
             let first = rows.keys.len() - batch.num_rows();
@@ -180,8 +187,8 @@ impl Tiers<'_> {
         let meta = SegmentMeta {
             id,
             scope,
-            storage: definition.options.storage.clone(),
-            path,
+            storage: storage.clone(),
+            path: path.into(),
             schema_version: definition.version,
             rows: u32::try_from(file.rows).map_err(|_| {
                 Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "a segment passes 4 billion rows")
@@ -221,6 +228,9 @@ impl Tiers<'_> {
         });
         let mut set = WriteSet::default();
         set.changes.push(self.registry.unchanged(table));
+        if let Some(first) = written.first() {
+            self.registry.needs_storage(&mut set, &first.meta.storage);
+        }
         set.changes.push(Box::new(edit));
         fault_point("flush.before_commit")?;
         self.store.commit(set)?;

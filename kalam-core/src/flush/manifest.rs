@@ -13,7 +13,8 @@ use super::replacement::Replacement;
 use super::scope_statistics::{STATISTICS, ScopeStatistics};
 use super::segment::{SegmentKey, SegmentMeta};
 use super::tier_observer::TierObserver;
-use crate::model::{ScopeId, SegmentId, Seq, TableId, UserKey};
+use crate::catalog::DEFAULT_STORAGE;
+use crate::model::{Name, ScopeId, SegmentId, Seq, TableId, UserKey};
 use crate::store::{
     Batch, Change, EntityKey, EntityStore, Family, MarkSet, Snapshot, Store, View, WatchedKeys,
     encode_entity,
@@ -38,7 +39,7 @@ impl EntityKey for ScopeId {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Garbage {
     pub(crate) segment: SegmentId,
-    pub(crate) storage: crate::model::Name,
+    pub(crate) storage: Name,
     pub(crate) path: String,
 }
 
@@ -203,6 +204,26 @@ impl Manifest {
         Ok(found.into_iter().map(|(_, meta)| meta).collect())
     }
 
+    /// Every segment in a storage.
+    pub(crate) fn segments_of_storage(
+        &self,
+        storage: &Name,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Vec<SegmentMeta>> {
+        let mut found = all_segments(snapshot)?;
+        found.retain(|meta| meta.storage == *storage);
+        Ok(found)
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Adds files that no view needs.
+    pub(super) fn add_garbage(&self, files: impl IntoIterator<Item = Garbage>) {
+        self.garbage.lock().extend(files.into_iter().map(|file| (0, file)));
+    }
+
     /// Files whose last view is gone; the caller deletes them.
     pub(crate) fn take_garbage(&self) -> Vec<Garbage> {
         let oldest = self.store.epochs().oldest();
@@ -212,11 +233,6 @@ impl Manifest {
         drop(garbage);
         let ready: Vec<(u64, Garbage)> = ready;
         ready.into_iter().map(|(_, g)| g).collect()
-    }
-
-    /// Takes back files that could not be deleted.
-    pub(crate) fn return_garbage(&self, files: Vec<Garbage>) {
-        self.garbage.lock().extend(files.into_iter().map(|file| (0, file)));
     }
 }
 
@@ -511,6 +527,10 @@ impl Change for ScopeEdit {
         for (meta, deleted) in &self.added {
             let key = SegmentKey { scope: self.scope, segment: meta.id };
             batch.put(Family::Manifest, &SEGMENTS.key(&key), &encode_entity(meta));
+            if meta.storage.as_str() != DEFAULT_STORAGE {
+                // It was announced before it was written.
+                batch.delete(Family::Manifest, &GARBAGE.key(&meta.id));
+            }
             if !deleted.is_empty() {
                 // Their `_seq` in the file is that of the deletion already; 0 adds nothing.
                 let key = mark_key(self.scope, meta.id, Seq(0), MarkKind::Deleted);

@@ -53,20 +53,22 @@ pub(crate) fn erase_purged(store: &Arc<Store>, tier: &ColdTier, wait: Duration) 
         }
         std::thread::sleep(WAIT_STEP);
     }
+    tier.ask_again();
     tier.collect_garbage(store)?;
     fault_point("purge.after_files")?;
     if tier.manifest.has_garbage() {
         return Ok(false);
     }
-    finish_purges(store)?;
+    finish_purges(store, tier)?;
     Ok(true)
 }
 
-/// Rewrites what RocksDB holds, if bytes have to go. At open nobody reads yet.
+/// Rewrites what RocksDB holds, if bytes have to go. At open nobody reads yet. Files of a
+/// storage that is away have to go later; the next open looks again.
 ///
 /// # Errors
 /// `58030`, `53100`.
-pub(crate) fn finish_purges(store: &Arc<Store>) -> Result<()> {
+pub(crate) fn finish_purges(store: &Arc<Store>, tier: &ColdTier) -> Result<()> {
     // Whoever comes second finds it done.
     let _erasing = store.erasing();
     if !is_purge_pending(store)? {
@@ -74,6 +76,9 @@ pub(crate) fn finish_purges(store: &Arc<Store>) -> Result<()> {
     }
     store.erase_deleted()?;
     fault_point("purge.after_erase")?;
+    if tier.manifest.has_garbage() {
+        return Ok(());
+    }
     let mut set = WriteSet::default();
     PENDING.delete(&mut set, &String::new());
     store.commit(set)?;

@@ -26,17 +26,23 @@ pub(crate) fn remove_orphans(tier: &ColdTier, store: &Arc<Store>) -> Result<()> 
     let garbage = GARBAGE.scan(&view.snapshot, &[])?;
     if !garbage.is_empty() {
         let mut set = WriteSet::default();
-        for (id, file) in &garbage {
-            tier.place(&file.storage)?.delete(&file.path)?;
-            GARBAGE.delete(&mut set, id);
+        for (id, file) in garbage {
+            // Another folder may be away, and a bucket is not asked before it is needed.
+            let place = tier.place(&file.storage);
+            let place = place.ok().filter(|place| place.folder().is_some());
+            match place.map(|place| place.delete(&file.path)) {
+                Some(Ok(())) => GARBAGE.delete(&mut set, &id),
+                _ => tier.manifest.add_garbage([file]),
+            }
         }
         store.commit(set)?;
     }
     let storage = Name::new("storage", DEFAULT_STORAGE)?;
     let place = tier.place(&storage)?;
     let Some(root) = place.folder().filter(|root| root.is_dir()) else { return Ok(()) };
+    let listed = SEGMENTS.scan(&view.snapshot, &[])?.into_iter().map(|(_, meta)| meta);
     let listed: HashSet<String> =
-        SEGMENTS.scan(&view.snapshot, &[])?.into_iter().map(|(_, meta)| meta.path).collect();
+        listed.filter(|meta| meta.storage == storage).map(|meta| meta.path).collect();
     let mut orphans = Vec::new();
     find_files(root, root, &mut |path| {
         if is_ours(path) && !listed.contains(path) {

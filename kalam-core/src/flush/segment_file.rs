@@ -1,4 +1,4 @@
-//! Where segment bytes are: a folder, or memory.
+//! Where segment bytes are: a folder, memory, or an object store.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -13,6 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::object_place::{ObjectPlace, Upload};
 use crate::error::io_error;
 use crate::store::sync_directory;
 use crate::{Error, Result, SqlState};
@@ -26,6 +27,8 @@ pub(crate) enum SegmentPlace {
     Folder(PathBuf),
     /// Memory, for databases that live there.
     Memory(DashMap<String, Bytes>),
+    /// An object store.
+    Object(ObjectPlace),
 }
 
 impl SegmentPlace {
@@ -36,16 +39,19 @@ impl SegmentPlace {
     pub(crate) fn create(&self, path: &str) -> Result<SegmentSink<'_>> {
         let target = match self {
             SegmentPlace::Memory(_) => SinkTarget::Memory(Vec::new()),
+            SegmentPlace::Object(place) => match place.temporary(path)? {
+                None => SinkTarget::Memory(Vec::new()),
+                Some(temporary) => {
+                    let out = create_file(&temporary)?;
+                    SinkTarget::Upload { out: BufWriter::with_capacity(1 << 18, out), temporary }
+                }
+            },
             SegmentPlace::Folder(root) => {
                 let file = root.join(path);
                 let temporary = root.join(format!("{path}{TEMPORARY_SUFFIX}"));
                 let folder = file.parent().expect("a segment's path has a folder");
                 fs::create_dir_all(folder).map_err(|e| io_error("create folder", folder, e))?;
-                let out = OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .open(&temporary)
-                    .map_err(|e| io_error("create", &temporary, e))?;
+                let out = create_file(&temporary)?;
                 SinkTarget::File { out: BufWriter::with_capacity(1 << 18, out), temporary, file }
             }
         };
@@ -70,6 +76,77 @@ impl SegmentPlace {
             SegmentPlace::Memory(files) => {
                 let bytes = files.get(path).ok_or_else(|| missing(path))?;
                 Ok(SegmentSource::Memory(bytes.clone()))
+            }
+            SegmentPlace::Object(place) => place.open(path),
+        }
+    }
+
+    /// Opens the file itself, whatever copies of it there are.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_original(&self, path: &str) -> Result<SegmentSource> {
+        match self {
+            SegmentPlace::Object(place) => {
+                place.forget_copy(path);
+                place.fetch(path)
+            }
+            SegmentPlace::Folder(_) | SegmentPlace::Memory(_) => self.open(path),
+        }
+    }
+
+    /// Whether it is on another machine.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self, SegmentPlace::Object(_))
+    }
+
+    /// Whether reads are of a copy, which may be damaged while the file is not.
+    pub(crate) fn has_copy(&self, path: &str) -> bool {
+        matches!(self, SegmentPlace::Object(place) if place.has_copy(path))
+    }
+
+    /// Writes, reads, lists and deletes a file, up to the first step that fails.
+    pub(crate) fn probe(&self, path: &str) -> Vec<(&'static str, Result<()>)> {
+        const TEXT: &[u8] = b"a probe of KalamDB";
+        let put = || {
+            let mut sink = self.create(path)?;
+            sink.write_all(TEXT).map_err(|e| io_error("write", Path::new(path), e))?;
+            sink.finish().map(|_| ())
+        };
+        let get = || {
+            let source = self.open_original(path)?;
+            let read = source.read(0..source.len());
+            let read = read.map_err(|e| io_error("read", Path::new(path), e))?;
+            if read == TEXT { Ok(()) } else { Err(missing(path)) }
+        };
+        let list = || if self.lists(path)? { Ok(()) } else { Err(missing(path)) };
+        let delete = || self.delete(path);
+        let all: [(&str, &dyn Fn() -> Result<()>); 4] =
+            [("put", &put), ("get", &get), ("list", &list), ("delete", &delete)];
+        let mut done = Vec::new();
+        for (step, run) in all {
+            let outcome = run();
+            let failed = outcome.is_err();
+            done.push((step, outcome));
+            if failed {
+                break;
+            }
+        }
+        done
+    }
+
+    fn lists(&self, path: &str) -> Result<bool> {
+        match self {
+            SegmentPlace::Memory(files) => Ok(files.contains_key(path)),
+            SegmentPlace::Object(place) => {
+                place.lists(path.rsplit_once('/').map_or("", |(folder, _)| folder))
+            }
+            SegmentPlace::Folder(root) => {
+                let file = root.join(path);
+                let folder = file.parent().unwrap_or(root);
+                let entries =
+                    fs::read_dir(folder).map_err(|e| io_error("list folder", folder, e))?;
+                Ok(entries.flatten().any(|entry| entry.path() == file))
             }
         }
     }
@@ -105,6 +182,7 @@ impl SegmentPlace {
             SegmentPlace::Memory(files) => {
                 files.remove(path);
             }
+            SegmentPlace::Object(place) => place.delete(path)?,
         }
         Ok(())
     }
@@ -113,12 +191,17 @@ impl SegmentPlace {
     pub(crate) fn folder(&self) -> Option<&Path> {
         match self {
             SegmentPlace::Folder(root) => Some(root),
-            SegmentPlace::Memory(_) => None,
+            SegmentPlace::Memory(_) | SegmentPlace::Object(_) => None,
         }
     }
 }
 
-fn missing(path: &str) -> Error {
+fn create_file(path: &Path) -> Result<File> {
+    let opened = OpenOptions::new().write(true).create_new(true).open(path);
+    opened.map_err(|e| io_error("create", path, e))
+}
+
+pub(super) fn missing(path: &str) -> Error {
     Error::new(SqlState::DATA_CORRUPTED, format!("segment \"{path}\" is missing"))
         .with_hint("restore the file from a backup")
 }
@@ -133,7 +216,16 @@ pub(crate) struct SegmentSink<'a> {
 }
 
 enum SinkTarget {
-    File { out: BufWriter<File>, temporary: PathBuf, file: PathBuf },
+    File {
+        out: BufWriter<File>,
+        temporary: PathBuf,
+        file: PathBuf,
+    },
+    /// A file whose bytes become an object.
+    Upload {
+        out: BufWriter<File>,
+        temporary: PathBuf,
+    },
     Memory(Vec<u8>),
     Finished,
 }
@@ -161,11 +253,26 @@ impl SegmentSink<'_> {
                     io_error("write", &file, e)
                 })?;
             }
-            SinkTarget::Memory(bytes) => {
-                if let SegmentPlace::Memory(files) = self.place {
+            SinkTarget::Upload { out, temporary } => {
+                let SegmentPlace::Object(place) = self.place else { unreachable!("made by one") };
+                let written = out.into_inner().map_err(io::IntoInnerError::into_error);
+                written
+                    .map_err(|e| io_error("write", &temporary, e))
+                    .and_then(|_| {
+                        place.put(&self.path, &Upload::File(&temporary), self.bytes, &checksum)
+                    })
+                    .inspect_err(|_| _ = fs::remove_file(&temporary))?;
+                place.keep_copy(&self.path, &temporary, self.bytes);
+            }
+            SinkTarget::Memory(bytes) => match self.place {
+                SegmentPlace::Memory(files) => {
                     files.insert(self.path.clone(), bytes.into());
                 }
-            }
+                SegmentPlace::Object(place) => {
+                    place.put(&self.path, &Upload::Memory(bytes.into()), self.bytes, &checksum)?;
+                }
+                SegmentPlace::Folder(_) => unreachable!("a folder takes files"),
+            },
             SinkTarget::Finished => {}
         }
         Ok((self.bytes, checksum))
@@ -188,7 +295,7 @@ fn sync_parents(root: Option<&Path>, file: &Path) -> io::Result<()> {
 impl Write for SegmentSink<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         match &mut self.target {
-            SinkTarget::File { out, .. } => out.write_all(data)?,
+            SinkTarget::File { out, .. } | SinkTarget::Upload { out, .. } => out.write_all(data)?,
             SinkTarget::Memory(bytes) => bytes.extend_from_slice(data),
             SinkTarget::Finished => return Err(io::ErrorKind::NotConnected.into()),
         }
@@ -199,7 +306,7 @@ impl Write for SegmentSink<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.target {
-            SinkTarget::File { out, .. } => out.flush(),
+            SinkTarget::File { out, .. } | SinkTarget::Upload { out, .. } => out.flush(),
             SinkTarget::Memory(_) | SinkTarget::Finished => Ok(()),
         }
     }
@@ -207,7 +314,9 @@ impl Write for SegmentSink<'_> {
 
 impl Drop for SegmentSink<'_> {
     fn drop(&mut self) {
-        if let SinkTarget::File { temporary, .. } = &self.target {
+        if let SinkTarget::File { temporary, .. } | SinkTarget::Upload { temporary, .. } =
+            &self.target
+        {
             let _ = fs::remove_file(temporary);
         }
     }

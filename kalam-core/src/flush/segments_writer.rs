@@ -15,7 +15,7 @@ use super::segment_writer::{SegmentWriter, segment_schema};
 use super::sorted_rows::{Block, Rows, SortedRows};
 use super::tier::ColdTier;
 use crate::activity::{advance, check_stop};
-use crate::catalog::Table;
+use crate::catalog::{Placement, Table};
 use crate::env::fault_point;
 use crate::model::{ScopeId, SegmentId, Seq};
 use crate::{Error, Result, SqlState};
@@ -28,12 +28,14 @@ pub(super) struct SegmentsWriter<'a> {
     pub(super) tier: &'a ColdTier,
     pub(super) table: &'a Table,
     pub(super) place: &'a SegmentPlace,
+    pub(super) placement: &'a Placement,
     pub(super) scope: ScopeId,
-    pub(super) folder: &'a str,
     pub(super) now_ms: i64,
     schema: SchemaRef,
     /// Finished ones, with their deleted rows.
     pub(super) finished: Vec<(SegmentMeta, RoaringBitmap)>,
+    /// All that were begun.
+    announced: Vec<(SegmentId, String)>,
     current: Option<Current<'a>>,
     pending: Pending,
 }
@@ -63,19 +65,20 @@ impl<'a> SegmentsWriter<'a> {
     pub(super) fn new(
         tier: &'a ColdTier,
         table: &'a Table,
-        place: &'a SegmentPlace,
-        (scope, folder): (ScopeId, &'a str),
+        (place, placement): (&'a SegmentPlace, &'a Placement),
+        scope: ScopeId,
         now_ms: i64,
     ) -> SegmentsWriter<'a> {
         SegmentsWriter {
             tier,
             table,
             place,
+            placement,
             scope,
-            folder,
             now_ms,
             schema: segment_schema(table),
             finished: Vec::new(),
+            announced: Vec::new(),
             current: None,
             pending: Pending::default(),
         }
@@ -170,9 +173,11 @@ impl<'a> SegmentsWriter<'a> {
         Ok(())
     }
 
-    fn begin(&self, sample: &RecordBatch, min_key: &[u8]) -> Result<Current<'a>> {
+    fn begin(&mut self, sample: &RecordBatch, min_key: &[u8]) -> Result<Current<'a>> {
         let id = SegmentId(u64::try_from(self.tier.ids.snowflake()).unwrap_or_default());
-        let path = format!("{}/{:016x}.parquet", self.folder, id.get());
+        let path = format!("{}/{:016x}.parquet", self.placement.folder, id.get());
+        self.announced.push((id, path.clone()));
+        self.tier.announce(&self.placement.storage, id, &path)?;
         let writer = SegmentWriter::new(self.place, &path, self.table, sample)?;
         Ok(Current {
             id,
@@ -196,7 +201,7 @@ impl<'a> SegmentsWriter<'a> {
         let meta = SegmentMeta {
             id: current.id,
             scope: self.scope,
-            storage: self.table.definition.options.storage.clone(),
+            storage: self.placement.storage.clone(),
             path: current.path,
             schema_version: self.table.definition.version,
             rows: place_of(file.rows)?,
@@ -211,6 +216,11 @@ impl<'a> SegmentsWriter<'a> {
         };
         self.finished.push((meta, current.deleted));
         fault_point("compact.after_sync")
+    }
+
+    /// Stops writing. Returns the files of all segments that were begun.
+    pub(super) fn abandon(self) -> Vec<(SegmentId, String)> {
+        self.announced
     }
 }
 

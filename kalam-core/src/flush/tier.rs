@@ -3,19 +3,30 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
 use super::manifest::{GARBAGE, Garbage, Manifest};
+use super::object_client::client;
+use super::object_io::ObjectIo;
+use super::object_place::ObjectPlace;
+use super::remote_cache::RemoteCache;
 use super::segment::SegmentMeta;
 use super::segment_cache::{OpenSegment, SegmentCache};
-use super::segment_file::SegmentPlace;
-use crate::catalog::{SchemaRegistry, StorageKind};
-use crate::env::{IdSource, fault_point};
-use crate::model::{Name, ScopeId};
+use super::segment_file::{SegmentPlace, SegmentSource};
+use crate::catalog::{DEFAULT_STORAGE, SchemaRegistry, StorageDefinition, StorageKind};
+use crate::env::{HostKey, IdSource, fault_point};
+use crate::model::{Name, ScopeId, SegmentId};
 use crate::store::{Store, WriteSet};
-use crate::{Options, Result};
+use crate::{Error, ErrorKind, Options, Result, SqlState};
+
+/// Folder of the copies of remote segments, in the database directory.
+const REMOTE_CACHE_FOLDER: &str = "cache";
+
+/// How long a storage that failed is left alone.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 /// What flushes wrote since the database was opened.
 #[derive(Default)]
@@ -44,7 +55,14 @@ pub(crate) struct ColdTier {
     pub(crate) segment_rows_max: usize,
     pub(crate) flushed: FlushCounters,
     registry: Arc<SchemaRegistry>,
-    places: DashMap<Name, Arc<SegmentPlace>>,
+    /// The key that secrets of storages are sealed with.
+    pub(crate) host_key: HostKey,
+    /// Each with the definition that it was made of.
+    places: DashMap<Name, (Arc<StorageDefinition>, Arc<SegmentPlace>)>,
+    /// Storages that failed to delete, and when.
+    away: DashMap<Name, Instant>,
+    object_io: Arc<ObjectIo>,
+    remote_cache: Option<Arc<RemoteCache>>,
     flushing: DashMap<ScopeId, Arc<Mutex<()>>>,
     compacting: DashMap<ScopeId, Arc<Mutex<()>>>,
     /// The database directory; `None` in memory.
@@ -52,14 +70,16 @@ pub(crate) struct ColdTier {
 }
 
 impl ColdTier {
+    /// # Errors
+    /// `22023` if the key of the host would lie in the database directory.
     pub(crate) fn new(
         store: &Arc<Store>,
         registry: &Arc<SchemaRegistry>,
         ids: &Arc<IdSource>,
         directory: Option<&Path>,
         options: &Options,
-    ) -> ColdTier {
-        ColdTier {
+    ) -> Result<ColdTier> {
+        Ok(ColdTier {
             manifest: Arc::new(Manifest::new(store.clone())),
             // A quarter as much as RocksDB's blocks: keys are the smaller part.
             cache: SegmentCache::new((options.cache_bytes / 4) as u64),
@@ -67,29 +87,116 @@ impl ColdTier {
             segment_rows_max: options.segment_rows_max,
             flushed: FlushCounters::default(),
             registry: registry.clone(),
+            host_key: HostKey::new(&options.host_key_file, directory)?,
             places: DashMap::new(),
+            away: DashMap::new(),
+            object_io: Arc::default(),
+            remote_cache: directory.map(|directory| {
+                let folder = directory.join(REMOTE_CACHE_FOLDER);
+                Arc::new(RemoteCache::new(folder, options.remote_cache_bytes as u64, ids))
+            }),
             flushing: DashMap::new(),
             compacting: DashMap::new(),
             directory: directory.map(Path::to_path_buf),
-        }
+        })
     }
 
     /// The place of a storage's files.
     ///
     /// # Errors
-    /// `42704` if the storage is not there.
+    /// `42704` if the storage is not there, `58030` if a credential of it is not.
     pub(crate) fn place(&self, storage: &Name) -> Result<Arc<SegmentPlace>> {
-        if let Some(place) = self.places.get(storage) {
-            return Ok(place.clone());
-        }
         let definition = self.registry.storage(storage)?;
-        let StorageKind::Filesystem { path } = &definition.kind;
-        let place = Arc::new(match &self.directory {
-            Some(directory) => SegmentPlace::Folder(directory.join(path)),
-            None => SegmentPlace::Memory(DashMap::new()),
+        if let Some(known) = self.places.get(storage)
+            && known.0.is_same_place(&definition)
+        {
+            return Ok(known.1.clone());
+        }
+        let place = Arc::new(match (&definition.kind, &self.directory) {
+            (StorageKind::Filesystem { path }, Some(directory)) => {
+                SegmentPlace::Folder(directory.join(path))
+            }
+            (StorageKind::Filesystem { .. }, None) => SegmentPlace::Memory(DashMap::new()),
+            _ => {
+                let client = client(&definition, &self.host_key)?;
+                SegmentPlace::Object(ObjectPlace::new(
+                    client,
+                    &self.object_io,
+                    self.remote_cache.as_ref(),
+                ))
+            }
         });
         // Two threads may come here at once; both must get the same memory.
-        Ok(self.places.entry(storage.clone()).or_insert(place).clone())
+        let mut known =
+            self.places.entry(storage.clone()).or_insert((definition.clone(), place.clone()));
+        if !known.0.is_same_place(&definition) {
+            *known = (definition, place);
+        }
+        Ok(known.1.clone())
+    }
+
+    /// The folder of a filesystem storage's path.
+    pub(crate) fn folder(&self, path: &str) -> PathBuf {
+        self.directory.as_deref().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// Forgets the place of a storage that is gone.
+    pub(crate) fn forget_place(&self, storage: &Name) {
+        self.places.remove(storage);
+        self.away.remove(storage);
+    }
+
+    /// Notes, durably, a file that is about to be written, for storages whose folders are
+    /// not looked through at open. The commit that lists the file removes the note; what is
+    /// left after a crash is garbage.
+    ///
+    /// # Errors
+    /// `53100`, `58030`.
+    pub(crate) fn announce(&self, storage: &Name, segment: SegmentId, path: &str) -> Result<()> {
+        if storage.as_str() == DEFAULT_STORAGE {
+            return Ok(());
+        }
+        let mut set = WriteSet::default();
+        let file = Garbage { segment, storage: storage.clone(), path: path.into() };
+        GARBAGE.put(&mut set, &segment, &file);
+        self.registry.needs_storage(&mut set, storage);
+        self.manifest.store().commit(set)?;
+        fault_point("storage.announced")
+    }
+
+    /// Deletes a file that no commit will list, now or when its storage is back, after
+    /// `error`.
+    pub(crate) fn discard(&self, storage: &Name, segment: SegmentId, path: &str, error: &Error) {
+        if self.manifest.store().is_poisoned() {
+            // The log may have the commit that lists it. The next open knows.
+            return;
+        }
+        let file = Garbage { segment, storage: storage.clone(), path: path.into() };
+        if self.place(storage).is_ok_and(|place| place.is_remote()) {
+            if error.kind() == ErrorKind::Unavailable {
+                // Whoever waits for the error has waited for the storage already.
+                self.away.insert(storage.clone(), Instant::now());
+            }
+            // An upload that was given up may still arrive. So the note of it stays, and
+            // the next open deletes the object again.
+            if !self.delete_file(&file) {
+                self.manifest.add_garbage([file]);
+            }
+            return;
+        }
+        self.manifest.add_garbage([file]);
+        if let Err(e) = self.collect_garbage(self.manifest.store()) {
+            tracing::warn!(error = %e, path, "a segment of a failed flush stays for now");
+        }
+    }
+
+    /// Compares a file with what the manifest says of it.
+    ///
+    /// # Errors
+    /// `XX001` if they differ, `58030`.
+    pub(crate) fn verify(&self, meta: &Arc<SegmentMeta>) -> Result<()> {
+        let source = self.place(&meta.storage)?.open_original(&meta.path)?;
+        OpenSegment::open(meta, source).map(|_| ())
     }
 
     /// The database directory; `None` in memory.
@@ -99,15 +206,15 @@ impl ColdTier {
 
     /// Folders that nothing but the database may write to: a copy of it that lies in one
     /// would be taken for a part of it.
-    ///
-    /// # Errors
-    /// `42704` if a storage goes away meanwhile.
-    pub(crate) fn folders(&self) -> Result<Vec<PathBuf>> {
-        let mut folders: Vec<PathBuf> = self.directory.iter().cloned().collect();
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let Some(directory) = &self.directory else { return Vec::new() };
+        let mut folders = vec![directory.clone()];
         for storage in self.registry.storages() {
-            folders.extend(self.place(&storage.name)?.folder().map(Path::to_path_buf));
+            if let StorageKind::Filesystem { path } = &storage.kind {
+                folders.push(directory.join(path));
+            }
         }
-        Ok(folders)
+        folders
     }
 
     /// What whoever flushes the scope holds: one flush at a time.
@@ -126,34 +233,109 @@ impl ColdTier {
     /// # Errors
     /// `XX001` if its bytes are not those that were written.
     pub(crate) fn open(&self, meta: &Arc<SegmentMeta>) -> Result<Arc<OpenSegment>> {
-        self.cache.segment(meta.id, || {
-            OpenSegment::open(meta, self.place(&meta.storage)?.open(&meta.path)?)
-        })
+        self.cache.segment(meta.id, || self.read(meta, |source| OpenSegment::open(meta, source)))
     }
 
-    /// Deletes files that no view needs any more.
+    /// Lets `read` have the bytes of a segment; once more, if those of a local copy turn
+    /// out to be damaged.
+    ///
+    /// # Errors
+    /// `XX001`, `58030`, what `read` raises.
+    pub(crate) fn read<T>(
+        &self,
+        meta: &SegmentMeta,
+        read: impl Fn(SegmentSource) -> Result<T>,
+    ) -> Result<T> {
+        let place = self.place(&meta.storage)?;
+        let is_copy = place.has_copy(&meta.path);
+        match read(place.open(&meta.path)?) {
+            Err(e) if is_copy && e.sqlstate() == SqlState::DATA_CORRUPTED => {
+                tracing::warn!(path = meta.path, "a copy of a segment is damaged, fetching it");
+                read(place.open_original(&meta.path)?)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Deletes files that no view needs any more. What cannot be deleted now stays noted:
+    /// its storage is asked again later, and after the next open.
     pub(crate) fn collect_garbage(&self, store: &Store) -> Result<()> {
         let garbage = self.manifest.take_garbage();
         if garbage.is_empty() {
             return Ok(());
         }
-        let deleted = self.delete_garbage(store, &garbage);
-        if deleted.is_err() {
-            self.manifest.return_garbage(garbage);
+        match self.delete_garbage(store, &garbage) {
+            Ok(left) => self.manifest.add_garbage(left),
+            Err(e) => {
+                // What is deleted twice is gone all the same.
+                self.manifest.add_garbage(garbage);
+                return Err(e);
+            }
         }
-        deleted
+        Ok(())
     }
 
-    fn delete_garbage(&self, store: &Store, garbage: &[Garbage]) -> Result<()> {
-        let mut set = WriteSet::default();
+    /// Returns what could not be deleted.
+    fn delete_garbage(&self, store: &Store, garbage: &[Garbage]) -> Result<Vec<Garbage>> {
         fault_point("garbage.before_delete")?;
+        let mut set = WriteSet::default();
+        let mut left = Vec::new();
         for file in garbage {
             self.cache.forget(file.segment);
-            self.place(&file.storage)?.delete(&file.path)?;
-            GARBAGE.delete(&mut set, &file.segment);
+            if self.delete_file(file) {
+                GARBAGE.delete(&mut set, &file.segment);
+            } else {
+                left.push(file.clone());
+            }
         }
         fault_point("garbage.before_commit")?;
-        store.commit(set)?;
-        Ok(())
+        if left.len() < garbage.len() {
+            store.commit(set)?;
+        }
+        Ok(left)
+    }
+
+    /// Whether the file is gone now. Its local copy is in any case.
+    fn delete_file(&self, file: &Garbage) -> bool {
+        self.forget_copy(file);
+        if self.is_away(&file.storage) {
+            return false;
+        }
+        match self.place(&file.storage).and_then(|place| place.delete(&file.path)) {
+            Ok(()) => true,
+            // Of a storage that was dropped.
+            Err(e) if e.sqlstate() == SqlState::UNDEFINED_OBJECT => true,
+            Err(e) => {
+                tracing::warn!(error = %e, path = file.path, "a file stays for now");
+                if e.sqlstate() != SqlState::QUERY_CANCELED {
+                    self.away.insert(file.storage.clone(), Instant::now());
+                }
+                false
+            }
+        }
+    }
+
+    fn forget_copy(&self, file: &Garbage) {
+        let Some(cache) = &self.remote_cache else { return };
+        // The folder of copies is made when the first one is, and not here.
+        let definition = self.registry.storage(&file.storage);
+        if definition.is_ok_and(|d| !matches!(d.kind, StorageKind::Filesystem { .. })) {
+            cache.remove(&file.path);
+        }
+    }
+
+    /// Notes that the storage works, whatever it did before.
+    pub(super) fn answered(&self, storage: &Name) {
+        self.away.remove(storage);
+    }
+
+    /// Forgets that storages failed, for whoever needs to know how they are now.
+    pub(crate) fn ask_again(&self) {
+        self.away.clear();
+    }
+
+    /// Whether the storage failed just now.
+    fn is_away(&self, storage: &Name) -> bool {
+        self.away.get(storage).is_some_and(|since| since.elapsed() < ASK_AGAIN)
     }
 }

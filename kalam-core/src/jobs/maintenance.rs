@@ -91,6 +91,7 @@ impl Maintenance {
                 dues: HashMap::new(),
                 failures: HashMap::new(),
                 looks: HashMap::new(),
+                files_again_ms: 0,
             };
             move || run.until_stopped()
         });
@@ -146,6 +147,8 @@ struct Run {
     failures: HashMap<TableId, u32>,
     /// How often the rows of a table were looked at.
     looks: HashMap<TableId, u32>,
+    /// Until then files are not asked for that could not be deleted.
+    files_again_ms: i64,
 }
 
 impl Run {
@@ -342,12 +345,13 @@ impl Run {
 
     /// Deletes files whose last view has ended, and what is left of purged users; asks to be
     /// called when the views of others end.
-    fn clean(&self) -> Result<()> {
+    fn clean(&mut self) -> Result<()> {
         let parts = &self.parts;
         let epochs = parts.store.epochs();
         // Before it is looked: a view may end meanwhile.
         epochs.call_later(true);
-        if parts.tier.manifest.has_ready_garbage() {
+        let now_ms = parts.clock.now_ms();
+        if parts.tier.manifest.has_ready_garbage() && now_ms >= self.files_again_ms {
             let new = NewJob {
                 kind: JobKind::Cleanup,
                 subject: "files".to_owned(),
@@ -358,9 +362,14 @@ impl Run {
                 parts.tier.collect_garbage(&parts.store)?;
                 Ok(JobReport::default())
             })?;
+            if parts.tier.manifest.has_ready_garbage() {
+                // Of a storage that is away.
+                self.files_again_ms = now_ms.saturating_add(AFTER_FAILURE_MS);
+            }
         }
         let epoch = parts.store.epoch();
-        let is_free = epochs.oldest().is_none_or(|oldest| oldest >= epoch);
+        let is_free = epochs.oldest().is_none_or(|oldest| oldest >= epoch)
+            && !parts.tier.manifest.has_garbage();
         let mut is_pending = is_purge_pending(&parts.store)?;
         if is_pending && is_free {
             let new = NewJob {

@@ -68,6 +68,12 @@ pub struct Options {
     /// Folder of the default storage's segments; relative paths start in the
     /// database directory. Default: `segments`.
     pub storage_path: String,
+    /// The file with the key that secrets of storages are sealed with, made when it is
+    /// missing; it should not lie in the database directory. A relative path starts in
+    /// `kalamdb` in the user's folder of configurations. Default: `host.key`.
+    pub host_key_file: String,
+    /// Bytes of copies of remote segments on the local disk. Default: 10 GiB.
+    pub remote_cache_bytes: usize,
     /// Folder of what queries write to disk when memory is short; relative paths start
     /// in the database directory. What is left in it from a crash is removed at open. A
     /// database in memory uses the system's folder instead of a relative path. Default:
@@ -105,6 +111,8 @@ impl Default for Options {
             memory_limit_bytes: 2 << 30,
             cache_bytes: 256 << 20,
             storage_path: "segments".into(),
+            host_key_file: "host.key".into(),
+            remote_cache_bytes: 10 << 30,
             temp_directory: "temp".into(),
             statement_timeout: Duration::ZERO,
             max_result_bytes: 0,
@@ -119,8 +127,9 @@ impl Default for Options {
 
 impl Options {
     /// Sets one option by its configuration key, as `connect(config=..)` and `SET`
-    /// spell it: `auto_maintenance`, `cache_bytes`, `durability`, `hot_budget`,
-    /// `max_result_bytes`, `memory_limit`, `progress`, `statement_timeout`, `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
+    /// spell it: `auto_maintenance`, `cache_bytes`, `durability`, `host_key_file`,
+    /// `hot_budget`, `max_result_bytes`, `memory_limit`, `progress`, `remote_cache_bytes`,
+    /// `statement_timeout`, `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
     /// `MB`, `GB`, `KiB`, `MiB`, `GiB`; times are milliseconds or take `us`, `ms`, `s`,
     /// `min`, `h`, `d`.
     ///

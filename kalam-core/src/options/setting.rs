@@ -78,6 +78,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "host_key_file",
+        scope: SettingScope::Database,
+        unit: None,
+        description: "file with the key that secrets of storages are sealed with; a relative path starts in kalamdb in the user's folder of configurations",
+        allowed: "a file outside of the database directory",
+        read: |options| options.host_key_file.clone(),
+        write: |options, value| {
+            options.host_key_file = folder(value)?;
+            Some(())
+        },
+    },
+    Setting {
         name: "hot_budget",
         scope: SettingScope::Database,
         unit: Some("bytes"),
@@ -122,6 +134,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         read: |options| if options.progress { "on" } else { "off" }.to_owned(),
         write: |options, value| {
             options.progress = switch(value)?;
+            Some(())
+        },
+    },
+    Setting {
+        name: "remote_cache_bytes",
+        scope: SettingScope::Database,
+        unit: Some("bytes"),
+        description: "bytes of copies of remote segments on the local disk",
+        allowed: "a size such as '10GiB', or 0 for no copies",
+        read: |options| options.remote_cache_bytes.to_string(),
+        write: |options, value| {
+            options.remote_cache_bytes = bytes(value, 0)?;
             Some(())
         },
     },

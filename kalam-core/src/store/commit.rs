@@ -312,6 +312,12 @@ impl Store {
         results
     }
 
+    /// Whether a commit could not be written: nobody knows before the next open whether the
+    /// log has it.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.log.is_poisoned()
+    }
+
     fn check_writable(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::new(SqlState::CONNECTION_CLOSED, "the database is closed"));

@@ -7,5 +7,6 @@ pub(super) mod flush;
 pub(super) mod jobs;
 pub(super) mod query;
 pub(super) mod setting;
+pub(super) mod storage;
 pub(super) mod transaction;
 pub(super) mod user;

@@ -12,6 +12,7 @@ mod modify;
 mod query;
 mod setting;
 mod statement;
+mod storage;
 mod syntax_error;
 mod transaction;
 mod unsupported;

@@ -8,8 +8,8 @@ use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
 use super::{
-    alter_table, backup, create_table, create_view, insert, merge, modify, query, setting, user,
-    with,
+    alter_table, backup, create_table, create_view, insert, merge, modify, query, setting, storage,
+    user, with,
 };
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
@@ -47,7 +47,7 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("EXECUTE") if input.is_word(1, "AS") => user::execute_as(input)?,
         Some("EXECUTE") => execute(input)?,
         Some("DEALLOCATE") => deallocate(input)?,
-        Some("STORAGE") => storage(input)?,
+        Some("STORAGE") => storage_verb(input)?,
         Some("VACUUM") => Statement::Vacuum { table: table_or_all(input, "VACUUM")? },
         Some("ANALYZE") => Statement::Analyze { table: table_or_all(input, "ANALYZE")? },
         Some("BACKUP") if input.is_word(1, "DATABASE") => backup::backup(input)?,
@@ -98,12 +98,18 @@ fn create(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["CREATE", "USER"]) {
         return user::create_user(input);
     }
+    if input.take_words(&["CREATE", "STORAGE"]) {
+        return storage::create_storage(input);
+    }
     Err(refusal(input))
 }
 
 fn alter(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["ALTER", "NAMESPACE"]) || input.take_words(&["ALTER", "SCHEMA"]) {
         return alter_table::alter_namespace(input);
+    }
+    if input.take_words(&["ALTER", "STORAGE"]) {
+        return storage::alter_storage(input);
     }
     let is_table =
         ["USER", "SHARED", "STREAM"].iter().any(|kind| input.take_words(&["ALTER", kind, "TABLE"]))
@@ -120,6 +126,9 @@ fn drop(input: &mut Input<'_>) -> Parse<Statement> {
         let (name, _) = input.name()?;
         let cascade = take_cascade(input);
         return Ok(Statement::DropNamespace { if_exists, name, cascade });
+    }
+    if input.take_words(&["DROP", "STORAGE"]) {
+        return storage::drop_storage(input);
     }
     if input.take_words(&["DROP", "VIEW"]) {
         let if_exists = input.take_if_exists();
@@ -180,6 +189,9 @@ fn use_namespace(input: &mut Input<'_>) -> Parse<Statement> {
 fn show(input: &mut Input<'_>) -> Parse<Statement> {
     if input.take_words(&["SHOW", "NAMESPACES"]) || input.take_words(&["SHOW", "SCHEMAS"]) {
         return Ok(Statement::ShowNamespaces);
+    }
+    if input.take_words(&["SHOW", "STORAGES"]) {
+        return Ok(Statement::ShowStorages);
     }
     if input.take_words(&["SHOW", "TABLES"]) {
         let in_namespace = input.take_word("IN") || input.take_word("FROM");
@@ -334,7 +346,10 @@ fn explain_switch(input: &mut Input<'_>) -> Parse<bool> {
     Ok(true)
 }
 
-fn storage(input: &mut Input<'_>) -> Parse<Statement> {
+fn storage_verb(input: &mut Input<'_>) -> Parse<Statement> {
+    if input.take_words(&["STORAGE", "CHECK"]) {
+        return storage::check_storage(input);
+    }
     if input.take_words(&["STORAGE", "FLUSH", "TABLE"]) {
         return Ok(Statement::FlushTable { table: input.table()? });
     }

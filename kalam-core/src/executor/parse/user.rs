@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::input::{Input, Parse, unsupported};
 use super::statement_of;
+use super::storage::storage_name;
 use crate::executor::given::Given;
 use crate::executor::statement::Statement;
 use crate::executor::user_statement::{AlterUser, CreateUser, ExecuteAs};
@@ -22,7 +23,7 @@ pub(super) fn create_user(input: &mut Input<'_>) -> Parse<Statement> {
     Ok(Statement::CreateUser(CreateUser { if_not_exists, user, password, role }))
 }
 
-/// `ALTER USER u SET PASSWORD p | SET ROLE r`.
+/// `ALTER USER u SET PASSWORD p | SET ROLE r | SET STORAGE s`.
 pub(super) fn alter_user(input: &mut Input<'_>) -> Parse<Statement> {
     input.expect_word("ALTER")?;
     input.expect_word("USER")?;
@@ -30,19 +31,17 @@ pub(super) fn alter_user(input: &mut Input<'_>) -> Parse<Statement> {
     if !input.take_word("SET") {
         input.expect_word("WITH")?;
     }
-    if input.is_word(0, "STORAGE") {
-        let place = input.position();
-        return Err(Error::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "ALTER USER .. SET STORAGE is not supported",
-        )
-        .with_hint("all segments are in the storage of their table")
-        .with_position(place)
-        .into());
+    if input.take_word("STORAGE") {
+        let no_storage = input.take_word("NULL") || input.take_word("DEFAULT");
+        let storage = if no_storage { None } else { Some(storage_name(input)?) };
+        let storage = Some(storage);
+        return Ok(Statement::AlterUser(AlterUser { user, password: None, role: None, storage }));
     }
     match clauses(input)? {
         Clauses { password: None, role: None } => input.refuse(),
-        Clauses { password, role } => Ok(Statement::AlterUser(AlterUser { user, password, role })),
+        Clauses { password, role } => {
+            Ok(Statement::AlterUser(AlterUser { user, password, role, storage: None }))
+        }
     }
 }
 

@@ -9,14 +9,15 @@ use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::row_writer::retrying;
 use crate::executor::user_statement::AlterUser;
+use crate::model::Name;
 use crate::security::{Account, Logins, PasswordHash};
 use crate::store::WriteSet;
 
-/// Changes the password or the role of a user. Sessions that the user logged in with
+/// Changes the password, the role or the storage of a user. Sessions that the user logged in with
 /// have the new role from their next statement on; a new password ends a lock-out.
 ///
 /// # Errors
-/// `42704` if there is no such user, `22023` for an invalid password.
+/// `42704` if there is no such user or storage, `22023` for an invalid password.
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
@@ -34,6 +35,15 @@ pub(crate) fn run(
     let mut changes: Vec<String> = Vec::new();
     changes.extend(password.is_some().then(|| "password".to_owned()));
     changes.extend(alter.role.map(|role| format!("role {role}")));
+    let storage = match &alter.storage {
+        Some(Some(name)) => Some(Some(engine.registry.storage(&Name::new("storage", name)?)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    changes.extend(storage.as_ref().map(|storage| match storage {
+        Some(storage) => format!("storage {}", storage.name),
+        None => "no storage".to_owned(),
+    }));
     retrying(|| {
         let before = engine.accounts.get(&user).ok_or_else(|| undefined_user(&user))?;
         let account = Account {
@@ -44,6 +54,10 @@ pub(crate) fn run(
         };
         let mut set = WriteSet::default();
         engine.accounts.put(&mut set, &user, Some(&before), account);
+        if let Some(storage) = &storage {
+            let name = storage.as_ref().map(|storage| &storage.name);
+            engine.registry.set_user_storage(&mut set, &user, name);
+        }
         if password.is_some() {
             Logins::forget_failures(&mut set, &user);
         }

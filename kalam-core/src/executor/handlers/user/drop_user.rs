@@ -39,6 +39,9 @@ pub(crate) fn run(
         let mut set = WriteSet::default();
         engine.accounts.put(&mut set, &user, Some(&before), account);
         Logins::forget_failures(&mut set, &user);
+        if engine.registry.user_storage(&user).is_some() {
+            engine.registry.set_user_storage(&mut set, &user, None);
+        }
         engine.audit.add(&mut set, caller.did("DROP USER", Some(user.to_string())));
         engine.store.commit(set)?;
         Ok(())

@@ -48,7 +48,7 @@ pub(crate) fn run(
     user: &UserId,
     folder: &str,
 ) -> Result<QueryResult> {
-    let target = new_folder(&outside_of(Path::new(folder), &engine.tier.folders()?)?)?;
+    let target = new_folder(&outside_of(Path::new(folder), &engine.tier.folders())?)?;
     if engine.users.key_of(user)?.is_none() && engine.accounts.newest(user).is_none() {
         return Err(undefined_user(user).with_hint("they have neither an account nor rows"));
     }

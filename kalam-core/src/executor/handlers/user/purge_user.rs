@@ -32,8 +32,8 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 /// database is opened.
 ///
 /// Returns one row: `segments` BIGINT, `erased` BOOLEAN, which is false while results that
-/// were begun before are still read, `job_id` TEXT. What is not erased then is in the
-/// background when the last of them ends.
+/// were begun before are still read, or a storage that has segments is away, `job_id` TEXT.
+/// What is not erased then is in the background when the last of the results ends.
 ///
 /// # Errors
 /// `42704` if the user has neither rows nor an account, `53100`, `58030`, `57014` if the job
@@ -88,6 +88,9 @@ fn remove(engine: &Engine, caller: &Caller, user: &UserId, if_exists: bool) -> R
     }
     if let Some(account) = &account {
         engine.accounts.remove(&mut set, user, account);
+    }
+    if engine.registry.user_storage(user).is_some() {
+        engine.registry.set_user_storage(&mut set, user, None);
     }
     Logins::forget_failures(&mut set, user);
     demand_purge(&mut set, engine.clock.now_ms());
