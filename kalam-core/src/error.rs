@@ -99,6 +99,8 @@ sqlstates! {
     INVALID_ENCODING = "22021" => InvalidArgument;
     /// Text that does not read as a value of the type.
     INVALID_TEXT_REPRESENTATION = "22P02" => InvalidArgument;
+    /// File that is not of the format that COPY reads.
+    BAD_COPY_FILE_FORMAT = "22P04" => InvalidArgument;
     /// Text longer than its column allows.
     STRING_TOO_LONG = "22001" => InvalidArgument;
     /// Pattern that is no regular expression.

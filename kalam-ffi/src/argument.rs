@@ -112,7 +112,7 @@ pub unsafe fn end<T: Handled>(place: *mut *mut T, name: &'static str) -> Result<
     let Some(place) = (unsafe { place.as_mut() }) else { return Ok(()) };
     let handle = std::mem::replace(place, std::ptr::null_mut());
     if !handle.is_null() {
-        drop(handle::take(handle, name)?);
+        handle::end(handle, name)?;
     }
     Ok(())
 }
@@ -122,17 +122,17 @@ pub unsafe fn end<T: Handled>(place: *mut *mut T, name: &'static str) -> Result<
 /// # Errors
 /// `KALAM_STATUS_BUSY` if another thread is at it; an internal error if a call panicked.
 pub fn exclusive<'a, T>(mutex: &'a Mutex<T>, name: &'static str) -> Result<MutexGuard<'a, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Ok(guard),
-        Err(TryLockError::WouldBlock) => {
-            let what = format!("argument \"{name}\" is in use by another thread");
-            let error = Error::new(SqlState::OBJECT_IN_USE, what)
-                .with_hint("give each thread its own, or take turns");
-            Err(Failure { status: KalamStatus::Busy, argument: Some(name), error })
-        }
-        Err(TryLockError::Poisoned(_)) => {
-            let what = format!("argument \"{name}\" is unusable after a failure of the engine");
-            Err(Failure::from(Error::new(SqlState::INTERNAL_ERROR, what)).about(name))
-        }
+    mutex.try_lock().map_err(|error| refused(matches!(error, TryLockError::WouldBlock), name))
+}
+
+#[cold]
+fn refused(is_busy: bool, name: &'static str) -> Failure {
+    if is_busy {
+        let what = format!("argument \"{name}\" is in use by another thread");
+        let error = Error::new(SqlState::OBJECT_IN_USE, what)
+            .with_hint("give each thread its own, or take turns");
+        return Failure { status: KalamStatus::Busy, argument: Some(name), error };
     }
+    let what = format!("argument \"{name}\" is unusable after a failure of the engine");
+    Failure::from(Error::new(SqlState::INTERNAL_ERROR, what)).about(name)
 }

@@ -34,7 +34,7 @@ fn put(err: Option<&mut *mut KalamError>, failure: Option<Failure>) {
     let made: Result<_> = guarded(|| {
         if !earlier.is_null() {
             // Whatever it was, it is gone; what is no error was not ours to free.
-            let _ = handle::take(earlier, "err");
+            let _ = handle::end(earlier, "err");
         }
         failure.map_or(Ok(ptr::null_mut()), |failure| handle::give(KalamError::new(&failure)))
     });

@@ -78,40 +78,20 @@ const GENERATION_SHIFT: u32 = 25;
 const PROCESS_SHIFT: u32 = 56;
 const SLOTS_MAX: u32 = 1 << (GENERATION_SHIFT - SLOT_SHIFT);
 const GENERATIONS: u64 = 1 << (PROCESS_SHIFT - GENERATION_SHIFT);
+const GENERATION_MASK: u64 = (GENERATIONS - 1) << GENERATION_SHIFT;
+const SLOT_MASK: u64 = (SLOTS_MAX as u64 - 1) << SLOT_SHIFT;
 const PROCESSES: u32 = 1 << 6;
 const TOP: u64 = 0b10;
 
 const _: () = assert!(usize::BITS == 64, "handles are numbers of 64 bits");
 
-struct Parts {
-    kind: Kind,
-    slot: u32,
-    generation: u64,
-    process: u32,
+/// What all handles of a type in a process have in common.
+fn common_bits(kind: Kind, process: u32) -> u64 {
+    TOP << 62 | 1 | u64::from(kind as u8) << KIND_SHIFT | u64::from(process) << PROCESS_SHIFT
 }
 
-impl Parts {
-    fn encode(&self) -> u64 {
-        TOP << 62
-            | 1
-            | u64::from(self.kind as u8) << KIND_SHIFT
-            | u64::from(self.slot) << SLOT_SHIFT
-            | self.generation << GENERATION_SHIFT
-            | u64::from(self.process) << PROCESS_SHIFT
-    }
-
-    fn decode(bits: u64) -> Option<Parts> {
-        if bits >> 62 != TOP || bits & 1 == 0 {
-            return None;
-        }
-        let kind = (bits >> KIND_SHIFT) as usize & 0b1111;
-        Some(Parts {
-            kind: *Kind::ALL.get(kind.checked_sub(1)?)?,
-            slot: (bits >> SLOT_SHIFT) as u32 & (SLOTS_MAX - 1),
-            generation: (bits >> GENERATION_SHIFT) & (GENERATIONS - 1),
-            process: (bits >> PROCESS_SHIFT) as u32 & (PROCESSES - 1),
-        })
-    }
+fn slot_number(bits: u64) -> u32 {
+    ((bits & SLOT_MASK) >> SLOT_SHIFT) as u32
 }
 
 // The word of a slot, from the lowest bit: calls that look at it, whether it ends, whether
@@ -121,12 +101,13 @@ const ENDING: u64 = 1 << 19;
 const LIVE: u64 = 1 << 20;
 const WORD_KIND_SHIFT: u32 = 21;
 
-/// The word of a live slot that nobody looks at.
-fn live_word(kind: Kind, generation: u64) -> u64 {
-    generation << GENERATION_SHIFT | u64::from(kind as u8) << WORD_KIND_SHIFT | LIVE
+/// The word of a live slot that nobody looks at, but for its generation.
+fn live_word(kind: Kind) -> u64 {
+    u64::from(kind as u8) << WORD_KIND_SHIFT | LIVE
 }
 
 struct Slot {
+    number: u32,
     word: AtomicU64,
     /// Of a free slot: the next free one, from 1; 0 for none.
     next_free: AtomicU32,
@@ -202,9 +183,17 @@ impl Table {
         self.blocks.get(block)?.get()?.get(place)
     }
 
+    /// The slot that a handle names, if it looks like one of this type and process.
+    fn slot_of<T: Handled>(&self, bits: u64) -> Option<&Slot> {
+        let common = bits & !(SLOT_MASK | GENERATION_MASK);
+        (common == common_bits(T::KIND, self.process)).then(|| self.find(slot_number(bits)))?
+    }
+
     fn make(&self, slot: u32) -> &Slot {
         let (block, place) = Table::place(slot);
-        let new = |_| Slot {
+        let first = slot - place as u32;
+        let new = |place| Slot {
+            number: first + place,
             word: AtomicU64::new(1 << GENERATION_SHIFT),
             next_free: AtomicU32::new(0),
             object: UnsafeCell::new(None),
@@ -214,24 +203,25 @@ impl Table {
     }
 
     /// Takes a slot that nobody else has, if there is one.
-    fn take_free(&self) -> Option<u32> {
+    fn take_free(&self) -> Option<&Slot> {
         let mut free = self.free.load(Ordering::Acquire);
-        while let Some(slot) = (free as u32).checked_sub(1) {
-            let next = self.make(slot).next_free.load(Ordering::Relaxed);
-            match self.replace_free(free, next) {
+        while let Some(number) = (free as u32).checked_sub(1) {
+            let slot = self.make(number);
+            match self.replace_free(free, slot.next_free.load(Ordering::Relaxed)) {
                 Ok(()) => return Some(slot),
                 Err(now) => free = now,
             }
         }
-        let new = |used| (used < SLOTS_MAX).then_some(used + 1);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, new).ok()
+        let more = |used| (used < SLOTS_MAX).then_some(used + 1);
+        let number = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(self.make(number))
     }
 
-    fn put_free(&self, slot: u32) {
+    fn put_free(&self, slot: &Slot) {
         let mut free = self.free.load(Ordering::Relaxed);
         loop {
-            self.make(slot).next_free.store(free as u32, Ordering::Relaxed);
-            match self.replace_free(free, slot + 1) {
+            slot.next_free.store(free as u32, Ordering::Relaxed);
+            match self.replace_free(free, slot.number + 1) {
                 Ok(()) => return,
                 Err(now) => free = now,
             }
@@ -246,11 +236,55 @@ impl Table {
     }
 }
 
+impl Slot {
+    /// Counts a call in, if the slot has a live object of this generation.
+    fn enter<T: Handled>(&self, generation: u64) -> Option<*const T> {
+        let before = self.word.fetch_add(1, Ordering::Acquire);
+        if before & !CALLS == generation | live_word(T::KIND) {
+            // SAFETY: the slot was live when this call was counted, which keeps the object
+            // there.
+            let object = unsafe { &*self.object.get() };
+            if let Some(object) = object.as_ref().and_then(|object| object.downcast_ref::<T>()) {
+                return Some(object);
+            }
+        }
+        self.leave();
+        None
+    }
+
+    /// Counts a call out. The last one of a slot that ends drops its object.
+    fn leave(&self) {
+        let before = self.word.fetch_sub(1, Ordering::Release);
+        if before & (ENDING | CALLS) == ENDING | 1 {
+            self.finish(before - 1);
+        }
+    }
+
+    /// Frees a slot whose word is this, in which no call is counted; false if it is another
+    /// by now. Of several that try it for one object one succeeds: the word has another
+    /// generation then.
+    fn finish(&self, word: u64) -> bool {
+        let next = (word & GENERATION_MASK).wrapping_add(1 << GENERATION_SHIFT) & GENERATION_MASK;
+        let order = (Ordering::Acquire, Ordering::Relaxed);
+        if self.word.compare_exchange(word, next, order.0, order.1).is_err() {
+            return false;
+        }
+        // SAFETY: no call is counted that found it live, and the slot is not among the free
+        // ones yet.
+        let object = unsafe { (*self.object.get()).take() };
+        let table = Table::current();
+        // A call that forked returns in the child with a slot of the parent's table.
+        if table.find(self.number).is_some_and(|own| ptr::eq(own, self)) {
+            table.put_free(self);
+        }
+        drop(object);
+        true
+    }
+}
+
 /// A handle's object, for as long as a call needs it.
 pub struct Held<T> {
-    table: &'static Table,
     slot: &'static Slot,
-    number: u32,
     object: *const T,
 }
 
@@ -274,38 +308,14 @@ impl<T: Handled> Held<T> {
 
 impl<T> Drop for Held<T> {
     fn drop(&mut self) {
-        leave(self.table, self.slot, self.number);
-    }
-}
-
-/// Counts a call out. The last one of a slot that ends drops its object.
-fn leave(table: &Table, slot: &Slot, number: u32) {
-    let before = slot.word.fetch_sub(1, Ordering::Release);
-    if before & ENDING == 0 || before & CALLS != 1 {
-        return;
-    }
-    // Of several calls that come this far one gets past here: the word has another
-    // generation then.
-    let generation = (before >> GENERATION_SHIFT).wrapping_add(1) & (GENERATIONS - 1);
-    let freed = slot.word.compare_exchange(
-        before - 1,
-        generation << GENERATION_SHIFT,
-        Ordering::Acquire,
-        Ordering::Relaxed,
-    );
-    if freed.is_ok() {
-        // SAFETY: no call is counted that found it live, and the slot is not among the
-        // free ones yet.
-        let object = unsafe { (*slot.object.get()).take() };
-        table.put_free(number);
-        drop(object);
+        self.slot.leave();
     }
 }
 
 /// Gives out a handle of `object`.
 pub fn give<T: Handled>(object: T) -> Result<*mut T> {
     let table = Table::current();
-    let Some(number) = table.take_free() else {
+    let Some(slot) = table.take_free() else {
         return Err(kalam_core::Error::new(
             SqlState::PROGRAM_LIMIT_EXCEEDED,
             format!("{SLOTS_MAX} handles are open"),
@@ -313,15 +323,14 @@ pub fn give<T: Handled>(object: T) -> Result<*mut T> {
         .with_hint("free results, statements and errors that are no longer used")
         .into());
     };
-    let slot = table.make(number);
     // SAFETY: the slot is free and taken by this thread; a call that looks at it by an old
     // handle finds that it is not live.
     unsafe { *slot.object.get() = Some(Arc::new(object)) };
     // Calls by old handles may be counted just now, so that the word is added to.
-    let before = slot.word.fetch_add(live_word(T::KIND, 0), Ordering::Release);
-    let generation = before >> GENERATION_SHIFT;
-    let parts = Parts { kind: T::KIND, slot: number, generation, process: table.process };
-    Ok(ptr::without_provenance_mut(parts.encode() as usize))
+    let before = slot.word.fetch_add(live_word(T::KIND), Ordering::Release);
+    let number = u64::from(slot.number) << SLOT_SHIFT;
+    let bits = common_bits(T::KIND, table.process) | number | before & GENERATION_MASK;
+    Ok(ptr::without_provenance_mut(bits as usize))
 }
 
 /// What a handle stands for.
@@ -331,24 +340,26 @@ pub fn give<T: Handled>(object: T) -> Result<*mut T> {
 pub fn get<T: Handled>(handle: *const T, name: &'static str) -> Result<Held<T>> {
     let bits = handle.addr() as u64;
     let table = Table::current();
-    let found = Parts::decode(bits)
-        .filter(|parts| parts.kind == T::KIND && parts.process == table.process)
-        .and_then(|parts| Some((table.find(parts.slot)?, parts)));
-    let Some((slot, parts)) = found else { return Err(refused(bits, T::KIND, name)) };
-    let before = slot.word.fetch_add(1, Ordering::Acquire);
-    if before & !CALLS != live_word(T::KIND, parts.generation) {
-        leave(table, slot, parts.slot);
-        return Err(refused(bits, T::KIND, name));
+    if let Some(slot) = table.slot_of::<T>(bits)
+        && let Some(object) = slot.enter(bits & GENERATION_MASK)
+    {
+        return Ok(Held { slot, object });
     }
-    // SAFETY: the slot was live when this call was counted, which keeps the object there.
-    let object = unsafe { &*slot.object.get() };
-    match object.as_ref().and_then(|object| object.downcast_ref()) {
-        Some(object) => Ok(Held { table, slot, number: parts.slot, object }),
-        None => {
-            leave(table, slot, parts.slot);
-            Err(refused(bits, T::KIND, name))
-        }
+    Err(refused(bits, T::KIND, name))
+}
+
+/// Ends a handle: its object is dropped now, or when the last call leaves it.
+///
+/// # Errors
+/// As [`get`].
+pub fn end<T: Handled>(handle: *const T, name: &'static str) -> Result<()> {
+    let bits = handle.addr() as u64;
+    // As a rule no call has it.
+    let idle = bits & GENERATION_MASK | live_word(T::KIND);
+    if Table::current().slot_of::<T>(bits).is_some_and(|slot| slot.finish(idle)) {
+        return Ok(());
     }
+    take(handle, name).map(drop)
 }
 
 /// What a handle stands for, which ends the handle: the object is dropped when no call
@@ -377,21 +388,24 @@ fn refused(bits: u64, wanted: Kind, name: &'static str) -> Failure {
         wrong(format!("is no {}", wanted.name()))
             .with_hint("pass what the function that makes it put into its `out`")
     };
-    let Some(parts) = Parts::decode(bits) else { return unknown() };
+    let process = (bits >> PROCESS_SHIFT) as u32 & (PROCESSES - 1);
+    let common = bits & !(SLOT_MASK | GENERATION_MASK);
+    let is_of = |kind: &&Kind| common == common_bits(**kind, process);
+    let Some(kind) = Kind::ALL.iter().find(is_of).copied() else { return unknown() };
     let table = Table::current();
-    if parts.process != table.process {
+    if process != table.process {
         return Failure::handle(name, SqlState::FORKED, "was made before fork()")
             .with_hint(crate::fork::WAY_OUT);
     }
-    let Some(slot) = table.find(parts.slot) else { return unknown() };
+    let Some(slot) = table.find(slot_number(bits)) else { return unknown() };
     let word = slot.word.load(Ordering::Acquire);
-    if word >> GENERATION_SHIFT != parts.generation || word & LIVE == 0 {
-        return stale(name, parts.kind);
+    if (word ^ bits) & GENERATION_MASK != 0 || word & LIVE == 0 {
+        return stale(name, kind);
     }
-    if word & !CALLS != live_word(parts.kind, parts.generation) || parts.kind == wanted {
+    if word & !(CALLS | GENERATION_MASK) != live_word(kind) || kind == wanted {
         return unknown();
     }
-    wrong(format!("is a {}, not a {}", parts.kind.name(), wanted.name()))
+    wrong(format!("is a {}, not a {}", kind.name(), wanted.name()))
 }
 
 fn stale(name: &'static str, kind: Kind) -> Failure {
@@ -433,16 +447,15 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_is_no_address_and_says_what_it_is() {
+    fn the_parts_of_a_handle_do_not_meet() {
         for kind in Kind::ALL {
-            let parts =
-                Parts { kind, slot: SLOTS_MAX - 1, generation: GENERATIONS - 1, process: 63 };
-            let bits = parts.encode();
-            assert_eq!(bits >> 62, TOP);
-            let back = Parts::decode(bits).expect("it is a handle");
-            assert_eq!((back.kind, back.slot), (kind, parts.slot));
-            assert_eq!((back.generation, back.process), (parts.generation, parts.process));
+            let common = common_bits(kind, PROCESSES - 1);
+            assert_eq!(common & (SLOT_MASK | GENERATION_MASK), 0);
+            assert_eq!(common >> 62, TOP);
+            assert_eq!(live_word(kind) & (CALLS | ENDING | GENERATION_MASK), 0);
         }
+        assert_eq!(SLOT_MASK & GENERATION_MASK, 0);
+        assert_eq!(slot_number(SLOT_MASK), SLOTS_MAX - 1);
     }
 
     #[test]
@@ -452,6 +465,7 @@ mod tests {
         let held = get(handle, "x").expect("it is live");
         let taken = take(handle, "x").expect("it is live");
         assert!(get(handle, "x").is_err() && take(handle, "x").is_err());
+        assert!(end(handle, "x").is_err());
         drop(taken);
         assert_eq!((dropped.load(Ordering::Relaxed), held.1), (0, 7));
         let shared = held.share();
@@ -483,7 +497,12 @@ mod tests {
                                 assert_eq!(held.1, number);
                             }
                         }
-                        if thread % 2 == 0 && take(handle, "x").is_ok() {
+                        let is_ended = match thread {
+                            0 => take(handle, "x").is_ok(),
+                            2 => end(handle, "x").is_ok(),
+                            _ => false,
+                        };
+                        if is_ended {
                             ended.fetch_add(1, Ordering::Relaxed);
                         }
                         for _ in 0..20 {
@@ -505,7 +524,9 @@ mod tests {
         let mut old = Vec::new();
         for number in 0..10_000 {
             let handle = give(Counted(dropped.clone(), number)).expect("there is room");
-            assert_eq!(take(handle, "x").expect("it is live").1, number);
+            assert_eq!(get(handle, "x").expect("it is live").1, number);
+            end(handle, "x").expect("it is live");
+            assert!(end(handle, "x").is_err());
             old.push(handle);
         }
         assert!(old.iter().all(|handle| get(*handle, "x").is_err()));

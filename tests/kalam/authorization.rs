@@ -89,6 +89,10 @@ enum Need {
     /// Its rows, from a statement that writes a USER table of the caller.
     ReadIntoOwn,
     Write,
+    /// Its rows, for a file of the host, which needs the role dba.
+    ReadIntoFile,
+    /// The same with a file's rows for it.
+    WriteFromFile,
     /// To look after it: the role service, and the right to read it.
     Operate,
     /// To define it: the role dba, and a table that can be changed.
@@ -219,6 +223,9 @@ const FORMS: &[Form] = &[
     form(Need::Write, "PREPARE p AS INSERT INTO {t} (id) VALUES ($1)"),
     form(Need::Write, "PREPARE p AS DELETE FROM {t} WHERE id = $1"),
     form(Need::Write, "EXECUTE AS USER '{me}' (INSERT INTO {t} (id) VALUES (3))"),
+    form(Need::WriteFromFile, "COPY {t} FROM '{file}'"),
+    form(Need::ReadIntoFile, "COPY {t} TO '{file}' (OVERWRITE)"),
+    form(Need::ReadIntoFile, "COPY (SELECT 1 FROM {t}) TO '{file}' (OVERWRITE)"),
     form_but(Need::Operate, "STORAGE FLUSH TABLE {t}", NO_SEGMENTS),
     form_but(Need::Operate, "STORAGE COMPACT TABLE {t}", NO_SEGMENTS),
     form_but(Need::Operate, "VACUUM {t}", NO_DEFINITION),
@@ -252,6 +259,8 @@ fn expected(form: &Form, kind: Kind, role: Role) -> Outcome {
         Need::Read => by_role(reads),
         Need::ReadIntoOwn => by_role(reads.max(Role::User)),
         Need::Write => writes.map_or(Refused, by_role),
+        Need::ReadIntoFile => by_role(reads.max(Role::Dba)),
+        Need::WriteFromFile => writes.map_or(Refused, |least| by_role(least.max(Role::Dba))),
         Need::Operate => by_role(reads.max(Role::Service)),
         Need::Define if writes.is_none() => Refused,
         Need::DefineOf => by_role(reads.max(Role::Dba)),
@@ -315,8 +324,6 @@ const STATEMENTS: &[(&str, Role)] = &[
 
 /// Statements of other systems that reach files or the engine: nobody runs them.
 const NOBODY: &[&str] = &[
-    "COPY open TO 'out.csv'",
-    "COPY open FROM 'in.csv'",
     "CREATE EXTERNAL TABLE x STORED AS CSV LOCATION 'in.csv'",
     "SET datafusion.execution.batch_size = 1",
     "SELECT * FROM read_csv('in.csv')",
@@ -325,7 +332,6 @@ const NOBODY: &[&str] = &[
     "SELECT * FROM parquet_metadata('in.parquet')",
     "EXPLAIN COPY open TO 'out.csv'",
     "PREPARE p AS COPY open TO 'out.csv'",
-    "EXECUTE AS USER '{me}' (COPY open TO 'out.csv')",
     "WITH x AS (COPY open TO 'out.csv') SELECT 1",
     "SELECT pg_read_file('in.csv')",
     "SELECT * FROM pg_catalog.pg_authid",
@@ -371,6 +377,8 @@ fn differs(what: &str, role: Role, expected: Outcome, got: &Result<(), String>) 
 fn every_role_may_do_with_each_kind_of_table_what_the_table_says() {
     let mut cells = 0;
     let mut wrong = Vec::new();
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let file = folder.path().join("rows.csv");
     for kind in KINDS {
         let database = database();
         let root = fixture::root(&database);
@@ -383,6 +391,8 @@ fn every_role_may_do_with_each_kind_of_table_what_the_table_says() {
                 let fresh = format!("{number}_{role}");
                 let sql = form.sql.replace("{t}", &name).replace("{n}", &fresh);
                 let sql = sql.replace("{me}", role.as_str());
+                std::fs::write(&file, "id,v\n1,one\n").expect("a file can be written");
+                let sql = sql.replace("{file}", &file.display().to_string());
                 let got = outcome(try_run(&session(&database, role), &sql));
                 let expected = expected(form, kind, role);
                 wrong.extend(differs(&format!("{kind:?}: {sql}"), role, expected, &got));

@@ -168,6 +168,35 @@ const CASES: &[Case] = &[
     },
     Case {
         before: &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
+            "INSERT INTO t VALUES (1, 'w'), (2, 'w')",
+            "DELETE FROM t WHERE k = 1",
+        ],
+        statement: "INSERT INTO t SELECT k, v FROM (SELECT value AS k, 'v' AS v FROM generate_series(1, 60000)) AS s WHERE k NOT IN (SELECT k FROM t)",
+        points: &[
+            "ingest.before_segment",
+            "ingest.write_group",
+            "ingest.before_sync",
+            "ingest.after_sync",
+            "ingest.before_commit",
+        ],
+        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        undone: &[&["w", "1", "1"]],
+        done: &[&["v", "59999", "59999"], &["w", "1", "1"]],
+    },
+    Case {
+        before: &[
+            "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT)",
+            "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",
+        ],
+        statement: "COPY t TO '{dir}-copy.parquet' (OVERWRITE)",
+        points: &["copy.before_sync", "copy.before_rename"],
+        query: "SELECT COUNT(*) FROM t",
+        undone: &[&["100"]],
+        done: &[&["100"]],
+    },
+    Case {
+        before: &[
             "CREATE STORAGE other TYPE 'filesystem' PATH 'segments-of-other'",
             "CREATE SHARED TABLE t (k INT PRIMARY KEY, v TEXT) WITH (STORAGE_ID = 'other')",
             "INSERT INTO t SELECT value, 'v' FROM generate_series(1, 100)",

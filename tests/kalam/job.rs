@@ -18,12 +18,15 @@ fn while_a_flush_runs<T>(
 ) -> (T, Result<fixture::Rows, Error>) {
     fixture.run("CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT)");
     for round in 0..20 {
-        let first = round * 1_000_000;
-        fixture.run(&format!(
-            "INSERT INTO t SELECT value, REPEAT('v', 40) \
-             FROM generate_series({first}, {}) AS g(value)",
-            first + 150_000
-        ));
+        // In parts: many rows at once go straight to segments.
+        for part in 0..4 {
+            let first = round * 1_000_000 + part * 40_000;
+            fixture.run(&format!(
+                "INSERT INTO t SELECT value, REPEAT('v', 40) \
+                 FROM generate_series({first}, {}) AS g(value)",
+                first + 39_999
+            ));
+        }
         let flusher = fixture::root(fixture.database());
         let (found, flushed) = std::thread::scope(|scope| {
             let flush = scope.spawn(|| fixture::try_rows(&flusher, "STORAGE FLUSH TABLE t"));
@@ -78,5 +81,5 @@ fn a_second_flush_of_a_table_has_the_answer_of_the_first() {
         (second[0][3] == id).then_some(second)
     });
     assert_eq!(second, first.expect("the first flush ends"));
-    assert_eq!(second[0][1], "150001");
+    assert_eq!(second[0][1], "160000");
 }

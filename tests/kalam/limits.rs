@@ -176,13 +176,18 @@ fn what_cannot_spill_fails_and_the_session_goes_on() {
     fixture::run(&session, "CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT)");
     for sql in [
         "SELECT ARRAY_AGG(x) FROM generate_series(1, 10000000) a (x)",
-        "INSERT INTO t SELECT x, REPEAT('y', 100) FROM generate_series(1, 1000000) a (x)",
+        "INSERT INTO t SELECT x, REPEAT('y', 100) FROM generate_series(1, 1000000) a (x) \
+         ON CONFLICT DO NOTHING",
     ] {
         let outcome = session.execute(sql, &Params::None).and_then(QueryResult::collect);
         let error = outcome.map(drop).expect_err(sql);
         assert_eq!(error.sqlstate().as_str(), "53200", "{sql}: {error:?}");
     }
     assert_eq!(fixture::rows(&session, "SELECT COUNT(*) FROM t"), [["0"]]);
+    // Rows that replace none go to files as they come.
+    let many = "INSERT INTO t SELECT x, REPEAT('y', 100) FROM generate_series(1, 1000000) a (x)";
+    assert_eq!(fixture::run(&session, many), 1_000_000);
+    assert_eq!(fixture::rows(&session, "SELECT COUNT(*) FROM t"), [["1000000"]]);
 }
 
 #[test]

@@ -91,6 +91,8 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::Update(update) => table(&update.table),
         Statement::Delete(delete) => table(&delete.table),
         Statement::Merge(merge) => table(&merge.table),
+        Statement::CopyFrom(copy) => table(&copy.table),
+        Statement::CopyTo(copy) => copy.table.as_ref().and_then(table),
         Statement::AlterTable(alter) => table(&alter.table),
         Statement::Comment(comment) => match &comment.object {
             CommentObject::Namespace(name) => Some(name.clone()),

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use arrow::record_batch::{RecordBatch, RecordBatchReader};
+use arrow::record_batch::{RecordBatch, RecordBatchIterator, RecordBatchReader};
 use datafusion::common::ScalarValue;
 
 use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{TableAction, authorize, authorize_namespace};
-use super::handlers::{backup, ddl, dml, flush, jobs, query, setting, storage, user};
+use super::handlers::{backup, copy, ddl, dml, flush, jobs, query, setting, storage, user};
 use super::modify_statement::Insert;
+use super::params::BoundColumns;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
 use super::row_writer::{Taken, following_catalog};
 use super::statement::Statement;
 use super::table_name::parse_table_name;
 use super::work::Work;
-use crate::activity::check_stop;
 use crate::catalog::undefined_namespace;
 use crate::{Error, Result, SqlState};
 
@@ -90,6 +90,8 @@ fn run_once(
         Statement::Update(update) => dml::update::run(engine, caller, work, update, params),
         Statement::Delete(delete) => dml::delete::run(engine, caller, work, delete, params),
         Statement::Merge(merge) => dml::merge::run(engine, caller, work, merge, params),
+        Statement::CopyFrom(from) => copy::copy_from::run(engine, caller, work, from, params),
+        Statement::CopyTo(to) => copy::copy_to::run(engine, caller, work, to, params),
         Statement::Query(select) => query::select::run(engine, caller, work, select, params),
         Statement::Explain(explain) => query::explain::run(engine, caller, work, explain, params),
         Statement::FlushTable { table } => flush::flush_table::run(engine, caller, table),
@@ -147,6 +149,34 @@ fn run_once(
         Statement::KillJob { id } => jobs::kill_job::run(engine, caller, id, params),
         Statement::ShowCreateView { view } => query::describe::create_view(engine, caller, view),
     }
+}
+
+/// Runs one statement for each row of parameters, in one commit.
+///
+/// # Errors
+/// As [`run_many`].
+pub(crate) fn run_columns(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    work: &mut Work,
+    statement: &Statement,
+    sets: &[BoundColumns],
+) -> Result<u64> {
+    engine.check_open()?;
+    authorize(statement, caller.role)?;
+    if let Statement::Insert(insert) = statement {
+        let table = resolve_table(engine, caller, &insert.table, TableAction::Write)?;
+        if let Some(rows) = dml::written_rows(insert, &table, sets)? {
+            let Some(schema) = rows.first().map(RecordBatch::schema) else { return Ok(0) };
+            let name = &table.definition.name;
+            let name = format!("\"{}\".\"{}\"", name.namespace.as_str(), name.table.as_str());
+            let rows = RecordBatchIterator::new(rows.into_iter().map(Ok), schema);
+            return append(engine, caller, work, &name, Box::new(rows), false);
+        }
+    }
+    let mut each = Vec::new();
+    sets.iter().try_for_each(|set| set.append_sets(&mut each))?;
+    run_many(engine, caller, work, statement, &each)
 }
 
 /// Runs one statement for each set of parameters, in one commit.
@@ -251,28 +281,11 @@ pub(crate) fn append(
     let resolve = || resolve_table(engine, caller, &name, TableAction::Write);
     // Nothing is read for a table that is not there.
     resolve()?;
-    let batches = read_all(data)?;
+    let mut rows = dml::append::AppendedRows::new(data, engine.options.ingest_rows_min)?;
     let taken = if upsert { Taken::Replace } else { Taken::Refuse };
     following_catalog(engine, || {
-        dml::append::run(engine, caller, work, &resolve()?, &batches, taken)
+        dml::append::run(engine, caller, work, &resolve()?, &mut rows, taken)
     })
-}
-
-fn read_all(data: Box<dyn RecordBatchReader + Send>) -> Result<Vec<RecordBatch>> {
-    let schema = data.schema();
-    let mut batches = Vec::new();
-    for batch in data {
-        check_stop()?;
-        batches.push(batch.map_err(|e| {
-            Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("the data cannot be read: {e}"))
-                .with_source(e)
-        })?);
-    }
-    if batches.is_empty() {
-        // Its columns are checked all the same.
-        batches.push(RecordBatch::new_empty(schema));
-    }
-    Ok(batches)
 }
 
 /// The namespace that USE names.

@@ -54,7 +54,10 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::AlterStorage(_)
         | Statement::DropStorage { .. }
         | Statement::ShowStorages
-        | Statement::CheckStorage { .. } => Role::Dba,
+        | Statement::CheckStorage { .. }
+        // They reach files of the host.
+        | Statement::CopyFrom(_)
+        | Statement::CopyTo(_) => Role::Dba,
         Statement::CreateUser(_) | Statement::AlterUser(_) | Statement::DropUser { .. } => {
             Role::System
         }
@@ -330,6 +333,8 @@ mod tests {
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE FROM",
             Statement::Merge(_) => "MERGE INTO",
+            Statement::CopyFrom(_) => "COPY {t} FROM",
+            Statement::CopyTo(_) => "COPY {t} TO",
             Statement::Query(_) => "SELECT",
             Statement::Explain(_) => "EXPLAIN",
             Statement::Prepare(_) => "PREPARE",
@@ -396,6 +401,8 @@ mod tests {
             "UPDATE t SET a = 1",
             "DELETE FROM t",
             "MERGE INTO t USING s ON true WHEN MATCHED THEN DELETE",
+            "COPY t FROM 'a.csv'",
+            "COPY t TO 'a.csv'",
             "SELECT 1",
             "EXPLAIN SELECT 1",
             "PREPARE p AS SELECT 1",

@@ -504,6 +504,16 @@ impl<'a> RowWriter<'a> {
         Ok(())
     }
 
+    /// Whether the rows may be committed past this writer: it is a statement's own commit.
+    pub(crate) fn is_own_commit(&self) -> bool {
+        !self.view.is_of_transaction()
+    }
+
+    /// The scope that is written.
+    pub(crate) fn scope(&self) -> ScopeId {
+        self.scope
+    }
+
     /// The version of the scope's segments in which keys were looked for.
     pub(super) fn version(&self) -> u64 {
         self.manifest.version
@@ -598,7 +608,8 @@ pub(crate) fn changed_twice(table: &Table) -> Error {
     .with_hint("make sure that the statement finds each row of the table once")
 }
 
-fn duplicate_key(table: &Table, key: &[u8]) -> Error {
+/// The error for a key, without scope, that is taken.
+pub(super) fn duplicate_key(table: &Table, key: &[u8]) -> Error {
     let error = Error::new(
         SqlState::UNIQUE_VIOLATION,
         format!("duplicate key in table \"{}\"", table.definition.name),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{DataType, Expr, Query};
 
+use super::copy_statement::{CopyFrom, CopyTo};
 use super::given::Given;
 use super::modify_statement::{Delete, Insert, Merge, Update};
 use super::placeholder::Placeholders;
@@ -47,6 +48,8 @@ pub(crate) enum Statement {
     Update(Box<Update>),
     Delete(Box<Delete>),
     Merge(Box<Merge>),
+    CopyFrom(Box<CopyFrom>),
+    CopyTo(Box<CopyTo>),
     Query(ParsedQuery),
     Explain(Explain),
     Prepare(Prepare),
@@ -107,6 +110,8 @@ impl Statement {
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
             Statement::Merge(_) => "MERGE",
+            Statement::CopyFrom(_) => "COPY FROM",
+            Statement::CopyTo(_) => "COPY TO",
             Statement::Query(_) => "SELECT",
             Statement::Explain(_) => "EXPLAIN",
             Statement::Prepare(_) => "PREPARE",
@@ -181,6 +186,7 @@ impl Statement {
             | Statement::DescribeHistory { .. }
             | Statement::DescribeVersion { .. }
             | Statement::Query(_)
+            | Statement::CopyTo(_)
             | Statement::Explain(_)
             | Statement::ShowStorages
             | Statement::ShowManifest { .. }
@@ -198,7 +204,8 @@ impl Statement {
             Statement::Insert(_)
             | Statement::Update(_)
             | Statement::Delete(_)
-            | Statement::Merge(_) => WithinTransaction::Writes,
+            | Statement::Merge(_)
+            | Statement::CopyFrom(_) => WithinTransaction::Writes,
             Statement::CreateNamespace { .. }
             | Statement::DropNamespace { .. }
             | Statement::AlterNamespace { .. }

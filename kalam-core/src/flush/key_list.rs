@@ -32,11 +32,17 @@ impl KeyList {
         self.ends.len()
     }
 
+    /// Memory of the keys.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.len() + self.ends.len() * size_of::<usize>()
+    }
+
     pub(super) fn get(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.bytes[start..self.ends[index]]
     }
 
+    /// The place of a key, where keys are in order.
     pub(super) fn find(&self, key: &[u8]) -> Option<u32> {
         let (mut low, mut high) = (0, self.len());
         while low < high {

@@ -71,7 +71,7 @@ impl KeyLookup<'_> {
         let keys = self
             .tier
             .cache
-            .block(segment.meta.id, number, || self.decode_block(segment, first_row))?;
+            .block(segment.meta.id, number, || decode_block(self.table, segment, first_row))?;
         Ok(keys
             .find(key)
             .map(|index| first_row + u32::try_from(index).expect("a block has few rows")))
@@ -97,7 +97,7 @@ impl KeyLookup<'_> {
 
     fn read_blooms(&self, segment: &OpenSegment) -> Result<Vec<Vec<Option<Sbbf>>>> {
         let metadata = segment.footer.metadata();
-        let columns = self.key_columns(segment)?;
+        let columns = key_columns(self.table, segment)?;
         let read = |group: &RowGroupMetaData| {
             columns
                 .iter()
@@ -109,49 +109,57 @@ impl KeyLookup<'_> {
         };
         metadata.row_groups().iter().map(read).collect()
     }
+}
 
-    /// The key columns in the file, as leaves and in key order.
-    fn key_columns(&self, segment: &OpenSegment) -> Result<Vec<usize>> {
+/// The key columns in the file, as leaves and in key order.
+fn key_columns(table: &Table, segment: &OpenSegment) -> Result<Vec<usize>> {
+    let file = segment.footer.metadata().file_metadata().schema_descr();
+    let is_key = |root: usize, leaf: usize| file.get_column_root_idx(leaf) == root;
+    let leaf = |name: &str, found: &dyn Fn(usize) -> bool| {
+        let leaf = (0..file.num_columns()).find(|leaf| found(*leaf));
+        leaf.ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
+    };
+    if table.key_positions.is_empty() {
+        let parts = |leaf: usize| file.column(leaf).path().parts() == [HIDDEN_KEY_COLUMN];
+        return Ok(vec![leaf(HIDDEN_KEY_COLUMN, &parts)?]);
+    }
+    let columns = table.key_positions.iter().map(|i| &table.definition.columns[*i]);
+    columns
+        .map(|column| {
+            let root = segment.column(column.id).map(|of_file| of_file.root);
+            let found = |leaf: usize| root.is_some_and(|root| is_key(root, leaf));
+            leaf(column.name.as_str(), &found)
+        })
+        .collect()
+}
+
+/// The keys of the block that begins with a row.
+///
+/// # Errors
+/// `XX001`.
+pub(super) fn decode_block(
+    table: &Table,
+    segment: &OpenSegment,
+    first_row: u32,
+) -> Result<KeyBlock> {
+    let rows = KEY_BLOCK_ROWS.min((segment.meta.rows - first_row) as usize);
+    let arrays = if table.key_positions.is_empty() {
+        let leaves = key_columns(table, segment)?;
         let file = segment.footer.metadata().file_metadata().schema_descr();
-        let is_key = |root: usize, leaf: usize| file.get_column_root_idx(leaf) == root;
-        let leaf = |name: &str, found: &dyn Fn(usize) -> bool| {
-            let leaf = (0..file.num_columns()).find(|leaf| found(*leaf));
-            leaf.ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
-        };
-        if self.table.key_positions.is_empty() {
-            let parts = |leaf: usize| file.column(leaf).path().parts() == [HIDDEN_KEY_COLUMN];
-            return Ok(vec![leaf(HIDDEN_KEY_COLUMN, &parts)?]);
-        }
-        let columns = self.table.key_positions.iter().map(|i| &self.table.definition.columns[*i]);
-        columns
-            .map(|column| {
-                let root = segment.column(column.id).map(|of_file| of_file.root);
-                let found = |leaf: usize| root.is_some_and(|root| is_key(root, leaf));
-                leaf(column.name.as_str(), &found)
-            })
-            .collect()
+        let batch = read_rows(segment, ProjectionMask::leaves(file, leaves), first_row, rows)?;
+        batch.columns().to_vec()
+    } else {
+        read_columns(segment, table, &table.key_positions, first_row, rows)?
+    };
+    let encoder = table.key_codec.encoder(&arrays)?;
+    let mut block = KeyBlock { bytes: Vec::new(), ends: Vec::with_capacity(rows) };
+    for row in 0..rows {
+        encoder.encode(row, &mut block.bytes);
+        block.ends.push(u32::try_from(block.bytes.len()).map_err(|_| {
+            Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "a block of keys passes 4 GiB")
+        })?);
     }
-
-    fn decode_block(&self, segment: &OpenSegment, first_row: u32) -> Result<KeyBlock> {
-        let rows = KEY_BLOCK_ROWS.min((segment.meta.rows - first_row) as usize);
-        let arrays = if self.table.key_positions.is_empty() {
-            let leaves = self.key_columns(segment)?;
-            let file = segment.footer.metadata().file_metadata().schema_descr();
-            let batch = read_rows(segment, ProjectionMask::leaves(file, leaves), first_row, rows)?;
-            batch.columns().to_vec()
-        } else {
-            read_columns(segment, self.table, &self.table.key_positions, first_row, rows)?
-        };
-        let encoder = self.table.key_codec.encoder(&arrays)?;
-        let mut block = KeyBlock { bytes: Vec::new(), ends: Vec::with_capacity(rows) };
-        for row in 0..rows {
-            encoder.encode(row, &mut block.bytes);
-            block.ends.push(u32::try_from(block.bytes.len()).map_err(|_| {
-                Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "a block of keys passes 4 GiB")
-            })?);
-        }
-        Ok(block)
-    }
+    Ok(block)
 }
 
 /// The `_seq` of rows of segments, read in blocks: cheap for rows in key order.
@@ -170,6 +178,9 @@ impl<'a> ColdSeqs<'a> {
     /// # Errors
     /// `XX001` if the segment is damaged.
     pub(crate) fn of(&mut self, meta: &Arc<SegmentMeta>, row: u32) -> Result<Seq> {
+        if let Some(seq) = meta.seq() {
+            return Ok(seq);
+        }
         let length = u32::try_from(KEY_BLOCK_ROWS).expect("a block has few rows");
         let first = row - row % length;
         let block = match self.block.take() {

@@ -156,6 +156,11 @@ impl Manifest {
         self.garbage.lock().iter().any(|(epoch, _)| is_ready(*epoch, oldest))
     }
 
+    /// Whether a user's rows were taken away for good: nothing of them can be committed.
+    pub(super) fn is_purged(&self, user: UserKey) -> bool {
+        self.purged.contains(&user)
+    }
+
     /// The scope as `view` sees it.
     pub(crate) fn scope(&self, scope: ScopeId, view: &View) -> Result<Arc<ScopeManifest>> {
         if !self.scopes.contains_key(&scope) {
@@ -302,6 +307,9 @@ fn marked(segments: &[Arc<SegmentState>], marks: &MarkSet) -> Vec<Arc<SegmentSta
     segments
 }
 
+/// The `_seq` of rows whose commit has none yet.
+const UNCOMMITTED: Seq = Seq(0);
+
 /// A change of one scope's segments and marks, as part of a commit.
 pub(crate) struct ScopeEdit {
     manifest: Arc<Manifest>,
@@ -365,6 +373,14 @@ impl ScopeEdit {
     /// Adds a segment, of which `deleted` rows are deleted from the start.
     pub(crate) fn add(&mut self, meta: SegmentMeta, deleted: RoaringBitmap) {
         self.added.push((meta, deleted));
+    }
+
+    /// Adds a segment of rows that the commit writes: they get its `_seq`.
+    pub(crate) fn add_new(&mut self, meta: SegmentMeta) {
+        self.added.push((
+            SegmentMeta { min_seq: UNCOMMITTED, max_seq: UNCOMMITTED, ..meta },
+            RoaringBitmap::new(),
+        ));
     }
 
     /// Removes every segment of the scope.
@@ -478,7 +494,7 @@ impl ScopeEdit {
 
 impl Change for ScopeEdit {
     fn check(&self) -> Result<()> {
-        if self.manifest.purged.contains(&self.scope.user) {
+        if self.manifest.is_purged(self.scope.user) {
             return Err(Self::conflict());
         }
         let current = self.manifest.newest(self.scope)?;
@@ -524,7 +540,10 @@ impl Change for ScopeEdit {
             let value = encode_entity(&**statistics);
             batch.put(Family::Manifest, &STATISTICS.key(&self.scope), &value);
         }
-        for (meta, deleted) in &self.added {
+        for (meta, deleted) in &mut self.added {
+            if meta.max_seq == UNCOMMITTED {
+                (meta.min_seq, meta.max_seq) = (seq, seq);
+            }
             let key = SegmentKey { scope: self.scope, segment: meta.id };
             batch.put(Family::Manifest, &SEGMENTS.key(&key), &encode_entity(meta));
             if meta.storage.as_str() != DEFAULT_STORAGE {

@@ -1,6 +1,8 @@
 //! A few rows of a segment, in the columns and types that the table has now.
 
-use arrow::array::{ArrayRef, RecordBatch};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::common::ScalarValue;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
@@ -39,8 +41,19 @@ pub(crate) fn read_rows_with_seq(
     table: &Table,
     places: &[u32],
 ) -> Result<Vec<ArrayRef>> {
-    let seq = segment.footer.schema().index_of(SEQ_COLUMN).map_err(|e| segment.undecodable(e))?;
     let positions: Vec<usize> = (0..table.definition.columns.len()).collect();
+    if let Some(seq) = segment.meta.seq() {
+        let found = InFile::new(segment, table, &positions, &[]);
+        let batch = match found.mask(segment) {
+            Some(mask) => Some(read_rows_at(segment, mask, places)?),
+            None => None,
+        };
+        let mut columns = found.columns(segment, batch.as_ref(), places.len())?;
+        let seq = i64::try_from(seq.get()).unwrap_or(i64::MAX);
+        columns.push(Arc::new(Int64Array::from(vec![seq; places.len()])));
+        return Ok(columns);
+    }
+    let seq = segment.footer.schema().index_of(SEQ_COLUMN).map_err(|e| segment.undecodable(e))?;
     let own = [seq];
     let found = InFile::new(segment, table, &positions, &own);
     let mask = found.mask(segment).unwrap_or_else(ProjectionMask::all);

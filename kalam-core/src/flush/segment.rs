@@ -33,6 +33,14 @@ pub(crate) struct SegmentMeta {
     pub(crate) created_at_ms: i64,
 }
 
+impl SegmentMeta {
+    /// The `_seq` of all rows, if they have one: the file need not know it, because it may
+    /// have been written before its commit.
+    pub(crate) fn seq(&self) -> Option<Seq> {
+        (self.min_seq == self.max_seq).then_some(self.max_seq)
+    }
+}
+
 /// What is known of a column's values in one segment, deleted rows included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ColumnStatistics {

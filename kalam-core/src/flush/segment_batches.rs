@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, Int64Array};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
@@ -56,6 +56,12 @@ impl<'a> SegmentBatches<'a> {
         let Some(batch) = self.reader.next() else { return Ok(None) };
         let batch = batch.map_err(|e| self.segment.undecodable(e))?;
         let found = InFile::new(&self.segment, self.table, &self.positions, &self.own);
-        found.columns(&self.segment, Some(&batch), batch.num_rows()).map(Some)
+        let mut columns = found.columns(&self.segment, Some(&batch), batch.num_rows())?;
+        if let Some(seq) = self.segment.meta.seq() {
+            let seq = i64::try_from(seq.get()).unwrap_or(i64::MAX);
+            let all = Int64Array::from(vec![seq; batch.num_rows()]);
+            columns[self.positions.len()] = Arc::new(all);
+        }
+        Ok(Some(columns))
     }
 }

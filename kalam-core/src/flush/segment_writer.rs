@@ -1,5 +1,6 @@
 //! Rows in key order to one Parquet file.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,9 +25,10 @@ use crate::{Error, Result, SqlState};
 /// Rows of one data page, and of one entry of the key index. A point read decodes
 /// one page of each column: 1,024 rows keep that below the time of a disk read.
 pub(crate) const KEY_BLOCK_ROWS: usize = 1024;
-const ROW_GROUP_ROWS: usize = 128 * 1024;
+pub(super) const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Larger dictionaries do not pay: a point read must decode all of one.
 const DICTIONARY_BYTES_MAX: usize = 64 << 10;
+const FLUSH_ZSTD_LEVEL: i32 = 3;
 
 /// Key of a field's metadata entry with its id in Parquet, which is the column's.
 pub(crate) const FIELD_ID: &str = "PARQUET:field_id";
@@ -66,7 +68,7 @@ impl<'a> SegmentWriter<'a> {
         sample: &RecordBatch,
     ) -> Result<SegmentWriter<'a>> {
         let schema = segment_schema(table);
-        let properties = properties(table, sample);
+        let properties = properties(table, sample.columns(), FLUSH_ZSTD_LEVEL);
         let sink = place.create(path)?;
         let options = ArrowWriterOptions::new().with_properties(properties);
         let writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options)
@@ -161,11 +163,12 @@ fn file_field(column: &ColumnDefinition) -> Field {
     column.arrow_field().with_nullable(column.may_hold_null())
 }
 
-fn properties(table: &Table, sample: &RecordBatch) -> WriterProperties {
+/// How the columns of a segment are encoded; `sample` are first values of each.
+pub(super) fn properties(table: &Table, sample: &[ArrayRef], zstd_level: i32) -> WriterProperties {
     let definition = &table.definition;
     let compression = match definition.options.compression {
         Compression::Zstd => {
-            ParquetCompression::ZSTD(ZstdLevel::try_new(3).expect("3 is a zstd level"))
+            ParquetCompression::ZSTD(ZstdLevel::try_new(zstd_level).unwrap_or_default())
         }
         Compression::Lz4 => ParquetCompression::LZ4_RAW,
         Compression::Snappy => ParquetCompression::SNAPPY,
@@ -181,7 +184,7 @@ fn properties(table: &Table, sample: &RecordBatch) -> WriterProperties {
         .set_created_by(format!("kalamdb {}", env!("CARGO_PKG_VERSION")));
     for (index, column) in definition.columns.iter().enumerate() {
         let is_key = definition.primary_key.contains(&column.id);
-        builder = encode_column(builder, column.name.as_str(), sample.column(index), is_key);
+        builder = encode_column(builder, column.name.as_str(), &sample[index], is_key);
     }
     for name in [SEQ_COLUMN, HIDDEN_KEY_COLUMN] {
         let path = ColumnPath::from(name);
@@ -249,7 +252,8 @@ fn repeats(sample: &ArrayRef) -> bool {
     distinct * 2 < sample.len()
 }
 
-fn write_error(path: &str, error: parquet::errors::ParquetError) -> Error {
+/// The error for a segment that cannot be written.
+pub(super) fn write_error(path: &str, error: parquet::errors::ParquetError) -> Error {
     use parquet::errors::ParquetError;
     let io = match &error {
         ParquetError::External(source) => source.downcast_ref::<std::io::Error>(),
@@ -267,16 +271,17 @@ fn write_error(path: &str, error: parquet::errors::ParquetError) -> Error {
 }
 
 /// The smallest and largest value of a column, memcomparable.
-struct ColumnBounds {
+pub(super) struct ColumnBounds {
     codec: KeyCodec,
-    range: Option<(Vec<u8>, Vec<u8>)>,
+    pub(super) range: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Longer values would make manifest entries large; columns with one have no bounds.
 const BOUND_BYTES_MAX: usize = 256;
 
 impl ColumnBounds {
-    fn new(column: &ColumnDefinition) -> Option<ColumnBounds> {
+    /// No values yet; `None` for types that have no bounds.
+    pub(super) fn new(column: &ColumnDefinition) -> Option<ColumnBounds> {
         // A float column may hold NaN, which DataFusion's statistics do not order.
         if matches!(column.data_type, KalamDataType::Float | KalamDataType::Double) {
             return None;
@@ -285,37 +290,79 @@ impl ColumnBounds {
         Some(ColumnBounds { codec, range: None })
     }
 
-    fn update(&mut self, array: &ArrayRef) -> Result<()> {
+    /// Widens the bounds by the values of an array.
+    pub(super) fn update(&mut self, array: &ArrayRef) -> Result<()> {
         let Some((low, high)) = extremes(array) else { return Ok(()) };
         let encode = |row: usize| {
             let mut bytes = Vec::new();
             self.codec.encoder(&[array.slice(row, 1)])?.encode(0, &mut bytes);
             Ok::<_, Error>(bytes)
         };
-        let (low, high) = (encode(low)?, encode(high)?);
+        self.widen((encode(low)?, encode(high)?));
+        Ok(())
+    }
+
+    /// Widens the bounds by others of the column.
+    pub(super) fn widen(&mut self, (low, high): (Vec<u8>, Vec<u8>)) {
         self.range = Some(match self.range.take() {
             None => (low, high),
             Some((a, b)) => (a.min(low), b.max(high)),
         });
-        Ok(())
     }
 }
 
 /// The rows of the smallest and the largest value that are not NULL.
 fn extremes(array: &ArrayRef) -> Option<(usize, usize)> {
-    let options = arrow::compute::SortOptions::default();
-    let compare = arrow::array::make_comparator(array, array, options).ok()?;
-    let mut found: Option<(usize, usize)> = None;
-    for row in (0..array.len()).filter(|row| array.is_valid(*row)) {
-        found = Some(match found {
-            None => (row, row),
-            Some((low, high)) => (
-                if compare(row, low).is_lt() { row } else { low },
-                if compare(row, high).is_gt() { row } else { high },
-            ),
-        });
+    use arrow::datatypes::{Int16Type, Int32Type, Int64Type};
+    let array = &plain_numbers(array);
+    macro_rules! numbers {
+        ($type:ty) => {{
+            let values = array.as_primitive::<$type>().values();
+            extremes_by(array, |a, b| values[a].cmp(&values[b]))
+        }};
     }
-    found
+    match array.data_type() {
+        DataType::Int16 => numbers!(Int16Type),
+        DataType::Int32 => numbers!(Int32Type),
+        DataType::Int64 => numbers!(Int64Type),
+        DataType::Utf8 => {
+            let values = array.as_string::<i32>();
+            extremes_by(array, |a, b| values.value(a).cmp(values.value(b)))
+        }
+        _ => {
+            let options = arrow::compute::SortOptions::default();
+            let compare = arrow::array::make_comparator(array, array, options).ok()?;
+            extremes_by(array, compare)
+        }
+    }
+}
+
+/// Dates and times as the numbers that they are stored as.
+fn plain_numbers(array: &ArrayRef) -> ArrayRef {
+    let number = match array.data_type() {
+        DataType::Date32 => DataType::Int32,
+        DataType::Time64(_) | DataType::Timestamp(..) => DataType::Int64,
+        _ => return array.clone(),
+    };
+    arrow::compute::cast(array, &number).unwrap_or_else(|_| array.clone())
+}
+
+/// As [`extremes`], by a comparison of rows.
+fn extremes_by(
+    array: &ArrayRef,
+    compare: impl Fn(usize, usize) -> Ordering,
+) -> Option<(usize, usize)> {
+    let mut rows = (0..array.len()).filter(|row| array.is_valid(*row));
+    let first = rows.next()?;
+    Some(rows.fold((first, first), |(low, high), row| {
+        if compare(row, low).is_lt() {
+            (row, high)
+        } else if compare(row, high).is_gt() {
+            (low, row)
+        } else {
+            (low, high)
+        }
+    }))
 }
 
 impl ColumnStatistics {

@@ -101,6 +101,9 @@ pub struct Options {
     /// Whether programs with a terminal show how far long statements are. A session may SET
     /// another. Default: false.
     pub progress: bool,
+    /// Rows of one append or INSERT .. SELECT from which on they go straight to segments,
+    /// past the hot tier. Default: 50,000.
+    pub ingest_rows_min: usize,
 }
 
 impl Default for Options {
@@ -121,6 +124,7 @@ impl Default for Options {
             hot_budget_bytes: 1 << 30,
             auto_maintenance: true,
             progress: false,
+            ingest_rows_min: 50_000,
         }
     }
 }

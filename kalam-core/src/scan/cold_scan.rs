@@ -94,7 +94,7 @@ pub(super) fn cold_scan(
         check_stop()?;
         let open = tier.open(&segment.state.meta)?;
         let of_file = file_statistics(table, &open, segment);
-        let schema = read_schema(table, &open);
+        let schema = read_schema(table, &open, segment.state.meta.seq());
         let mut file = partitioned_file(open, segment, of_file);
         file.arrow_schema = schema;
         files.push((&*segment.state.meta, file));

@@ -13,9 +13,9 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{CastExpr, Column, lit};
 use datafusion::physical_expr_adapter::{PhysicalExprAdapter, PhysicalExprAdapterFactory};
 
-use crate::catalog::{Table, initial_value};
+use crate::catalog::{SEQ_COLUMN, Table, initial_value};
 use crate::flush::{FileColumn, OpenSegment};
-use crate::model::{KalamDataType, to_widened_text};
+use crate::model::{KalamDataType, Seq, to_widened_text};
 use crate::{Error, Result, SqlState};
 
 /// Rewrites expressions over a table's columns for each file that a scan opens: a column
@@ -49,7 +49,13 @@ impl PhysicalExprAdapterFactory for FileMapping {
 /// DataFusion reads a binary column of a file as text where the table has text under the
 /// same name, before any expression is rewritten: that name may be another column's now,
 /// and bytes need not be text. As a dictionary of bytes it is left alone.
-pub(super) fn read_schema(table: &Table, open: &OpenSegment) -> Option<SchemaRef> {
+///
+/// Its metadata tells [`OneFile`] the `_seq` that all rows of the file have.
+pub(super) fn read_schema(
+    table: &Table,
+    open: &OpenSegment,
+    seq: Option<Seq>,
+) -> Option<SchemaRef> {
     let file = open.footer.schema();
     let is_taken_for_text = |of_file: &FileColumn| {
         let name = file.field(of_file.root).name();
@@ -58,7 +64,7 @@ pub(super) fn read_schema(table: &Table, open: &OpenSegment) -> Option<SchemaRef
     };
     let taken: Vec<usize> =
         open.columns.iter().filter(|c| is_taken_for_text(c)).map(|c| c.root).collect();
-    if taken.is_empty() {
+    if taken.is_empty() && seq.is_none() {
         return None;
     }
     let bytes = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Binary));
@@ -68,8 +74,15 @@ pub(super) fn read_schema(table: &Table, open: &OpenSegment) -> Option<SchemaRef
             false => field.clone(),
         });
     let fields: Vec<FieldRef> = fields.collect();
-    Some(Arc::new(Schema::new_with_metadata(fields, file.metadata().clone())))
+    let mut metadata = file.metadata().clone();
+    if let Some(seq) = seq {
+        metadata.insert(SEQ_OF_ALL.to_owned(), seq.get().to_string());
+    }
+    Some(Arc::new(Schema::new_with_metadata(fields, metadata)))
 }
+
+/// Key of a schema's metadata entry with the `_seq` of all rows.
+const SEQ_OF_ALL: &str = "kalam.seq";
 
 struct OneFile {
     table: Arc<Table>,
@@ -97,6 +110,10 @@ impl PhysicalExprAdapter for OneFile {
 impl OneFile {
     fn column(&self, name: &str) -> Result<Arc<dyn PhysicalExpr>> {
         let Some(column) = self.table.definition.column(name) else {
+            let seq = self.file_schema.metadata().get(SEQ_OF_ALL).filter(|_| name == SEQ_COLUMN);
+            if let Some(seq) = seq.and_then(|seq| seq.parse::<i64>().ok()) {
+                return Ok(lit(seq));
+            }
             // Of the engine itself: their names never change.
             let index = self.file_schema.index_of(name).map_err(internal)?;
             return Ok(Arc::new(Column::new(name, index)));

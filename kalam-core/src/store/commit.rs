@@ -531,6 +531,11 @@ impl WatchedKeys {
         keys.dedup();
         keys
     }
+
+    /// Whether one of the keys so far is such a key.
+    pub(crate) fn any(&self, is_one: impl Fn(&[u8]) -> bool) -> bool {
+        self.0.keys.lock().iter().any(|key| is_one(key))
+    }
 }
 
 /// The sets of one batch, and what the earlier ones did to the keys of later ones.

@@ -89,7 +89,7 @@ impl RecentWrites {
             return;
         }
         let keys = set.rows.iter().map(|write| (write.key.to_vec(), after(write.key)));
-        let ranges = set.changes.iter().filter_map(|change| change.removed_rows());
+        let ranges = set.changes.iter().filter_map(|change| change.unnamed_rows());
         let written: Vec<KeyBounds> = keys.chain(ranges).collect();
         if !written.is_empty() {
             recent.commits.push_back((seq, written));

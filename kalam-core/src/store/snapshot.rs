@@ -181,7 +181,6 @@ impl HotCursor {
         }
     }
 
-    /// Moves to the next entry.
     /// Goes to the first key that is not before `key`.
     ///
     /// INVARIANT: the view is of no transaction, and the order is ascending.

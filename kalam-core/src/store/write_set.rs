@@ -217,10 +217,10 @@ pub(crate) trait Change: Send {
         true
     }
 
-    /// The range of hot keys that it removes rows from without naming them, from the
-    /// first up to but without the second: what a reader of such rows conflicts with.
+    /// The range of keys within which it adds or removes rows without naming them, from
+    /// the first up to but without the second: what a reader of such rows conflicts with.
     /// Moving rows between the tiers removes none.
-    fn removed_rows(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn unnamed_rows(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         None
     }
 

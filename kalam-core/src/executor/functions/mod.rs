@@ -12,7 +12,7 @@ mod vector_functions;
 pub(crate) use checked_sum::checked_sum;
 pub(crate) use default_value::{DefaultContext, table_defaults};
 pub(crate) use id_functions::id_functions;
-pub(in crate::executor) use json::is_json;
+pub(in crate::executor) use json::{is_json, text as json_text};
 pub(crate) use json::{json_cast, json_functions};
 pub(crate) use session_functions::session_functions;
 pub(crate) use vector_functions::vector_functions;

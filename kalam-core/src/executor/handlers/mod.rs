@@ -1,6 +1,7 @@
 //! One file for each statement.
 
 pub(super) mod backup;
+pub(super) mod copy;
 pub(super) mod ddl;
 pub(super) mod dml;
 pub(super) mod flush;

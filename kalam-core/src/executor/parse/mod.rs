@@ -3,6 +3,7 @@
 mod alter_table;
 mod assignment;
 mod backup;
+mod copy;
 mod create_table;
 mod create_view;
 mod input;

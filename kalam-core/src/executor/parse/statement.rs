@@ -8,8 +8,8 @@ use super::input::{Input, Parse, unsupported};
 use super::transaction::transaction;
 use super::unsupported::refusal;
 use super::{
-    alter_table, backup, create_table, create_view, insert, merge, modify, query, setting, storage,
-    user, with,
+    alter_table, backup, copy, create_table, create_view, insert, merge, modify, query, setting,
+    storage, user, with,
 };
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
@@ -28,6 +28,7 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("UPDATE") => modify::update(input, None)?,
         Some("DELETE") => modify::delete(input, None)?,
         Some("MERGE") => merge::merge(input, None)?,
+        Some("COPY") => copy::copy(input)?,
         Some("CREATE") => create(input)?,
         Some("ALTER") if input.is_word(1, "USER") => user::alter_user(input)?,
         Some("ALTER") => alter(input)?,

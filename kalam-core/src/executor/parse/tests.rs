@@ -195,7 +195,7 @@ fn update_and_delete_keep_alias_assignments_and_selection() {
 fn statements_of_other_systems_are_named_and_refused() {
     for (sql, message) in [
         ("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'x'", "CREATE EXTERNAL TABLE"),
-        ("COPY t TO 'x'", "COPY"),
+        ("COPY t TO STDOUT", "COPY with STDOUT"),
         ("TABLE t", "TABLE"),
         ("SELECT 1 UNION TABLE t", "TABLE instead of SELECT"),
         ("SET ROLE dba", "SET"),

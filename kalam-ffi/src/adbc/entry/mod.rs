@@ -138,9 +138,8 @@ pub(super) unsafe extern "C" fn release<S: Structure>(
     // SAFETY: called as `adbc.h` demands.
     unsafe {
         guarded_entry(error, || {
-            let ended = handle::take(token(structure)?, S::NAME)?;
+            handle::end(token(structure)?, S::NAME)?;
             place(structure)?.write(ptr::null_mut());
-            drop(ended);
             Ok(())
         })
     }

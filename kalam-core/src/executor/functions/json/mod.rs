@@ -5,7 +5,7 @@
 
 mod argument;
 mod operation;
-mod text;
+pub(in crate::executor) mod text;
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};

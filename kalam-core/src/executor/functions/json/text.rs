@@ -9,7 +9,7 @@ use crate::{Error, Result, SqlState};
 
 /// What a JSON value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::executor) enum Kind {
     Object,
     Array,
     String,
@@ -19,7 +19,7 @@ pub(super) enum Kind {
 }
 
 /// The kind of a well-formed JSON text.
-pub(super) fn kind(text: &str) -> Kind {
+pub(in crate::executor) fn kind(text: &str) -> Kind {
     match text.trim_start().bytes().next() {
         Some(b'{') => Kind::Object,
         Some(b'[') => Kind::Array,
@@ -34,7 +34,7 @@ pub(super) fn kind(text: &str) -> Kind {
 ///
 /// # Errors
 /// `22P02`.
-pub(super) fn check(text: &str) -> Result<()> {
+pub(in crate::executor) fn check(text: &str) -> Result<()> {
     serde_json::from_str::<IgnoredAny>(text).map(drop).map_err(|e| malformed(&e))
 }
 
@@ -42,7 +42,7 @@ pub(super) fn check(text: &str) -> Result<()> {
 ///
 /// # Errors
 /// `22P02` if it stands for none, as half of a surrogate pair does.
-pub(super) fn string(text: &str) -> Result<Cow<'_, str>> {
+pub(in crate::executor) fn string(text: &str) -> Result<Cow<'_, str>> {
     let inside = text.trim().trim_start_matches('"');
     if let Some(plain) = inside.strip_suffix('"')
         && !inside.contains('\\')
@@ -53,7 +53,7 @@ pub(super) fn string(text: &str) -> Result<Cow<'_, str>> {
 }
 
 /// The JSON string of a text.
-pub(super) fn quoted(text: &str) -> String {
+pub(in crate::executor) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
@@ -77,7 +77,7 @@ pub(super) fn elements(text: &str) -> Result<Vec<&str>> {
 ///
 /// # Errors
 /// `22P02`.
-pub(super) fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>> {
+pub(in crate::executor) fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>> {
     let mut found: Vec<(Cow<'_, str>, &str)> = Vec::new();
     visit_members(text, |key, value| match found.iter_mut().find(|(known, _)| *known == key) {
         Some((_, slot)) => *slot = value,

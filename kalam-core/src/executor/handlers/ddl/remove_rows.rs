@@ -20,7 +20,7 @@ impl Change for RemoveRows {
 
     fn publish(&mut self, _epoch: u64) {}
 
-    fn removed_rows(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn unnamed_rows(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         Some((self.prefix.clone(), prefix_end(&self.prefix)))
     }
 

@@ -126,6 +126,17 @@ impl Run<'_, '_, '_> {
                 self.add(&values, rows)
             }
             InsertSource::Query(query) => {
+                if let [params] = sets
+                    && self.resolution.is_none()
+                    && self.affected.is_none()
+                {
+                    let evaluator = Evaluator { params: params.as_ref(), ..*self.evaluator };
+                    let mut batches = evaluator.batches(query, self.view)?;
+                    check_width(names.len(), batches.columns(), statement)?;
+                    let next = &mut || batches.next();
+                    self.changed += self.new.insert_all(self.view, self.writer, next)?;
+                    return Ok(());
+                }
                 for params in sets {
                     let evaluator = Evaluator { params: params.as_ref(), ..*self.evaluator };
                     let mut batches = evaluator.batches(query, self.view)?;

@@ -190,7 +190,7 @@ impl<'a> Action<'a> {
         target: &'a TargetTable,
         clause: &'a MergeClause,
     ) -> Result<Action<'a>> {
-        let table: &Table = &target.table;
+        let table: &Arc<Table> = &target.table;
         match &clause.action {
             MergeAction::Update(assignments) => {
                 target.check_changeable()?;

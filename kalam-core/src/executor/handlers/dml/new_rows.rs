@@ -17,7 +17,7 @@ use crate::{Error, Result, SqlState};
 pub(crate) struct InsertTarget<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) caller: &'a Caller,
-    table: &'a Table,
+    table: &'a Arc<Table>,
     /// For each column of the table: the position of its value.
     sources: Vec<Option<usize>>,
     defaults: &'a [Option<DefaultValue>],
@@ -31,7 +31,7 @@ impl<'a> InsertTarget<'a> {
     pub(crate) fn new<'n>(
         engine: &'a Arc<Engine>,
         caller: &'a Caller,
-        table: &'a Table,
+        table: &'a Arc<Table>,
         names: impl Iterator<Item = &'n str>,
     ) -> Result<InsertTarget<'a>> {
         let columns = &table.definition.columns;
@@ -52,14 +52,18 @@ impl<'a> InsertTarget<'a> {
         Ok(InsertTarget { engine, caller, table, sources, defaults })
     }
 
+    pub(crate) fn table(&self) -> &'a Arc<Table> {
+        self.table
+    }
+
     /// The column that takes the value at a position.
-    pub(super) fn column_of(&self, source: usize) -> &ColumnDefinition {
+    pub(crate) fn column_of(&self, source: usize) -> &ColumnDefinition {
         let position = self.sources.iter().position(|s| *s == Some(source));
         &self.table.definition.columns[position.expect("every value has a column")]
     }
 
     /// A default for `rows` rows of the column that takes the value at a position.
-    pub(super) fn default_of(&self, source: usize, rows: usize) -> Result<ArrayRef> {
+    pub(crate) fn default_of(&self, source: usize, rows: usize) -> Result<ArrayRef> {
         let position = self.sources.iter().position(|s| *s == Some(source));
         self.default(position.expect("every value has a column"), rows)
     }
@@ -97,6 +101,14 @@ impl<'a> InsertTarget<'a> {
         Ok(columns)
     }
 
+    /// New hidden keys where these are the keys.
+    pub(super) fn hidden_keys(&self, rows: usize) -> Option<ArrayRef> {
+        self.table.definition.has_hidden_key().then(|| {
+            let ids = (0..rows).map(|_| self.engine.ids.snowflake());
+            Arc::new(Int64Array::from_iter_values(ids)) as ArrayRef
+        })
+    }
+
     /// Adds complete rows to the statement's writes.
     ///
     /// # Errors
@@ -108,10 +120,7 @@ impl<'a> InsertTarget<'a> {
         rows: usize,
         taken: Taken,
     ) -> Result<()> {
-        let hidden: Option<ArrayRef> = self.table.definition.has_hidden_key().then(|| {
-            let ids = (0..rows).map(|_| self.engine.ids.snowflake());
-            Arc::new(Int64Array::from_iter_values(ids)) as ArrayRef
-        });
+        let hidden = self.hidden_keys(rows);
         writer.insert(columns, hidden.as_ref(), taken)
     }
 }
