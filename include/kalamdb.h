@@ -292,9 +292,9 @@ KalamStatus kalam_error_free(KalamError **error);
 KalamStatus kalam_options_new(KalamOptions **out_options,
                               KalamError **err);
 
-// Sets one key: `cache_bytes`, `durability` ("full", "normal", "off"), `max_result_bytes`,
-// `memory_limit`, `statement_timeout`, `storage_path`, `temp_directory` or `threads`.
-// Values are texts, such as "512MiB", "5s" or "4".
+// Sets one key: `auto_maintenance`, `cache_bytes`, `durability` ("full", "normal", "off"),
+// `hot_budget`, `max_result_bytes`, `memory_limit`, `progress`, `statement_timeout`,
+// `storage_path`, `temp_directory` or `threads`. Values are texts, such as "512MiB", "5s" or "4".
 //
 // KALAM_STATUS_INVALID_ARGUMENT: the key is unknown, or the value not allowed.
 KalamStatus kalam_options_set(KalamOptions *options,

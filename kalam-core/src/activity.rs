@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
 use futures::future::{Either, select};
@@ -34,11 +34,37 @@ thread_local! {
     static ASKED: Cell<u64> = const { Cell::new(0) };
 }
 
+/// What tells by itself how far it is.
+pub(crate) trait Measured: Send + Sync {
+    /// Units of work that are done, and that there are; 0: not known.
+    fn measure(&self) -> (u64, u64);
+}
+
 /// How far something is.
 #[derive(Default)]
 pub(crate) struct Progress {
     done: AtomicU64,
     total: AtomicU64,
+    parts: parking_lot::Mutex<Vec<Part>>,
+}
+
+/// A part of the work that tells more, for as long as it is there.
+struct Part {
+    measured: Weak<dyn Measured>,
+    /// What it told last.
+    last: (u64, u64),
+}
+
+impl Part {
+    /// What it tells; when it has ended, that all of it is done. `None`: nobody asked before.
+    fn read(&mut self) -> Option<(u64, u64)> {
+        match self.measured.upgrade() {
+            Some(measured) => self.last = measured.measure(),
+            None if self.last.1 == 0 => return None,
+            None => self.last.0 = self.last.1,
+        }
+        Some(self.last)
+    }
 }
 
 impl Progress {
@@ -52,14 +78,26 @@ impl Progress {
         self.total.fetch_add(units, Ordering::Relaxed);
     }
 
+    /// Asks a part of the work too how far it is, until that ends.
+    pub(crate) fn follow(&self, part: Weak<dyn Measured>) {
+        let mut parts = self.parts.lock();
+        parts.retain(|part| part.measured.strong_count() > 0 || part.last.1 > 0);
+        parts.push(Part { measured: part, last: (0, 0) });
+    }
+
     /// Units of work that are done, and that there are; 0: not known.
     pub(crate) fn read(&self) -> (u64, u64) {
-        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+        let own = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
+        self.parts.lock().iter_mut().filter_map(Part::read).fold(own, |(done, total), part| {
+            let is_unknown = part.1 == 0 || (total == 0 && done > 0);
+            (done + part.0, if is_unknown { 0 } else { total + part.1 })
+        })
     }
 
     pub(crate) fn reset(&self) {
         self.done.store(0, Ordering::Relaxed);
         self.total.store(0, Ordering::Relaxed);
+        self.parts.lock().clear();
     }
 }
 
@@ -297,6 +335,18 @@ impl Activities {
         let activity = Arc::new(Activity::new(settings, stop_request));
         all.push(activity.clone());
         activity
+    }
+
+    /// How far the statements are that are at work, together.
+    pub(crate) fn progress(&self) -> Option<(u64, u64)> {
+        let at_work: Vec<_> = {
+            let all = self.all.lock();
+            all.iter().filter(|known| Arc::strong_count(known) > 1).cloned().collect()
+        };
+        at_work.iter().map(|activity| activity.progress.read()).reduce(|all, one| {
+            let is_unknown = all.1 == 0 || one.1 == 0;
+            (all.0 + one.0, if is_unknown { 0 } else { all.1 + one.1 })
+        })
     }
 
     /// Stops every statement that is at work, with its result if that is still read.

@@ -80,7 +80,7 @@ impl Database {
             && let Some(engine) = open.get(&canonical).and_then(Weak::upgrade)
         {
             engine.store.reopen()?;
-            engine.flushing.resume();
+            engine.resume();
             return Ok(Database { engine });
         }
         let directory = Directory::open(path, options.create_if_missing)?;
@@ -168,7 +168,7 @@ impl Database {
     /// # Errors
     /// `58030` if the log cannot be synced.
     pub fn close(&self) -> Result<()> {
-        self.engine.flushing.halt();
+        self.engine.halt();
         if !self.engine.store.is_closed() {
             self.engine.audit.settle();
         }

@@ -55,4 +55,4 @@ pub use executor::{
     QueryResult, WithinTransaction,
 };
 pub use options::{Durability, Options};
-pub use session::{AppendMode, Session, TransactionStatus};
+pub use session::{AppendMode, Session, StatementProgress, TransactionStatus};

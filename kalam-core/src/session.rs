@@ -60,6 +60,26 @@ pub enum TransactionStatus {
     Failed,
 }
 
+/// How far statements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatementProgress {
+    /// Rows that are done.
+    pub rows_done: u64,
+    /// Rows that there are to do, estimated; `None` if that is not known. What filters skip
+    /// is in it, so a statement may end before all are done.
+    pub rows_total: Option<u64>,
+}
+
+impl StatementProgress {
+    /// The part that is done, from 0 to 1; `None` if the whole is not known.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for people, who see some digits")]
+    pub fn fraction(&self) -> Option<f64> {
+        let total = self.rows_total.filter(|total| *total > 0)?;
+        Some((self.rows_done as f64 / total as f64).min(1.0))
+    }
+}
+
 /// What one user does with a database. It sees the user's own rows of USER and
 /// STREAM tables and nothing of others. It may be used from several threads;
 /// `USE` changes the namespace for all of them, and a transaction is open for all of
@@ -419,6 +439,23 @@ impl Session {
     /// is failed if a statement of it was stopped. Does nothing if nothing is at work.
     pub fn interrupt(&self) {
         self.running.interrupt();
+    }
+
+    /// How far the statements of this session are that are at work, on whatever thread, with
+    /// the results of them that are still read; `None` if nothing is at work. A query counts
+    /// the rows that its scans gave, a flush those that it moved. Counts hot rows when it is
+    /// asked for a query for the first time, up to a million: some hundred milliseconds.
+    #[must_use]
+    pub fn progress(&self) -> Option<StatementProgress> {
+        let (done, total) = self.running.progress()?;
+        Some(StatementProgress { rows_done: done, rows_total: (total > 0).then_some(total) })
+    }
+
+    /// Whether a program that runs statements of this session should show how far they are:
+    /// the setting `progress`.
+    #[must_use]
+    pub fn shows_progress(&self) -> bool {
+        self.settings().progress
     }
 
     /// Makes threads that wait in this session, or in a result of it, call `request` every

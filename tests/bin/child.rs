@@ -22,11 +22,12 @@ fn main() -> ExitCode {
         ["crash", dir, seed, durability] => crash(dir, seed, durability),
         ["hold", dir] => hold(dir),
         ["fill", dir] => fill(dir),
-        ["script", dir] => script(dir),
+        ["script", dir] => script(dir, "off"),
+        ["maintained", dir] => script(dir, "on"),
         _ => {
             eprintln!(
                 "usage: kalam-test-child crash DIR SEED DURABILITY | hold DIR | fill DIR | \
-                 script DIR < SQL"
+                 script DIR < SQL | maintained DIR < SQL"
             );
             return ExitCode::from(2);
         }
@@ -212,17 +213,37 @@ fn fill(dir: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs the statements of standard input, one a line, and says what became of each.
-fn script(dir: &str) -> Result<(), Error> {
-    let database = open(dir, "full")?;
+/// Runs the statements of standard input, one a line, and says what became of each. `UNTIL`
+/// and a query asks it until it has rows.
+fn script(dir: &str, auto_maintenance: &str) -> Result<(), Error> {
+    let mut options = Options::default();
+    options.set("auto_maintenance", auto_maintenance)?;
+    let database = Database::open(Path::new(dir), options)?;
     let root = database.session("root", Role::System, None)?;
     for sql in std::io::stdin().lines().map_while(Result::ok) {
-        match execute(&root, &sql) {
+        let done = match sql.strip_prefix("UNTIL ") {
+            Some(query) => until_rows(&root, query),
+            None => execute(&root, &sql),
+        };
+        match done {
             Ok(count) => say(&format!("ok {count}")),
             Err(error) => say(&format!("error {} {error}", error.sqlstate())),
         }
     }
     database.close()
+}
+
+fn until_rows(session: &Session, query: &str) -> Result<u64, Error> {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let batches = session.execute(query, &Params::None)?.collect()?;
+        let rows: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
+        if rows > 0 {
+            return Ok(rows as u64);
+        }
+        assert!(std::time::Instant::now() < until, "{query}: no rows within a minute");
+        std::thread::yield_now();
+    }
 }
 
 /// Random numbers from a seed: splitmix64.

@@ -29,13 +29,18 @@ fn session(fixture: &Fixture, role: Role) -> Session {
 }
 
 #[test]
-fn every_statement_that_defines_leaves_a_record() {
+fn every_statement_that_defines_or_moves_leaves_a_record() {
     let fixture = Fixture::new();
     let dba = session(&fixture, Role::Dba);
     for (sql, action, object) in [
         ("CREATE NAMESPACE shop", "CREATE NAMESPACE", "shop"),
         ("CREATE TABLE shop.item (id INT PRIMARY KEY)", "CREATE TABLE", "shop.item"),
         ("CREATE USER TABLE shop.cart (id INT PRIMARY KEY)", "CREATE TABLE", "shop.cart"),
+        ("TRUNCATE shop.item", "TRUNCATE", "shop.item"),
+        ("STORAGE FLUSH TABLE shop.item", "STORAGE FLUSH TABLE", "shop.item"),
+        ("STORAGE FLUSH ALL IN shop", "STORAGE FLUSH ALL", "shop"),
+        ("STORAGE COMPACT TABLE shop.item", "STORAGE COMPACT TABLE", "shop.item"),
+        ("VACUUM shop.item", "VACUUM", "shop.item"),
         ("DROP TABLE shop.item", "DROP TABLE", "shop.item"),
     ] {
         let expected = ["dba", "dba", "NULL", action, object, "ok", "NULL"];

@@ -61,3 +61,62 @@ fn vacuum_removes_rows_whose_time_is_over_of_every_user() {
     assert_eq!(compaction::report(&root, "VACUUM"), [["default.s", "0", "0", "0", "0"]]);
     assert_eq!(fixture::rows(&root, "SELECT k FROM s"), [["1"]]);
 }
+
+#[test]
+fn a_longer_time_brings_no_row_back() {
+    let clock = Arc::new(ManualClock::new(1_800_000_000_000));
+    let (_dir, _database, root) = open(&clock);
+    fixture::run(&root, "CREATE STREAM TABLE s (k INT PRIMARY KEY, v INT) WITH (TTL_SECONDS = 10)");
+    fixture::run(&root, "INSERT INTO s VALUES (1, NULL)");
+    clock.advance_ms(10_001);
+    fixture::run(&root, "INSERT INTO s VALUES (2, 2)");
+    // Rows whose time is over are not asked, and never show what the column cannot hold.
+    fixture::run(&root, "ALTER TABLE s ALTER COLUMN v SET NOT NULL");
+    fixture::run(&root, "ALTER TABLE s SET (TTL_SECONDS = 1000)");
+    assert_eq!(fixture::rows(&root, "SELECT k, v FROM s"), [["2", "2"]]);
+    fixture::run(&root, "INSERT INTO s VALUES (1, 1)");
+    assert_eq!(fixture::rows(&root, "SELECT COUNT(v) FROM s"), [["2"]]);
+}
+
+/// Keys of every kind, with rows that stay among those that go, and writers beside it.
+#[test]
+fn what_is_written_while_old_rows_go_stays() {
+    let clock = Arc::new(ManualClock::new(1_800_000_000_000));
+    let (_dir, database, root) = open(&clock);
+    for key in ["BIGINT DEFAULT SNOWFLAKE_ID()", "BIGINT"] {
+        fixture::run(&root, "DROP TABLE IF EXISTS s");
+        fixture::run(
+            &root,
+            &format!("CREATE STREAM TABLE s (k {key} PRIMARY KEY, v INT) WITH (TTL_SECONDS = 10)"),
+        );
+        fixture::run(&root, "INSERT INTO s SELECT value, 0 FROM generate_series(1, 20000)");
+        clock.advance_ms(9_000);
+        // New rows between the old ones, alone and in runs.
+        fixture::run(&root, "DELETE FROM s WHERE k % 1000 = 7 OR k BETWEEN 5000 AND 5100");
+        fixture::run(
+            &root,
+            "INSERT INTO s SELECT value, 1 FROM generate_series(1, 20000) AS g(value) \
+             WHERE value % 1000 = 7 OR value BETWEEN 5000 AND 5100",
+        );
+        clock.advance_ms(2_000);
+        let fresh = "SELECT COUNT(*), COUNT(DISTINCT k), MIN(v) FROM s";
+        assert_eq!(fixture::rows(&root, fresh), [["120", "120", "1"]]);
+        let writer = fixture::root(&database);
+        std::thread::scope(|scope| {
+            let writes = scope.spawn(|| {
+                for k in (1..2000).filter(|k| k % 1000 != 7) {
+                    fixture::run(&writer, &format!("INSERT INTO s VALUES ({k}, 2)"));
+                }
+            });
+            loop {
+                fixture::run(&root, "VACUUM s");
+                if writes.is_finished() {
+                    break;
+                }
+            }
+            writes.join().expect("the writer ends");
+        });
+        assert_eq!(fixture::rows(&root, fresh), [["2117", "2117", "1"]]);
+        assert_eq!(compaction::report(&root, "VACUUM s"), [["default.s", "0", "0", "0", "0"]]);
+    }
+}

@@ -90,13 +90,15 @@ impl Fixture {
     }
 }
 
-/// Options of tests: a process crash loses nothing, and no sync is waited for.
+/// Options of tests: a process crash loses nothing, no sync is waited for, and segments are
+/// what statements make of them.
 pub fn options() -> Options {
     // Not beside the keys of whoever runs the tests.
     let key = std::env::temp_dir().join("kalamdb-tests/host.key");
     Options {
         durability: Durability::Normal,
         host_key_file: key.display().to_string(),
+        auto_maintenance: false,
         ..Options::default()
     }
 }

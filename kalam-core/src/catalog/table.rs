@@ -90,10 +90,10 @@ impl Table {
     /// The `_seq` below which rows of a STREAM table have outlived their time; 0 of other
     /// tables.
     pub(crate) fn expiry(&self, now_ms: i64) -> Seq {
-        self.definition.options.ttl_seconds.map_or(Seq(0), |seconds| {
-            let age_ms = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-            Seq::first_of_ms(now_ms.saturating_sub(age_ms))
-        })
+        let options = &self.definition.options;
+        options
+            .ttl_seconds
+            .map_or(Seq(0), |_| Seq::first_of_ms(now_ms.saturating_sub(options.stay_ms())))
     }
 
     /// Derives everything.

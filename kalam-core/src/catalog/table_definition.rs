@@ -82,6 +82,15 @@ pub struct TableOptions {
     pub compression: Compression,
 }
 
+impl TableOptions {
+    /// How long rows that have a time to go stay, in milliseconds: rows of a STREAM table
+    /// since they were written, rows of others since they were deleted.
+    pub(crate) fn stay_ms(&self) -> i64 {
+        let seconds = self.ttl_seconds.unwrap_or(u64::from(self.deleted_retention_hours) * 3600);
+        i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+}
+
 /// Thresholds of the hot tier, counted per scope; either one triggers a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlushPolicy {

@@ -107,7 +107,9 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         | Statement::ShowStats { table: name }
         | Statement::ShowCreateTable { table: name }
         | Statement::ShowCreateView { view: name } => table(name),
-        Statement::Vacuum { table: name } => name.as_ref().and_then(table),
+        Statement::Vacuum { table: name } | Statement::Analyze { table: name } => {
+            name.as_ref().and_then(table)
+        }
         Statement::CreateStorage(create) => Some(create.name.clone()),
         Statement::AlterStorage(alter) => Some(alter.name.clone()),
         Statement::DropStorage { name, .. } | Statement::CheckStorage { name, .. } => {

@@ -96,13 +96,14 @@ fn run_once(
         Statement::Explain(explain) => query::explain::run(engine, caller, work, explain, params),
         Statement::FlushTable { table } => flush::flush_table::run(engine, caller, table),
         Statement::FlushAll { namespace } => {
-            flush::flush_table::run_all(engine, namespace.as_deref())
+            flush::flush_table::run_all(engine, caller, namespace.as_deref())
         }
         Statement::CompactTable { table } => flush::compact_table::run(engine, caller, table),
         Statement::CompactAll { namespace } => {
-            flush::compact_table::run_all(engine, namespace.as_deref())
+            flush::compact_table::run_all(engine, caller, namespace.as_deref())
         }
         Statement::Vacuum { table } => flush::vacuum::run(engine, caller, table.as_ref()),
+        Statement::Analyze { table } => flush::analyze::run(engine, caller, table.as_ref()),
         Statement::BackupDatabase { folder } => {
             backup::backup_database::run(engine, caller, folder.path(params)?)
         }

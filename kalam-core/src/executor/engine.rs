@@ -23,7 +23,6 @@ use super::literal_type::TextLiterals;
 use super::operator_function::OperatorFunctions;
 use super::parse::parse;
 use super::plan_cache::PlanCache;
-use super::purge::finish_purges;
 use super::rounding_cast::RoundCasts;
 use super::spill_directory::spill_directory;
 use super::statement::Parsed;
@@ -33,8 +32,8 @@ use crate::catalog::{
     DEFAULT_NAMESPACE, Namespace, SchemaRegistry, StorageDefinition, UserDirectory,
 };
 use crate::env::{Clock, IdSource};
-use crate::flush::{ColdTier, remove_orphans};
-use crate::jobs::{FlushParts, FlushScheduler, Jobs};
+use crate::flush::{ColdTier, Tiers, finish_purges, remove_orphans};
+use crate::jobs::{BackgroundParts, FlushScheduler, Jobs, Maintenance};
 use crate::model::Name;
 use crate::scan::{KeepOrder, NewestRows};
 use crate::security::{Accounts, AuditLog, Logins};
@@ -67,8 +66,9 @@ impl Running {
 
 /// An open database below its sessions: the two tiers, the catalog, the threads.
 pub(crate) struct Engine {
-    /// First: its thread ends before what it works with is closed.
+    /// First: their threads end before what they work with is closed.
     pub(crate) flushing: FlushScheduler,
+    pub(crate) maintenance: Maintenance,
     pub(crate) store: Arc<Store>,
     pub(crate) registry: Arc<SchemaRegistry>,
     pub(crate) users: Arc<UserDirectory>,
@@ -141,7 +141,7 @@ impl Engine {
             planning.register_udf(function.as_ref().clone());
         }
         let running = Running::new(&planning);
-        let parts = FlushParts {
+        let parts = BackgroundParts {
             store: store.clone(),
             registry: registry.clone(),
             users: users.clone(),
@@ -152,7 +152,8 @@ impl Engine {
         };
         let runtime = query_threads(options)?;
         Ok(Engine {
-            flushing: FlushScheduler::start(parts),
+            flushing: FlushScheduler::start(&parts),
+            maintenance: Maintenance::start(&parts, options.auto_maintenance),
             users,
             logins: Logins::new(&store, &accounts, &audit, &clock),
             accounts,
@@ -173,6 +174,29 @@ impl Engine {
             runtime: Some(runtime),
             _directory: directory,
         })
+    }
+
+    /// Both tiers, for what moves rows.
+    pub(crate) fn tiers(&self) -> Tiers<'_> {
+        Tiers {
+            store: &self.store,
+            registry: &self.registry,
+            users: &self.users,
+            tier: &self.tier,
+            now_ms: self.clock.now_ms(),
+        }
+    }
+
+    /// Starts what works in the background, if it does not.
+    pub(crate) fn resume(&self) {
+        self.flushing.resume();
+        self.maintenance.resume();
+    }
+
+    /// Stops what works in the background, and waits for its end.
+    pub(crate) fn halt(&self) {
+        self.flushing.halt();
+        self.maintenance.halt();
     }
 
     /// The statements of a text, parsed once.

@@ -67,7 +67,8 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::FlushAll { .. }
         | Statement::CompactTable { .. }
         | Statement::CompactAll { .. }
-        | Statement::Vacuum { .. } => Role::Service,
+        | Statement::Vacuum { .. }
+        | Statement::Analyze { .. } => Role::Service,
         // Whoever runs jobs sees them and stops them.
         Statement::ShowJobs | Statement::KillJob { .. } => Role::Service,
         Statement::UseNamespace(_)
@@ -280,6 +281,7 @@ mod tests {
             ("STORAGE COMPACT TABLE t", Role::Service),
             ("STORAGE COMPACT ALL", Role::Service),
             ("VACUUM", Role::Service),
+            ("ANALYZE", Role::Service),
             ("SHOW MANIFEST FOR t", Role::Service),
             ("SHOW JOBS", Role::Service),
             ("KILL JOB 'FL-000000000001'", Role::Service),
@@ -343,6 +345,7 @@ mod tests {
             Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
             Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
             Statement::Vacuum { .. } => "VACUUM",
+            Statement::Analyze { .. } => "ANALYZE",
             Statement::BackupDatabase { .. } => "BACKUP DATABASE",
             Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
             Statement::VerifyBackup { .. } => "VERIFY BACKUP",
@@ -410,6 +413,7 @@ mod tests {
             "STORAGE COMPACT TABLE t",
             "STORAGE COMPACT ALL",
             "VACUUM t",
+            "ANALYZE t",
             "CREATE STORAGE s TYPE 'filesystem' PATH 'p'",
             "ALTER STORAGE s SET CONFIG ()",
             "DROP STORAGE s",

@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
     WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use parking_lot::Mutex;
@@ -39,6 +39,7 @@ use super::literal_type::{TypeNames, read_text_literals};
 use super::output_name::{make_distinct, may_clash};
 use super::plan_binding::{ScanScope, fill_parameters, parameter_number};
 use super::plan_error::{from_datafusion, place, plan_state};
+use super::plan_progress::start;
 use super::query_shape::deep_stack;
 use super::resolve::computed_table;
 use super::system_columns::{hide_in_wildcards, mentions_system_columns};
@@ -362,7 +363,7 @@ impl<'a> Planner<'a> {
         physical: Arc<dyn ExecutionPlan>,
     ) -> Result<SendableRecordBatchStream> {
         let _runtime = self.engine.runtime().enter();
-        execute_stream(physical, self.state.task_ctx()).map_err(from_datafusion)
+        start(physical, self.state.task_ctx()).map_err(from_datafusion)
     }
 
     /// Starts a query whose plan is optimized already, with the values of the
@@ -382,7 +383,7 @@ impl<'a> Planner<'a> {
             .block_on(state.query_planner().create_physical_plan(&plan, state))
             .map_err(from_datafusion)?;
         let _runtime = runtime.enter();
-        execute_stream(physical, context.clone()).map_err(from_datafusion)
+        start(physical, context.clone()).map_err(from_datafusion)
     }
 
     /// Gives every table of a plan the caller's scope and the statement's view.

@@ -60,6 +60,7 @@ pub(crate) enum Statement {
     CompactTable { table: TableRef },
     CompactAll { namespace: Option<String> },
     Vacuum { table: Option<TableRef> },
+    Analyze { table: Option<TableRef> },
     BackupDatabase { folder: Given<String> },
     RestoreDatabase { folder: Given<String>, directory: Given<String> },
     VerifyBackup { folder: Given<String> },
@@ -121,6 +122,7 @@ impl Statement {
             Statement::CompactTable { .. } => "STORAGE COMPACT TABLE",
             Statement::CompactAll { .. } => "STORAGE COMPACT ALL",
             Statement::Vacuum { .. } => "VACUUM",
+            Statement::Analyze { .. } => "ANALYZE",
             Statement::BackupDatabase { .. } => "BACKUP DATABASE",
             Statement::RestoreDatabase { .. } => "RESTORE DATABASE",
             Statement::VerifyBackup { .. } => "VERIFY BACKUP",
@@ -220,6 +222,7 @@ impl Statement {
             | Statement::CompactTable { .. }
             | Statement::CompactAll { .. }
             | Statement::Vacuum { .. }
+            | Statement::Analyze { .. }
             | Statement::BackupDatabase { .. }
             | Statement::RestoreDatabase { .. }
             | Statement::VerifyBackup { .. }

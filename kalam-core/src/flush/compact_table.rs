@@ -2,22 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::compaction_choice::{Candidates, SEGMENTS_AT_ONCE};
+use super::eviction::{Look, evict};
 use super::manifest::{ScopeEdit, SegmentState};
 use super::manifest_export::export_manifest;
 use super::replacement::{Moved, Replacement};
-use super::retention::{marked_deletions, remove_outlived, retention_limit};
+use super::retention::{
+    Outlived, marked_deletions, oldest_deletion, owners_with_marks, remove_outlived,
+    retention_limit,
+};
 use super::segments_writer::SegmentsWriter;
 use super::sorted_rows::{SortedRows, Source};
-use super::tier::ColdTier;
+use super::tiers::{Tiers, wait_for_turn};
 use crate::Result;
 use crate::activity::check_stop;
-use crate::catalog::{Placement, SchemaRegistry, Table, UserDirectory};
+use crate::catalog::{Placement, Table, TableDefinition};
 use crate::env::fault_point;
-use crate::model::{ScopeId, TableKind, UserId};
-use crate::store::{Store, View, WriteSet};
+use crate::model::{ScopeId, Seq, TableKind, UserId, UserKey};
+use crate::store::{View, WriteSet};
 
 pub(crate) use super::compaction_choice::Choice;
 
@@ -35,34 +38,79 @@ pub(crate) struct CompactReport {
     pub(crate) dropped: u64,
 }
 
-/// What a compaction works with.
-pub(crate) struct Compactor<'a> {
-    pub(crate) store: &'a Store,
-    pub(crate) registry: &'a Arc<SchemaRegistry>,
-    pub(crate) users: &'a UserDirectory,
-    pub(crate) tier: &'a ColdTier,
-    /// Milliseconds since 1970 UTC.
-    pub(crate) now_ms: i64,
+impl std::ops::Add for CompactReport {
+    type Output = CompactReport;
+
+    fn add(self, other: CompactReport) -> CompactReport {
+        CompactReport {
+            rows: self.rows + other.rows,
+            segments: self.segments + other.segments,
+            replaced: self.replaced + other.replaced,
+            dropped: self.dropped + other.dropped,
+        }
+    }
 }
 
-/// How long a compaction waits for another one of its scope before it looks whether it is
-/// to stop.
-const TURN_WAIT: Duration = Duration::from_millis(20);
+/// What is left of rows that have a time to go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SweepReport {
+    pub(crate) done: CompactReport,
+    /// The commit that wrote or deleted the row which is the next to go; `None` if nothing
+    /// of the table has a time that ends.
+    pub(crate) next: Option<Seq>,
+}
 
-impl Compactor<'_> {
+impl Tiers<'_> {
     /// Removes what a table need not keep: rows of STREAM tables whose time is over, or
-    /// what [`Compactor::compact_table`] leaves behind. A scheduler calls it with
-    /// [`Choice::Due`], which costs little where nothing is due.
+    /// deleted rows after their retention and what compaction of all its scopes leaves
+    /// behind. With [`Choice::Due`] it costs little where nothing is due.
     ///
     /// # Errors
-    /// As [`Compactor::compact_table`].
+    /// As [`Tiers::compact_table`].
     pub(crate) fn maintain(&self, table: &Arc<Table>, choice: Choice) -> Result<CompactReport> {
         if table.definition.kind != TableKind::Stream {
             return self.compact_table(table, choice);
         }
-        let limit = table.expiry(self.now_ms);
-        let dropped = remove_outlived(self.store, &table.definition, limit)?;
+        let dropped = self.remove_outlived(&table.definition, Look::Whole)?.removed;
         Ok(CompactReport { dropped, ..CompactReport::default() })
+    }
+
+    fn remove_outlived(&self, definition: &TableDefinition, look: Look) -> Result<Outlived> {
+        let limit = retention_limit(definition, self.now_ms);
+        match definition.kind {
+            TableKind::Stream => evict(self.store, definition, limit, look),
+            _ => remove_outlived(self.store, definition, limit),
+        }
+    }
+
+    /// Removes the rows of a table, of every user, whose time is over: rows of STREAM
+    /// tables, and deleted rows of others. Scopes without deleted rows are not looked at.
+    ///
+    /// # Errors
+    /// As [`Tiers::compact_table`].
+    pub(crate) fn sweep(&self, table: &Arc<Table>, look: Look) -> Result<SweepReport> {
+        let definition = &table.definition;
+        let hot = self.remove_outlived(definition, look)?;
+        let mut report = SweepReport { next: hot.next, ..SweepReport::default() };
+        report.done.dropped += hot.removed;
+        let view = self.store.view();
+        for user in owners_with_marks(&view.snapshot, definition.id)? {
+            self.compact_owner(table, user, Choice::Due, &mut report.done)?;
+            let next = self.oldest_deletion(ScopeId { table: definition.id, user })?;
+            report.next = report.next.into_iter().chain(next).min();
+        }
+        Ok(report)
+    }
+
+    /// The oldest of the deletions that a scope's segments still show.
+    fn oldest_deletion(&self, scope: ScopeId) -> Result<Option<Seq>> {
+        let view = self.store.view();
+        let mut oldest = None;
+        for state in &self.tier.manifest.scope(scope, &view)?.segments {
+            let of_segment = oldest_deletion(self.tier, &view.snapshot, scope, state, Seq(0))?;
+            oldest = oldest.into_iter().chain(of_segment).min();
+        }
+        Ok(oldest)
     }
 
     /// Compacts every scope of a table, beside readers, writers and flushes. Each scope
@@ -74,30 +122,44 @@ impl Compactor<'_> {
     fn compact_table(&self, table: &Arc<Table>, choice: Choice) -> Result<CompactReport> {
         let definition = &table.definition;
         let mut report = CompactReport::default();
-        let limit = retention_limit(definition, self.now_ms);
-        report.dropped += remove_outlived(self.store, definition, limit)?;
+        report.dropped += self.remove_outlived(definition, Look::Whole)?.removed;
         let view = self.store.view();
         let segments = self.tier.manifest.table_segments(definition.id, &view.snapshot)?;
-        let scopes: BTreeSet<ScopeId> = segments.iter().map(|segment| segment.scope).collect();
-        if definition.kind == TableKind::Shared {
-            for scope in scopes {
-                self.compact_scope(table, scope, None, choice, &mut report)?;
-            }
-            return Ok(report);
-        }
-        for (user, id) in self.users.all(&view.snapshot)? {
-            let scope = ScopeId { table: definition.id, user };
-            if scopes.contains(&scope) {
-                self.compact_scope(table, scope, Some(&id), choice, &mut report)?;
-            }
+        let owners: BTreeSet<UserKey> = segments.iter().map(|segment| segment.scope.user).collect();
+        drop((view, segments));
+        for user in owners {
+            self.compact_owner(table, user, choice, &mut report)?;
         }
         Ok(report)
+    }
+
+    /// Compacts the segments of one owner of a table.
+    ///
+    /// # Errors
+    /// As [`Tiers::compact_table`].
+    pub(crate) fn compact_owner(
+        &self,
+        table: &Arc<Table>,
+        user: UserKey,
+        choice: Choice,
+        report: &mut CompactReport,
+    ) -> Result<()> {
+        let id = match user {
+            UserKey::SHARED => None,
+            // Whoever has no name any more is purged, and so are the segments.
+            user => match self.users.user_of(user)? {
+                Some(id) => Some(id),
+                None => return Ok(()),
+            },
+        };
+        let scope = ScopeId { table: table.definition.id, user };
+        self.compact_scope(table, scope, id.as_ref(), choice, report)
     }
 
     /// Compacts one scope.
     ///
     /// # Errors
-    /// As [`Compactor::compact_table`].
+    /// As [`Tiers::compact_table`].
     fn compact_scope(
         &self,
         table: &Arc<Table>,
@@ -107,12 +169,7 @@ impl Compactor<'_> {
         report: &mut CompactReport,
     ) -> Result<()> {
         let turn = self.tier.compact_turn(scope);
-        let _turn = loop {
-            check_stop()?;
-            if let Some(turn) = turn.try_lock_for(TURN_WAIT) {
-                break turn;
-            }
-        };
+        let _turn = wait_for_turn(&turn)?;
         loop {
             let view = self.store.view();
             // A definition that is current after the view was taken knows every row of it.

@@ -80,11 +80,10 @@ impl Candidates<'_> {
         let mut tiers: BTreeMap<u32, Vec<Arc<SegmentState>>> = BTreeMap::new();
         let mut chosen = Vec::new();
         for state in &manifest.segments {
-            if hidden_rows(state) * 5 >= u64::from(state.meta.rows) || self.has_outlived(state)? {
+            if is_mostly_hidden(state) || self.has_outlived(state)? {
                 chosen.push(state.clone());
             } else if self.is_small(state) {
-                let tier = (state.live_rows() / TIER_ROWS).max(1).ilog2() / 2;
-                tiers.entry(tier).or_default().push(state.clone());
+                tiers.entry(size_tier(state)).or_default().push(state.clone());
             }
         }
         let full = tiers.into_values().find(|of_tier| of_tier.len() >= SEGMENTS_OF_TIER);
@@ -94,12 +93,40 @@ impl Candidates<'_> {
     }
 
     fn is_small(&self, state: &SegmentState) -> bool {
-        (state.meta.rows as usize) < self.tier.segment_rows_max / 2
+        is_small(state, self.tier.segment_rows_max)
     }
 
     fn has_outlived(&self, state: &SegmentState) -> Result<bool> {
         has_outlived(self.tier, self.snapshot, self.scope, state, self.limit)
     }
+}
+
+/// Whether a scope is worth a compaction by its numbers of segments and rows alone: what
+/// [`Choice::Due`] finds without looking at times. Takes a look at each segment's state
+/// and reads nothing.
+pub(crate) fn is_due(manifest: &ScopeManifest, segment_rows_max: usize) -> bool {
+    let mut of_tier = [0; u32::BITS as usize];
+    manifest.segments.iter().any(|state| {
+        if is_mostly_hidden(state) {
+            return true;
+        }
+        let count = &mut of_tier[size_tier(state) as usize];
+        *count += usize::from(is_small(state, segment_rows_max));
+        *count >= SEGMENTS_OF_TIER
+    })
+}
+
+fn is_small(state: &SegmentState, segment_rows_max: usize) -> bool {
+    (state.meta.rows as usize) < segment_rows_max / 2
+}
+
+fn size_tier(state: &SegmentState) -> u32 {
+    (state.live_rows() / TIER_ROWS).max(1).ilog2() / 2
+}
+
+/// Whether so many rows are dead that a new segment pays.
+fn is_mostly_hidden(state: &SegmentState) -> bool {
+    hidden_rows(state) * 5 >= u64::from(state.meta.rows)
 }
 
 /// Rows that nobody can see any more.

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use roaring::RoaringBitmap;
@@ -12,14 +11,14 @@ use super::manifest::{Flushed, ScopeEdit};
 use super::manifest_export::export_manifest;
 use super::segment::SegmentMeta;
 use super::segment_writer::{SegmentWriter, segment_schema};
-use super::tier::ColdTier;
+use super::tiers::{Tiers, wait_for_turn};
 use crate::activity::{advance, check_stop};
-use crate::catalog::{Placement, SchemaRegistry, Table, TableDefinition, UserDirectory};
+use crate::catalog::{Placement, Table, TableDefinition};
 use crate::env::fault_point;
 use crate::model::{Name, ScopeId, SegmentId, Seq, TableKind, UserId, UserKey};
 use crate::store::{
-    DecodeTarget, Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, Store, WriteSet,
-    prefix_end, scope_prefix,
+    DecodeTarget, Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, WriteSet, prefix_end,
+    scope_prefix,
 };
 use crate::{Error, Result, SqlState};
 
@@ -32,27 +31,13 @@ pub(crate) struct FlushReport {
     pub(crate) segments: u64,
 }
 
-/// What a flush works with.
-pub(crate) struct Flusher<'a> {
-    pub(crate) store: &'a Store,
-    pub(crate) registry: &'a Arc<SchemaRegistry>,
-    pub(crate) users: &'a UserDirectory,
-    pub(crate) tier: &'a ColdTier,
-    /// Milliseconds since 1970 UTC.
-    pub(crate) now_ms: i64,
-}
-
-/// How long a flush waits for another one of its scope before it looks whether it is to
-/// stop.
-const TURN_WAIT: Duration = Duration::from_millis(20);
-
 /// Rows of one owner that are worth a compaction of the hot tier.
 const ROWS_TO_COMPACT: u64 = 50_000;
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
-impl Flusher<'_> {
+impl Tiers<'_> {
     /// Flushes every scope of a table. Each scope commits by itself; a failure
     /// leaves the scopes before it flushed and the others hot.
     ///
@@ -82,7 +67,7 @@ impl Flusher<'_> {
     /// Flushes the rows of one owner of a table.
     ///
     /// # Errors
-    /// As [`Flusher::flush_table`].
+    /// As [`Tiers::flush_table`].
     pub(crate) fn flush_owner(
         &self,
         table: &Arc<Table>,
@@ -117,12 +102,7 @@ impl Flusher<'_> {
         }
         // Two flushes of one scope would write the same rows twice.
         let turn = self.tier.flush_turn(ScopeId { table: table.definition.id, user });
-        let _turn = loop {
-            check_stop()?;
-            if let Some(turn) = turn.try_lock_for(TURN_WAIT) {
-                break turn;
-            }
-        };
+        let _turn = wait_for_turn(&turn)?;
         let (watch, view) = self.store.watch(range.clone());
         // A definition that is current after the view was taken knows every row of it.
         let table = &self.registry.current(table)?;

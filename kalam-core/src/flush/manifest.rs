@@ -1,7 +1,7 @@
 //! Which segments exist, and which of their rows are live, at every view.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::mark::{MarkKind, mark_key, mark_range, mark_value, read_marks};
 use super::replacement::Replacement;
+use super::scope_statistics::{STATISTICS, ScopeStatistics};
 use super::segment::{SegmentKey, SegmentMeta};
+use super::tier_observer::TierObserver;
 use crate::catalog::DEFAULT_STORAGE;
 use crate::model::{Name, ScopeId, SegmentId, Seq, TableId, UserKey};
 use crate::store::{
@@ -65,6 +67,8 @@ pub(crate) struct ScopeManifest {
     pub(crate) emptied: u64,
     /// Oldest first.
     pub(crate) segments: Vec<Arc<SegmentState>>,
+    /// What ANALYZE found, if it looked.
+    pub(crate) analyzed: Option<Arc<ScopeStatistics>>,
 }
 
 /// A segment and which of its rows are live.
@@ -117,6 +121,7 @@ pub(crate) struct Manifest {
     garbage: Mutex<Vec<(u64, Garbage)>>,
     /// Users whose rows were taken away for good.
     purged: DashSet<UserKey>,
+    observer: OnceLock<Arc<dyn TierObserver>>,
 }
 
 /// The epoch of garbage whose commit is under way.
@@ -130,12 +135,25 @@ impl Manifest {
             staged: Mutex::default(),
             garbage: Mutex::default(),
             purged: DashSet::new(),
+            observer: OnceLock::new(),
         }
+    }
+
+    /// Tells someone of every change from now on. Only the first one is told.
+    pub(crate) fn observe(&self, observer: Arc<dyn TierObserver>) {
+        // A second one would be a second scheduler.
+        let _ = self.observer.set(observer);
     }
 
     /// Whether files wait for a view to end before they are deleted.
     pub(crate) fn has_garbage(&self) -> bool {
         !self.garbage.lock().is_empty()
+    }
+
+    /// Whether files wait for nothing but to be deleted.
+    pub(crate) fn has_ready_garbage(&self) -> bool {
+        let oldest = self.store.epochs().oldest();
+        self.garbage.lock().iter().any(|(epoch, _)| is_ready(*epoch, oldest))
     }
 
     /// Whether a user's rows were taken away for good: nothing of them can be committed.
@@ -156,6 +174,7 @@ impl Manifest {
                 version: committed.version,
                 emptied: committed.emptied,
                 segments: marked(&committed.segments, &marks),
+                analyzed: committed.analyzed.clone(),
             }),
         })
     }
@@ -212,16 +231,20 @@ impl Manifest {
 
     /// Files whose last view is gone; the caller deletes them.
     pub(crate) fn take_garbage(&self) -> Vec<Garbage> {
-        let oldest = self.store.epochs().oldest().unwrap_or(u64::MAX);
+        let oldest = self.store.epochs().oldest();
         let mut garbage = self.garbage.lock();
-        // A removal that is not published yet may still fail, and views do not know of it.
-        let is_ready = |epoch: u64| epoch != UNPUBLISHED && epoch <= oldest;
-        let (ready, kept) = garbage.drain(..).partition(|(epoch, _)| is_ready(*epoch));
+        let (ready, kept) = garbage.drain(..).partition(|(epoch, _)| is_ready(*epoch, oldest));
         *garbage = kept;
         drop(garbage);
         let ready: Vec<(u64, Garbage)> = ready;
         ready.into_iter().map(|(_, g)| g).collect()
     }
+}
+
+/// Whether no view needs a file that is garbage since `epoch`.
+fn is_ready(epoch: u64, oldest_view: Option<u64>) -> bool {
+    // A removal that is not published yet may still fail, and views do not know of it.
+    epoch != UNPUBLISHED && oldest_view.is_none_or(|oldest| epoch <= oldest)
 }
 
 /// Every segment that a snapshot lists, by table and user.
@@ -249,7 +272,8 @@ fn read_scope(snapshot: &Arc<Snapshot>, scope: ScopeId) -> Result<ScopeManifest>
             deleted: Arc::new(deleted),
         }));
     }
-    Ok(ScopeManifest { version: 1, emptied: 0, segments })
+    let analyzed = STATISTICS.get(snapshot, &scope)?.map(Arc::new);
+    Ok(ScopeManifest { version: 1, emptied: 0, segments, analyzed })
 }
 
 pub(super) fn apply(
@@ -298,6 +322,7 @@ pub(crate) struct ScopeEdit {
     purges: bool,
     marks: MarkSet,
     flushed: Option<Flushed>,
+    analyzed: Option<Arc<ScopeStatistics>>,
 }
 
 /// Segment and row of a hot key that a flush moved.
@@ -324,6 +349,7 @@ impl ScopeEdit {
             purges: false,
             marks: MarkSet::default(),
             flushed: None,
+            analyzed: None,
         }
     }
 
@@ -386,6 +412,11 @@ impl ScopeEdit {
     /// Removes the flushed keys from the hot tier, but those that were written since.
     pub(crate) fn flushed(&mut self, flushed: Flushed) {
         self.flushed = Some(flushed);
+    }
+
+    /// Keeps what ANALYZE found.
+    pub(crate) fn analyzed(&mut self, statistics: ScopeStatistics) {
+        self.analyzed = Some(Arc::new(statistics));
     }
 
     fn conflict() -> Error {
@@ -453,6 +484,10 @@ impl ScopeEdit {
             version: current.version + u64::from(changed),
             emptied: current.emptied + u64::from(self.removed),
             segments,
+            analyzed: self.analyzed.clone().or_else(|| {
+                // What is said of rows goes with the rows.
+                current.analyzed.clone().filter(|_| !self.removed)
+            }),
         }
     }
 }
@@ -498,6 +533,13 @@ impl Change for ScopeEdit {
         if self.removes_any() {
             self.stage_removal(&current, batch);
         }
+        if self.removed && current.analyzed.is_some() {
+            batch.delete(Family::Manifest, &STATISTICS.key(&self.scope));
+        }
+        if let Some(statistics) = &self.analyzed {
+            let value = encode_entity(&**statistics);
+            batch.put(Family::Manifest, &STATISTICS.key(&self.scope), &value);
+        }
         for (meta, deleted) in &mut self.added {
             if meta.max_seq == UNCOMMITTED {
                 (meta.min_seq, meta.max_seq) = (seq, seq);
@@ -541,6 +583,12 @@ impl Change for ScopeEdit {
                 *from = epoch;
             }
         }
+        if let Some(observer) = manifest.observer.get() {
+            observer.changed(self.scope, &next);
+            if self.removes_any() {
+                observer.left_files();
+            }
+        }
         let oldest = manifest.store.epochs().oldest();
         if let Some(mut chain) = manifest.scopes.get_mut(&self.scope) {
             chain.push(epoch, next, oldest);
@@ -552,6 +600,7 @@ impl Change for ScopeEdit {
             || self.flushed.is_some()
             || !self.added.is_empty()
             || !self.marks.is_empty()
+            || self.analyzed.is_some()
     }
 
     fn is_exclusive(&self) -> bool {

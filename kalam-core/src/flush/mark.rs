@@ -1,12 +1,12 @@
 //! Deletion marks: which rows of a segment are no longer live.
 
+use std::sync::Arc;
+
 use roaring::RoaringBitmap;
 
 use crate::Result;
-use crate::model::ScopeId;
-use crate::model::{SegmentId, Seq};
-use crate::store::Family;
-use crate::store::{Snapshot, damaged};
+use crate::model::{ScopeId, SegmentId, Seq, TableId};
+use crate::store::{EntityKey, Family, Snapshot, damaged, prefix_end};
 
 /// Why a row of a segment is not live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,9 +36,10 @@ pub(crate) struct Mark {
 
 const PREFIX: u8 = b'D';
 const FORMAT: u8 = 1;
+/// Prefix, scope, segment.
+const SEGMENT_PREFIX_LEN: usize = 1 + ScopeId::ENCODED_LEN + 8;
 
 fn segment_prefix(scope: ScopeId, segment: SegmentId) -> Vec<u8> {
-    use crate::store::EntityKey;
     let mut key = vec![PREFIX];
     scope.encode(&mut key);
     key.extend_from_slice(&segment.get().to_be_bytes());
@@ -64,13 +65,32 @@ pub(crate) fn mark_value(rows: &RoaringBitmap) -> Vec<u8> {
 /// The range of all marks of a scope's segment.
 pub(crate) fn mark_range(scope: ScopeId, segment: SegmentId) -> (Vec<u8>, Vec<u8>) {
     let lower = segment_prefix(scope, segment);
-    let upper = crate::store::prefix_end(&lower);
+    let upper = prefix_end(&lower);
     (lower, upper)
+}
+
+/// The range of all marks of a table.
+pub(super) fn table_mark_range(table: TableId) -> (Vec<u8>, Vec<u8>) {
+    let lower = [&[PREFIX][..], &table.get().to_be_bytes()].concat();
+    let upper = prefix_end(&lower);
+    (lower, upper)
+}
+
+/// The scope of a mark's key.
+pub(super) fn marked_scope(key: &[u8]) -> Option<ScopeId> {
+    ScopeId::decode(key.get(1..=ScopeId::ENCODED_LEN)?)
+}
+
+/// The first key after all marks of a scope.
+pub(super) fn scope_mark_end(scope: ScopeId) -> Vec<u8> {
+    let mut key = vec![PREFIX];
+    scope.encode(&mut key);
+    prefix_end(&key)
 }
 
 /// The marks of a segment, in commit order.
 pub(crate) fn read_marks(
-    snapshot: &std::sync::Arc<Snapshot>,
+    snapshot: &Arc<Snapshot>,
     scope: ScopeId,
     segment: SegmentId,
 ) -> Result<Vec<Mark>> {
@@ -84,6 +104,31 @@ pub(crate) fn read_marks(
         cursor.advance();
     }
     Ok(marks)
+}
+
+/// Rows of all segments that marks name, each once.
+///
+/// # Errors
+/// `XX001` if a mark does not decode, `58030`.
+pub(crate) fn marked_rows(snapshot: &Arc<Snapshot>) -> Result<u64> {
+    let lower = [PREFIX];
+    let mut cursor = snapshot.cursor(Family::Manifest, &lower, &prefix_end(&lower));
+    let mut rows = 0;
+    let mut of_segment = RoaringBitmap::new();
+    let mut segment: Vec<u8> = Vec::new();
+    while let Some((key, value)) = cursor.entry()? {
+        let (name, suffix) =
+            key.split_at_checked(SEGMENT_PREFIX_LEN).ok_or_else(|| damaged("a deletion mark"))?;
+        let mark = decode_mark(suffix, value).ok_or_else(|| damaged("a deletion mark"))?;
+        if segment != name {
+            rows += of_segment.len();
+            of_segment.clear();
+            segment = name.to_vec();
+        }
+        of_segment |= mark.rows;
+        cursor.advance();
+    }
+    Ok(rows + of_segment.len())
 }
 
 fn decode_mark(suffix: &[u8], value: &[u8]) -> Option<Mark> {

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use super::lookup::ColdSeqs;
 use super::manifest::SegmentState;
-use super::mark::{MarkKind, read_marks};
+use super::mark::{MarkKind, marked_scope, read_marks, scope_mark_end, table_mark_range};
 use super::tier::ColdTier;
 use crate::Result;
 use crate::activity::check_stop;
 use crate::catalog::TableDefinition;
 use crate::env::fault_point;
-use crate::model::{ScopeId, Seq, TableKind};
-use crate::store::{Expect, RowHeader, Snapshot, Store, WriteSet, prefix_end};
+use crate::model::{ScopeId, Seq, TableId, UserKey};
+use crate::store::{Expect, Family, RowHeader, Snapshot, Store, WriteSet, damaged, prefix_end};
 
-/// The `_seq` below which a deletion is so old that nothing of the row needs to be kept.
+/// The `_seq` below which a deletion is so old that nothing of the row needs to be kept; of
+/// a STREAM table, a row.
 pub(super) fn retention_limit(table: &TableDefinition, now_ms: i64) -> Seq {
-    let hours = i64::from(table.options.deleted_retention_hours);
-    Seq::first_of_ms(now_ms.saturating_sub(hours * 60 * 60 * 1000))
+    Seq::first_of_ms(now_ms.saturating_sub(table.options.stay_ms()))
 }
 
 /// When the rows of a segment that are still to be seen as deleted were deleted, as far as
@@ -53,8 +53,24 @@ pub(super) fn has_outlived(
     if state.deleted.is_empty() || state.meta.min_seq >= limit {
         return Ok(false);
     }
+    Ok(oldest_deletion(tier, snapshot, scope, state, limit)?.is_some_and(|seq| seq < limit))
+}
+
+/// The oldest deletion of the rows of a segment that are still to be seen as deleted, or
+/// one that is older than `enough`.
+///
+/// # Errors
+/// `XX001` if the segment is damaged.
+pub(super) fn oldest_deletion(
+    tier: &ColdTier,
+    snapshot: &Arc<Snapshot>,
+    scope: ScopeId,
+    state: &SegmentState,
+    enough: Seq,
+) -> Result<Option<Seq>> {
     let marked = marked_deletions(snapshot, scope, state)?;
     let mut seqs = ColdSeqs::new(tier);
+    let mut oldest = None;
     for (index, row) in state.deleted.iter().enumerate() {
         if index.is_multiple_of(1024) {
             check_stop()?;
@@ -63,28 +79,58 @@ pub(super) fn has_outlived(
             Some(seq) => *seq,
             None => seqs.of(&state.meta, row)?,
         };
-        if seq < limit {
-            return Ok(true);
+        oldest = oldest.into_iter().chain([seq]).min();
+        if seq < enough {
+            break;
         }
     }
-    Ok(false)
+    Ok(oldest)
+}
+
+/// Whose segments of a table have marks. One seek for each.
+///
+/// # Errors
+/// `XX001`, `58030`.
+pub(super) fn owners_with_marks(snapshot: &Arc<Snapshot>, table: TableId) -> Result<Vec<UserKey>> {
+    let (lower, upper) = table_mark_range(table);
+    let mut cursor = snapshot.cursor(Family::Manifest, &lower, &upper);
+    let mut owners = Vec::new();
+    while let Some((key, _)) = cursor.entry()? {
+        check_stop()?;
+        let scope = marked_scope(key).ok_or_else(|| damaged("a deletion mark"))?;
+        owners.push(scope.user);
+        let next = scope_mark_end(scope);
+        cursor.seek(&next);
+    }
+    Ok(owners)
 }
 
 /// Hot rows removed in one commit.
 const ROWS_OF_COMMIT: usize = 4096;
 
-/// Removes hot rows of a table, of every user, that nobody is to see any more: those that
-/// were deleted before `limit`, or of a STREAM table all that are older. Returns how many.
+/// What became of hot rows that have a time to go.
+#[derive(Default)]
+pub(super) struct Outlived {
+    pub(super) removed: u64,
+    /// The commit of the oldest that stays.
+    pub(super) next: Option<Seq>,
+}
+
+/// Removes hot rows of a table, of every user, that were deleted before `limit`.
 ///
 /// # Errors
 /// `40001` if one of them was changed meanwhile, `58030`.
-pub(super) fn remove_outlived(store: &Store, table: &TableDefinition, limit: Seq) -> Result<u64> {
+pub(super) fn remove_outlived(
+    store: &Store,
+    table: &TableDefinition,
+    limit: Seq,
+) -> Result<Outlived> {
     let mut prefix = vec![table.kind.key_byte()];
     prefix.extend_from_slice(&table.id.get().to_be_bytes());
     let view = store.view();
     let mut cursor = view.hot_cursor(&prefix, &prefix_end(&prefix));
     let mut set = WriteSet::default();
-    let mut removed = 0;
+    let mut outlived = Outlived::default();
     let mut seen = 0u64;
     while let Some((key, record)) = cursor.entry()? {
         seen += 1;
@@ -92,16 +138,18 @@ pub(super) fn remove_outlived(store: &Store, table: &TableDefinition, limit: Seq
             check_stop()?;
         }
         let header = RowHeader::read(record)?;
-        let may_go = table.kind == TableKind::Stream || header.is_deleted();
-        if may_go && header.seq < limit {
+        if header.is_deleted() && header.seq < limit {
             set.rows.push(Expect::Seq(header.seq), |out| out.extend_from_slice(key), |_| {});
+        } else if header.is_deleted() {
+            outlived.next = outlived.next.into_iter().chain([header.seq]).min();
         }
         cursor.advance();
         if set.rows.len() == ROWS_OF_COMMIT {
-            removed += commit(store, std::mem::take(&mut set))?;
+            outlived.removed += commit(store, std::mem::take(&mut set))?;
         }
     }
-    Ok(removed + commit(store, set)?)
+    outlived.removed += commit(store, set)?;
+    Ok(outlived)
 }
 
 fn commit(store: &Store, set: WriteSet) -> Result<u64> {

@@ -1,63 +1,41 @@
 //! Flushes by policy: a thread that sleeps until a scope has its rows or its time.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use parking_lot::Mutex;
-
+use super::background_parts::{BackgroundParts, past_conflicts, report};
+use super::background_thread::{BackgroundThread, Stoppable};
 use super::hot_counts::{Calls, HotCounts};
-use super::{Job, JobKind, JobReport, Jobs, NewJob};
-use crate::activity::{Activity, Progress, check_stop};
-use crate::catalog::{FlushPolicy, SchemaRegistry, Table, UserDirectory};
-use crate::env::Clock;
-use crate::flush::{ColdTier, FlushReport, Flusher};
+use super::timers::Timers;
+use super::{Job, JobKind, JobReport, NewJob};
+use crate::Result;
+use crate::activity::{Progress, check_stop};
+use crate::catalog::{FlushPolicy, Table};
+use crate::flush::FlushReport;
 use crate::model::{ScopeId, TableId, TableKind, UserKey};
-use crate::store::{Family, SCOPE_PREFIX_LEN, Store, prefix_end, scope_of, scope_prefix};
-use crate::{Error, Result, SqlState};
+use crate::store::{Family, SCOPE_PREFIX_LEN, prefix_end, scope_of, scope_prefix};
 
-/// The longest sleep: a clock that steps is noticed after it.
-const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// How long the rows of a failed flush wait.
 const AFTER_FAILURE_MS: i64 = 30_000;
-/// Times that a flush runs again because commits of other kinds came first.
-const CONFLICTS_MAX: u32 = 100;
 /// Rows of an owner that are worth a segment when the hot tier is too large.
 const WORTH_A_SEGMENT: u64 = 1_000;
 
-/// What the scheduler works with. It holds no session and no database handle, and so
-/// keeps no database alive.
-pub(crate) struct FlushParts {
-    pub(crate) store: Arc<Store>,
-    pub(crate) registry: Arc<SchemaRegistry>,
-    pub(crate) users: Arc<UserDirectory>,
-    pub(crate) tier: Arc<ColdTier>,
-    pub(crate) jobs: Arc<Jobs>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) hot_budget_bytes: usize,
-}
-
 /// The thread that flushes by policy, and what calls it. Dropping it ends the thread.
 pub(crate) struct FlushScheduler {
-    parts: Arc<FlushParts>,
+    parts: BackgroundParts,
     counts: Arc<HotCounts>,
-    /// What the thread is in; it is stopped with it.
-    running: Arc<Mutex<Option<Arc<Activity>>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: BackgroundThread,
 }
 
 impl FlushScheduler {
     /// Starts to watch commits.
-    pub(crate) fn start(parts: FlushParts) -> FlushScheduler {
+    pub(crate) fn start(parts: &BackgroundParts) -> FlushScheduler {
         let counts = Arc::new(HotCounts::new(parts.hot_budget_bytes));
         parts.store.observe(counts.clone());
         let scheduler = FlushScheduler {
-            parts: Arc::new(parts),
+            parts: parts.clone(),
             counts,
-            running: Arc::default(),
-            thread: Mutex::default(),
+            thread: BackgroundThread::new("kalamdb-flush"),
         };
         scheduler.resume();
         scheduler
@@ -65,38 +43,22 @@ impl FlushScheduler {
 
     /// Starts the thread if it does not run.
     pub(crate) fn resume(&self) {
-        let mut thread = self.thread.lock();
-        if thread.is_some() {
-            return;
-        }
-        self.counts.calls.lock().stops = false;
-        let mut run = Run {
-            parts: self.parts.clone(),
-            counts: self.counts.clone(),
-            running: self.running.clone(),
-            timers: BinaryHeap::new(),
-            due: HashMap::new(),
-            left: self.parts.jobs.take_interrupted(),
-        };
-        let started = std::thread::Builder::new()
-            .name("kalamdb-flush".into())
-            .spawn(move || run.until_stopped());
-        match started {
-            Ok(started) => *thread = Some(started),
-            Err(e) => tracing::error!(error = %e, "no thread for flush policies; rows stay hot"),
-        }
+        self.thread.start(|turn| {
+            self.counts.mailbox.call(|calls| calls.stops = false);
+            let mut run = Run {
+                parts: self.parts.clone(),
+                counts: self.counts.clone(),
+                turn,
+                timers: Timers::default(),
+                left: self.parts.jobs.interrupted(|kind| kind == JobKind::Flush),
+            };
+            move || run.until_stopped()
+        });
     }
 
     /// Stops the thread and what it does, and waits for its end.
     pub(crate) fn halt(&self) {
-        let mut thread = self.thread.lock();
-        let Some(thread) = thread.take() else { return };
-        self.counts.call(|calls| calls.stops = true);
-        if let Some(activity) = &*self.running.lock() {
-            activity.interrupt();
-        }
-        // A panic of the thread was reported when it happened.
-        let _ = thread.join();
+        self.thread.halt(|| self.counts.mailbox.call(|calls| calls.stops = true));
     }
 
     /// Says that the policy of a table is another one.
@@ -113,95 +75,57 @@ impl Drop for FlushScheduler {
 
 /// The thread's own.
 struct Run {
-    parts: Arc<FlushParts>,
+    parts: BackgroundParts,
     counts: Arc<HotCounts>,
-    running: Arc<Mutex<Option<Arc<Activity>>>>,
-    /// Milliseconds since 1970 UTC and whose time is over then.
-    timers: BinaryHeap<Reverse<(i64, ScopeId)>>,
-    /// The timer of each scope that holds; others in the heap are of flushes that were.
-    due: HashMap<ScopeId, i64>,
+    turn: Arc<Stoppable>,
+    timers: Timers<ScopeId>,
     /// Jobs that ended with the process that ran them.
     left: Vec<Job>,
 }
 
 impl Run {
     fn until_stopped(&mut self) {
-        let outcome = self.within(|run| run.look_at_tables());
-        report(&outcome);
+        const FAILED: &str = "a flush by policy failed";
+        let turn = self.turn.clone();
+        report(&self.look_at_tables(&turn), FAILED);
         loop {
-            let (calls, mut scopes) = self.wait();
+            let (calls, due) = self.counts.mailbox.wait(&mut self.timers, &*self.parts.clock);
             if calls.stops {
                 return;
             }
-            let outcome = self.within(|run| {
-                for table in calls.tables {
-                    run.look_at_table(table, &mut scopes)?;
-                }
-                for scope in calls.scopes {
-                    if run.is_met(scope)? {
-                        scopes.push(scope);
-                    }
-                }
-                let is_over = calls.looks_at_size && run.look_at_size(&mut scopes)?;
-                run.flush(scopes, is_over)
-            });
-            report(&outcome);
+            let outcome = turn.within(|| self.look(calls, due));
+            report(&outcome.and_then(|(scopes, is_over)| self.flush(scopes, is_over)), FAILED);
         }
     }
 
-    /// Does something that [`FlushScheduler::halt`] stops.
-    fn within<T>(&mut self, work: impl FnOnce(&mut Run) -> Result<T>) -> Result<T> {
-        let activity = Arc::<Activity>::default();
-        *self.running.lock() = Some(activity.clone());
-        let entered = activity.enter();
-        let outcome = if self.counts.calls.lock().stops { Err(stopped()) } else { work(self) };
-        drop(entered);
-        *self.running.lock() = None;
-        outcome
-    }
-
-    /// Sleeps until something calls or a timer ends; the scopes are those of timers.
-    fn wait(&mut self) -> (Calls, Vec<ScopeId>) {
-        let counts = self.counts.clone();
-        let mut calls = counts.calls.lock();
-        loop {
-            let now_ms = self.parts.clock.now_ms();
-            let mut scopes = Vec::new();
-            while let Some(Reverse((at, scope))) = self.timers.peek().copied()
-                && at <= now_ms
-            {
-                self.timers.pop();
-                if self.due.get(&scope) == Some(&at) {
-                    self.due.remove(&scope);
-                    scopes.push(scope);
-                }
-            }
-            if !calls.is_empty() || !scopes.is_empty() {
-                return (std::mem::take(&mut *calls), scopes);
-            }
-            match self.timers.peek() {
-                None => counts.called.wait(&mut calls),
-                Some(Reverse((at, _))) => {
-                    let left = u64::try_from(at - now_ms).unwrap_or(0);
-                    let pause = Duration::from_millis(left.max(1)).min(SLEEP_MAX);
-                    counts.called.wait_for(&mut calls, pause);
-                }
+    /// The scopes whose rows are to be flushed, and whether the hot tier is too large.
+    fn look(&mut self, calls: Calls, mut scopes: Vec<ScopeId>) -> Result<(Vec<ScopeId>, bool)> {
+        for table in calls.tables {
+            self.look_at_table(table, &mut scopes)?;
+        }
+        for scope in calls.scopes {
+            if self.is_met(scope)? {
+                scopes.push(scope);
             }
         }
+        let is_over = calls.looks_at_size && self.look_at_size(&mut scopes)?;
+        Ok((scopes, is_over))
     }
 
     /// At the start: finds the rows that an earlier process left hot.
-    fn look_at_tables(&mut self) -> Result<()> {
-        let mut scopes = Vec::new();
-        for table in self.parts.registry.tables_with_policy()? {
-            check_stop()?;
-            self.look_at_table(table, &mut scopes)?;
-        }
+    fn look_at_tables(&mut self, turn: &Stoppable) -> Result<()> {
+        let scopes = turn.within(|| {
+            let mut scopes = Vec::new();
+            for table in self.parts.registry.tables_with_policy()? {
+                check_stop()?;
+                self.look_at_table(table, &mut scopes)?;
+            }
+            Ok(scopes)
+        })?;
         self.flush(scopes, false)?;
         for job in std::mem::take(&mut self.left) {
-            self.parts
-                .jobs
-                .resume(job, |_| Ok(JobReport { is_skipped: true, ..JobReport::default() }))?;
+            let skipped = |_: &Progress| Ok(JobReport { is_skipped: true, ..JobReport::default() });
+            turn.within(|| self.parts.jobs.resume(job, skipped))?;
         }
         Ok(())
     }
@@ -246,7 +170,7 @@ impl Run {
             return Ok(false);
         };
         if let Some(seconds) = policy.interval_seconds
-            && !self.due.contains_key(&scope)
+            && !self.timers.contains(scope)
         {
             self.set_timer(scope, i64::from(seconds) * 1000);
         }
@@ -260,9 +184,7 @@ impl Run {
     }
 
     fn set_timer(&mut self, scope: ScopeId, after_ms: i64) {
-        let at = self.parts.clock.now_ms().saturating_add(after_ms);
-        self.due.insert(scope, at);
-        self.timers.push(Reverse((at, scope)));
+        self.timers.set(scope, self.parts.clock.now_ms().saturating_add(after_ms));
     }
 
     /// Hot rows of an owner, counted up to `enough`.
@@ -310,10 +232,11 @@ impl Run {
             tables.entry(scope.table).or_default().push(scope.user);
         }
         self.counts.set_over_budget(is_over);
-        let outcome = tables.into_iter().try_for_each(|(id, users)| {
-            check_stop()?;
-            self.flush_table(id, &users, is_over)
-        });
+        let turn = self.turn.clone();
+        // Each by itself: who kills the job of one stops no other.
+        let outcome = tables
+            .into_iter()
+            .try_for_each(|(id, users)| turn.within(|| self.flush_table(id, &users, is_over)));
         // What can be done is done: waiting longer would help nobody.
         self.counts.set_over_budget(false);
         outcome
@@ -324,7 +247,7 @@ impl Run {
         let outcome = self.run_job(&table, users);
         for user in users {
             let scope = ScopeId { table: id, user: *user };
-            self.due.remove(&scope);
+            self.timers.remove(scope);
             self.counts.forget(scope);
             if outcome.is_err() {
                 // Nobody waits for an answer; the job says what happened.
@@ -366,47 +289,17 @@ fn table_prefix(table: &Table) -> Vec<u8> {
 }
 
 fn flush_users(
-    parts: &FlushParts,
+    parts: &BackgroundParts,
     table: &Arc<Table>,
     users: &[UserKey],
     progress: &Progress,
 ) -> Result<JobReport> {
-    let flusher = Flusher {
-        store: &parts.store,
-        registry: &parts.registry,
-        users: &parts.users,
-        tier: &parts.tier,
-        now_ms: parts.clock.now_ms(),
-    };
+    let tiers = parts.tiers();
     let mut report = FlushReport::default();
     for user in users {
-        check_stop()?;
-        let mut conflicts = 0;
-        loop {
-            match flusher.flush_owner(table, *user, &mut report) {
-                Err(e)
-                    if e.sqlstate() == SqlState::SERIALIZATION_FAILURE
-                        && conflicts < CONFLICTS_MAX =>
-                {
-                    conflicts += 1;
-                }
-                done => break done?,
-            }
-        }
+        past_conflicts(|| tiers.flush_owner(table, *user, &mut report))?;
     }
     parts.tier.collect_garbage(&parts.store)?;
     progress.expect(report.rows);
     Ok(JobReport { rows: report.rows, segments: report.segments, ..JobReport::default() })
-}
-
-fn report(outcome: &Result<()>) {
-    match outcome {
-        Ok(()) => {}
-        Err(e) if e.sqlstate() == SqlState::QUERY_CANCELED => {}
-        Err(e) => tracing::error!(error = %e, "a flush by policy failed"),
-    }
-}
-
-fn stopped() -> Error {
-    Error::new(SqlState::QUERY_CANCELED, "the database closes")
 }

@@ -4,16 +4,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::{DashMap, DashSet};
-use parking_lot::{Condvar, Mutex};
 
+use super::mailbox::Mailbox;
 use crate::model::{ScopeId, TableId, TableKind};
-use crate::store::{Effect, Expect, RowWrites, SCOPE_PREFIX_LEN, WriteObserver, scope_of};
+use crate::store::{
+    Effect, Expect, RowWrites, SCOPE_PREFIX_LEN, WriteObserver, WriteSet, scope_of,
+};
 
 /// How long a writer waits while the hot tier is over its budget.
 const SLOWED: Duration = Duration::from_millis(5);
 
 /// What waits for the scheduler.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(super) struct Calls {
     /// Owners of whom there may be enough rows.
     pub(super) scopes: Vec<ScopeId>,
@@ -22,12 +24,6 @@ pub(super) struct Calls {
     /// Whether the size of the hot tier is to be looked at.
     pub(super) looks_at_size: bool,
     pub(super) stops: bool,
-}
-
-impl Calls {
-    pub(super) fn is_empty(&self) -> bool {
-        self.scopes.is_empty() && self.tables.is_empty() && !self.looks_at_size && !self.stops
-    }
 }
 
 /// Rows of one owner that came into the hot tier.
@@ -47,8 +43,7 @@ pub(crate) struct HotCounts {
     /// Written bytes after which the size of the hot tier is looked at.
     bytes_per_look: u64,
     is_over_budget: AtomicBool,
-    pub(super) calls: Mutex<Calls>,
-    pub(super) called: Condvar,
+    pub(super) mailbox: Mailbox<Calls>,
 }
 
 impl HotCounts {
@@ -59,15 +54,8 @@ impl HotCounts {
             bytes: AtomicU64::new(0),
             bytes_per_look: (hot_budget_bytes as u64 / 16).max(1),
             is_over_budget: AtomicBool::new(false),
-            calls: Mutex::default(),
-            called: Condvar::new(),
+            mailbox: Mailbox::default(),
         }
-    }
-
-    /// Calls the scheduler.
-    pub(super) fn call(&self, what: impl FnOnce(&mut Calls)) {
-        what(&mut self.calls.lock());
-        self.called.notify_one();
     }
 
     fn add(&self, scope: ScopeId, rows: i64) {
@@ -79,7 +67,7 @@ impl HotCounts {
         if count.rows >= count.call_at {
             count.call_at = i64::MAX;
             drop(count);
-            self.call(|calls| calls.scopes.push(scope));
+            self.mailbox.call(|calls| calls.scopes.push(scope));
         }
     }
 
@@ -105,7 +93,7 @@ impl HotCounts {
     pub(super) fn wake(&self, table: TableId) {
         self.quiet.remove(&table);
         self.scopes.retain(|scope, _| scope.table != table);
-        self.call(|calls| calls.tables.push(table));
+        self.mailbox.call(|calls| calls.tables.push(table));
     }
 
     pub(super) fn set_over_budget(&self, is_over: bool) {
@@ -118,7 +106,7 @@ impl WriteObserver for HotCounts {
         let bytes = rows.bytes() as u64;
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if before / self.bytes_per_look != (before + bytes) / self.bytes_per_look {
-            self.call(|calls| calls.looks_at_size = true);
+            self.mailbox.call(|calls| calls.looks_at_size = true);
         }
         let mut run: Option<(&[u8], i64)> = None;
         for write in rows.iter() {
@@ -143,7 +131,7 @@ impl WriteObserver for HotCounts {
         }
     }
 
-    fn slow_down(&self) {
+    fn joins(&self, _set: &mut WriteSet) {
         if self.is_over_budget.load(Ordering::Relaxed) {
             std::thread::sleep(SLOWED);
         }

@@ -25,10 +25,12 @@ pub(crate) enum JobKind {
     Restore,
     /// Removes what a dropped user left.
     UserCleanup,
+    /// Counts the values of columns.
+    Analyze,
 }
 
 impl JobKind {
-    const ALL: [JobKind; 8] = [
+    const ALL: [JobKind; 9] = [
         JobKind::Flush,
         JobKind::Compact,
         JobKind::Retention,
@@ -37,6 +39,7 @@ impl JobKind {
         JobKind::Backup,
         JobKind::Restore,
         JobKind::UserCleanup,
+        JobKind::Analyze,
     ];
 
     /// The two letters that ids begin with.
@@ -50,6 +53,7 @@ impl JobKind {
             JobKind::Backup => "BK",
             JobKind::Restore => "RS",
             JobKind::UserCleanup => "UC",
+            JobKind::Analyze => "AN",
         }
     }
 
@@ -64,6 +68,7 @@ impl JobKind {
             JobKind::Backup => "backup",
             JobKind::Restore => "restore",
             JobKind::UserCleanup => "user_cleanup",
+            JobKind::Analyze => "analyze",
         }
     }
 }

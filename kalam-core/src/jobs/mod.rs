@@ -3,11 +3,17 @@
 //! **Invariant**: of jobs with one key, at most one is active.
 
 mod active_job;
+mod background_parts;
+mod background_thread;
 mod flush_scheduler;
 mod hot_counts;
 mod job;
 mod job_id;
+mod mailbox;
+mod maintenance;
+mod maintenance_needs;
 mod runner;
+mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -15,9 +21,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use self::active_job::ActiveJob;
-pub(crate) use self::flush_scheduler::{FlushParts, FlushScheduler};
+pub(crate) use self::background_parts::BackgroundParts;
+pub(crate) use self::flush_scheduler::FlushScheduler;
 pub(crate) use self::job::{Job, JobReport, JobState};
 pub(crate) use self::job_id::{JobId, JobKind};
+pub(crate) use self::maintenance::Maintenance;
 use crate::env::Clock;
 use crate::store::{EntityKey, EntityStore, Family, Store, WriteSet};
 use crate::{Error, Result, SqlState};
@@ -114,9 +122,10 @@ impl Jobs {
         Ok(Jobs { store: store.clone(), clock: clock.clone(), known: Mutex::new(known) })
     }
 
-    /// The jobs that ended with their process and are to be tried again.
-    pub(crate) fn take_interrupted(&self) -> Vec<Job> {
-        self.known.lock().interrupted.clone()
+    /// The jobs of some kinds that ended with their process and are to be tried again.
+    fn interrupted(&self, of_kind: impl Fn(JobKind) -> bool) -> Vec<Job> {
+        let known = self.known.lock();
+        known.interrupted.iter().filter(|job| of_kind(job.id.kind)).cloned().collect()
     }
 
     /// Every job, newest first.
@@ -135,11 +144,18 @@ impl Jobs {
     /// # Errors
     /// `42704` if there is no such job, `22023` if it is over.
     pub(crate) fn kill(&self, id: JobId) -> Result<()> {
-        let known = self.known.lock();
+        let mut known = self.known.lock();
         if let Some(active) = known.active.get(&id.number).filter(|active| active.id == id) {
             // Under the lock: once it is over, its thread may be in another statement.
             active.kill();
             return Ok(());
+        }
+        if let Some(at) = known.interrupted.iter().position(|job| job.id == id) {
+            let mut job = known.interrupted.swap_remove(at);
+            drop(known);
+            let killed = Error::new(SqlState::QUERY_CANCELED, format!("job \"{id}\" was killed"));
+            job.end(&Err(killed), self.clock.now_ms());
+            return self.retire(job);
         }
         match known.over.iter().find(|job| job.id == id) {
             Some(job) => Err(Error::new(
@@ -158,4 +174,73 @@ impl Jobs {
 /// changes nothing of the rows.
 fn lazy_set() -> WriteSet {
     WriteSet { is_lazy: true, ..WriteSet::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+    use crate::env::ManualClock;
+
+    /// The jobs of a database whose last process ended in a flush of the background.
+    fn after_a_crash() -> (Jobs, Job) {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(1_800_000_000_000));
+        let store = Store::open(None, &Options::default(), clock.clone()).expect("memory is there");
+        let id = JobId { kind: JobKind::Flush, number: 7 };
+        let new = NewJob {
+            kind: JobKind::Flush,
+            subject: "default.t".into(),
+            key: None,
+            is_background: true,
+        };
+        let mut job = Job::new(id, &new, 0);
+        job.start(0);
+        let mut set = lazy_set();
+        JOBS.put(&mut set, &JobNumber(7), &job);
+        assert!(store.commit(set).is_ok());
+        let jobs = Jobs::load(&store, &clock).expect("its record decodes");
+        (jobs, job)
+    }
+
+    #[test]
+    fn a_job_that_is_to_be_tried_again_can_be_killed_before() {
+        let (jobs, job) = after_a_crash();
+        assert_eq!(jobs.all()[0].state, JobState::Retrying);
+        jobs.kill(job.id).expect("it is not over");
+        assert_eq!(jobs.all().len(), 1);
+        assert_eq!(jobs.all()[0].state, JobState::Cancelled);
+        let again = jobs.kill(job.id).expect_err("it is over");
+        assert_eq!(again.sqlstate(), SqlState::INVALID_PARAMETER_VALUE);
+        // Its thread comes later and finds it gone.
+        jobs.resume(job, |_| panic!("a killed job runs")).expect("nothing is to be done");
+        let stored = JOBS.get(&jobs.store.view().snapshot, &JobNumber(7)).expect("it decodes");
+        assert_eq!(stored.map(|job| job.state), Some(JobState::Cancelled));
+    }
+
+    #[test]
+    fn a_job_that_is_tried_again_ends_under_its_id() {
+        let (jobs, job) = after_a_crash();
+        let report = JobReport { rows: 3, ..JobReport::default() };
+        jobs.resume(job, |_| Ok(report.clone())).expect("it ends");
+        let ended = &jobs.all()[0];
+        assert_eq!((ended.id.number, ended.state, ended.attempts), (7, JobState::Completed, 2));
+        assert_eq!(ended.rows, 3);
+    }
+
+    #[test]
+    fn what_the_background_does_again_and_again_does_not_fill_the_history() {
+        let (jobs, _) = after_a_crash();
+        let new = |key: &str, is_background| NewJob {
+            kind: JobKind::Compact,
+            subject: "default.t".into(),
+            key: Some(key.into()),
+            is_background,
+        };
+        for _ in 0..40 {
+            jobs.run(&new("a", true), |_| Ok(JobReport::default())).expect("it ends");
+            jobs.run(&new("b", false), |_| Ok(JobReport::default())).expect("it ends");
+        }
+        let of_background = jobs.all().iter().filter(|job| job.key.as_deref() == Some("a")).count();
+        assert_eq!((of_background, jobs.all().len()), (16, 16 + 40 + 1));
+    }
 }

@@ -18,6 +18,8 @@ use crate::{Error, ErrorKind, Result, SqlState};
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 const ATTEMPTS_MAX: usize = 8;
+/// Completed background jobs with one key that stay known.
+const SAME_MAX: usize = 16;
 /// How long a thread sleeps before it looks whether it is to stop.
 const SLEEP: Duration = Duration::from_millis(20);
 
@@ -52,11 +54,12 @@ impl Jobs {
         }
     }
 
-    /// Runs a job that ended with its process again, under its id.
+    /// Runs a job that ended with its process again, under its id, unless it was killed
+    /// since.
     ///
     /// # Errors
     /// As [`Jobs::run`].
-    pub(crate) fn resume(
+    pub(super) fn resume(
         &self,
         job: Job,
         work: impl FnMut(&Progress) -> Result<JobReport>,
@@ -64,7 +67,10 @@ impl Jobs {
         let activity = Activity::current().unwrap_or_default();
         let _entered = activity.enter();
         let mut known = self.known.lock();
-        known.interrupted.retain(|interrupted| interrupted.id != job.id);
+        let Some(at) = known.interrupted.iter().position(|known| known.id == job.id) else {
+            return Ok(());
+        };
+        known.interrupted.swap_remove(at);
         let active = Arc::new(ActiveJob::new(job, activity));
         known.active.insert(active.id.number, active.clone());
         drop(known);
@@ -148,10 +154,34 @@ impl Jobs {
         let outcome = active.told(outcome);
         let mut job = active.snapshot();
         job.end(&outcome, self.clock.now_ms());
+        // The work is done or not, whatever becomes of the record.
+        if let Err(e) = self.retire(job) {
+            tracing::warn!(job = %active.id, error = %e, "the end of a job could not be recorded");
+        }
+        active.end(&outcome);
+        outcome
+    }
+
+    /// Keeps a job that is over among those that are known, and its record; drops the oldest
+    /// of them, and of those that the background runs again and again.
+    ///
+    /// # Errors
+    /// `58030`; it is known all the same.
+    pub(super) fn retire(&self, job: Job) -> Result<()> {
         let mut set = lazy_set();
         JOBS.put(&mut set, &JobNumber(job.id.number), &job);
         let mut known = self.known.lock();
         known.active.remove(&job.id.number);
+        let is_same =
+            |old: &Job| old.is_background && old.key == job.key && old.state == JobState::Completed;
+        let same = known.over.iter().filter(|old| is_same(old)).count();
+        if job.is_background
+            && same >= SAME_MAX
+            && let Some(at) = known.over.iter().position(is_same)
+            && let Some(old) = known.over.remove(at)
+        {
+            JOBS.delete(&mut set, &JobNumber(old.id.number));
+        }
         known.over.push_back(job);
         while known.over.len() > HISTORY_MAX {
             if let Some(old) = known.over.pop_front() {
@@ -159,16 +189,9 @@ impl Jobs {
             }
         }
         drop(known);
-        // The work is done or not, whatever becomes of the record.
-        let written = fault_point("job.ended").and_then(|()| {
-            self.store.commit(set)?;
-            Ok(())
-        });
-        if let Err(e) = written {
-            tracing::warn!(job = %active.id, error = %e, "the end of a job could not be recorded");
-        }
-        active.end(&outcome);
-        outcome
+        fault_point("job.ended")?;
+        self.store.commit(set)?;
+        Ok(())
     }
 }
 

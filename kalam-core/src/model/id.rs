@@ -86,6 +86,12 @@ impl Seq {
         let since = u64::try_from(ms.saturating_sub(Self::EPOCH_2024_MS)).unwrap_or(0);
         Seq(since << Self::COUNTER_BITS)
     }
+
+    /// The millisecond since 1970 UTC that it was handed out in.
+    #[must_use]
+    pub fn ms(self) -> i64 {
+        Self::EPOCH_2024_MS.saturating_add_unsigned(self.0 >> Self::COUNTER_BITS)
+    }
 }
 
 impl UserKey {

@@ -94,6 +94,13 @@ pub struct Options {
     /// are flushed, whatever the policy of their tables, and each commit of rows waits for
     /// 5 ms meanwhile. Default: 1 GiB.
     pub hot_budget_bytes: usize,
+    /// Whether segments are merged, rows whose time is over removed and files that nobody
+    /// reads deleted without a statement, by a thread that sleeps until one of them is due.
+    /// Otherwise STORAGE COMPACT and VACUUM do it. Default: true.
+    pub auto_maintenance: bool,
+    /// Whether programs with a terminal show how far long statements are. A session may SET
+    /// another. Default: false.
+    pub progress: bool,
     /// Rows of one append or INSERT .. SELECT from which on they go straight to segments,
     /// past the hot tier. Default: 50,000.
     pub ingest_rows_min: usize,
@@ -115,6 +122,8 @@ impl Default for Options {
             create_if_missing: true,
             segment_rows_max: 4_000_000,
             hot_budget_bytes: 1 << 30,
+            auto_maintenance: true,
+            progress: false,
             ingest_rows_min: 50_000,
         }
     }
@@ -122,9 +131,9 @@ impl Default for Options {
 
 impl Options {
     /// Sets one option by its configuration key, as `connect(config=..)` and `SET`
-    /// spell it: `cache_bytes`, `durability`, `host_key_file`, `hot_budget`,
-    /// `max_result_bytes`, `memory_limit`, `remote_cache_bytes`, `statement_timeout`,
-    /// `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
+    /// spell it: `auto_maintenance`, `cache_bytes`, `durability`, `host_key_file`,
+    /// `hot_budget`, `max_result_bytes`, `memory_limit`, `progress`, `remote_cache_bytes`,
+    /// `statement_timeout`, `storage_path`, `temp_directory`, `threads`. Sizes take `KB`,
     /// `MB`, `GB`, `KiB`, `MiB`, `GiB`; times are milliseconds or take `us`, `ms`, `s`,
     /// `min`, `h`, `d`.
     ///

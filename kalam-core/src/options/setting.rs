@@ -42,6 +42,18 @@ pub(crate) struct Setting {
 /// Every key, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
+        name: "auto_maintenance",
+        scope: SettingScope::Database,
+        unit: None,
+        description: "whether segments are merged, and rows and files removed whose time is over, without a statement",
+        allowed: "'on' or 'off'",
+        read: |options| if options.auto_maintenance { "on" } else { "off" }.to_owned(),
+        write: |options, value| {
+            options.auto_maintenance = switch(value)?;
+            Some(())
+        },
+    },
+    Setting {
         name: "cache_bytes",
         scope: SettingScope::Database,
         unit: Some("bytes"),
@@ -110,6 +122,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         read: |options| options.memory_limit_bytes.to_string(),
         write: |options, value| {
             options.memory_limit_bytes = bytes(value, 16 << 20)?;
+            Some(())
+        },
+    },
+    Setting {
+        name: "progress",
+        scope: SettingScope::Session,
+        unit: None,
+        description: "whether programs with a terminal show how far long statements are",
+        allowed: "'on' or 'off'",
+        read: |options| if options.progress { "on" } else { "off" }.to_owned(),
+        write: |options, value| {
+            options.progress = switch(value)?;
             Some(())
         },
     },
@@ -211,6 +235,15 @@ fn folder(value: &str) -> Option<String> {
     (!value.is_empty() && !value.contains('\0')).then(|| value.to_owned())
 }
 
+/// Source: PostgreSQL, "Boolean", without its abbreviations.
+fn switch(value: &str) -> Option<bool> {
+    let is = |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
+    if is(["on", "true", "yes", "1"]) {
+        return Some(true);
+    }
+    is(["off", "false", "no", "0"]).then_some(false)
+}
+
 /// Digits and what follows them.
 fn with_unit(value: &str) -> Option<(u64, &str)> {
     let digits = value.bytes().take_while(u8::is_ascii_digit).count();
@@ -284,6 +317,8 @@ mod tests {
             ("statement_timeout", "2 min", "120000"),
             ("statement_timeout", "1us", "1"),
             ("durability", "OFF", "off"),
+            ("auto_maintenance", "Off", "off"),
+            ("auto_maintenance", "true", "on"),
             ("temp_directory", "/tmp/x", "/tmp/x"),
         ] {
             assert_eq!(set(name, value).expect(value), shown, "{name} = {value}");
@@ -298,6 +333,7 @@ mod tests {
             ("statement_timeout", "1 year"),
             ("threads", "0"),
             ("durability", "maybe"),
+            ("auto_maintenance", "maybe"),
             ("storage_path", ""),
             ("nothing", "1"),
         ] {

@@ -23,7 +23,8 @@ use super::shape::{key_ordering, row_field, segment_field};
 use crate::activity::check_stop;
 use crate::catalog::{ColumnDefinition, DELETED_COLUMN, Table, initial_value};
 use crate::flush::{
-    ColdTier, FileColumn, OpenSegment, SegmentMeta, SegmentState, StoredStatistics, segment_schema,
+    ColdTier, FileColumn, OpenSegment, ScopeStatistics, SegmentMeta, SegmentState,
+    StoredStatistics, segment_schema,
 };
 use crate::model::{KalamDataType, Seq};
 use crate::store::KeyCodec;
@@ -46,6 +47,13 @@ pub(super) enum RowSet {
     Deleted(RoaringBitmap, Seq),
 }
 
+/// What a scan reads of a scope's segments.
+pub(super) struct ColdRows<'a> {
+    pub(super) segments: Vec<SegmentRows<'a>>,
+    /// What is known of the values of the scope's columns.
+    pub(super) analyzed: Option<&'a ScopeStatistics>,
+}
+
 /// The plan over the given rows, showing `columns` of the table as `fields` has them,
 /// `_segment`, `_row`, `_deleted` and the mark's `_seq` by name.
 ///
@@ -54,7 +62,7 @@ pub(super) enum RowSet {
 pub(super) fn cold_scan(
     tier: &ColdTier,
     table: &Arc<Table>,
-    segments: &[SegmentRows<'_>],
+    rows: &ColdRows<'_>,
     (columns, fields): (&[&str], &Schema),
     partitions: usize,
 ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -80,8 +88,8 @@ pub(super) fn cold_scan(
             .with_table_partition_cols(schema.table_partition_cols().to_vec())
             .build()
     };
-    let mut files = Vec::with_capacity(segments.len());
-    for segment in segments {
+    let mut files = Vec::with_capacity(rows.segments.len());
+    for segment in &rows.segments {
         // The first use of a segment reads all of it.
         check_stop()?;
         let open = tier.open(&segment.state.meta)?;
@@ -91,7 +99,8 @@ pub(super) fn cold_scan(
         file.arrow_schema = schema;
         files.push((&*segment.state.meta, file));
     }
-    let statistics = total(&schema, &files);
+    let mut statistics = total(&schema, &files);
+    add_distinct_counts(&mut statistics, table, rows.analyzed);
     let Grouped { groups, in_key_order } = grouped(files, partitions);
     let ordering = key_ordering(table, schema.table_schema()).filter(|_| in_key_order);
     let mapping = Arc::new(FileMapping(table.clone()));
@@ -306,6 +315,23 @@ fn initial_statistics(column: &ColumnDefinition, rows: usize) -> Option<ColumnSt
     let value = ScalarValue::try_from_array(&initial_value(column).ok()?, 0).ok()?;
     let (min_value, max_value) = (Precision::Exact(value.clone()), Precision::Exact(value));
     Some(ColumnStatistics { null_count, min_value, max_value, ..unknown })
+}
+
+/// Adds how many values the columns have, as far as ANALYZE counted them.
+fn add_distinct_counts(
+    statistics: &mut Statistics,
+    table: &Table,
+    analyzed: Option<&ScopeStatistics>,
+) {
+    let (Some(analyzed), Some(rows)) = (analyzed, statistics.num_rows.get_value().copied()) else {
+        return;
+    };
+    for (column, known) in table.definition.columns.iter().zip(&mut statistics.column_statistics) {
+        let distinct = analyzed.distinct(column.id, rows as u64);
+        if let Some(distinct) = distinct.and_then(|distinct| usize::try_from(distinct).ok()) {
+            known.distinct_count = Precision::Inexact(distinct);
+        }
+    }
 }
 
 /// The statistics of all files together, for the columns of the table schema.

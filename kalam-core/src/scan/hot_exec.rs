@@ -6,23 +6,25 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result as DataFusionResult};
+use datafusion::common::{DataFusionError, Result as DataFusionResult, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions,
 };
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 
+use super::hot_statistics::HotStatistics;
 use super::shape::{hot_target, key_ordering};
 use crate::activity::Activity;
 use crate::catalog::Table;
 use crate::model::{Seq, TableName};
-use crate::store::{HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
+use crate::store::{Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
 use crate::{Error, Result};
 
 /// Which of the stored rows a scan shows.
@@ -41,6 +43,8 @@ pub(super) struct HotRange {
     pub(super) view: Arc<View>,
     /// Lower and upper hot key.
     pub(super) range: (Vec<u8>, Vec<u8>),
+    /// What planning may expect, if the scope was analyzed.
+    pub(super) expected: Option<HotStatistics>,
     /// Rows with a smaller `_seq` have outlived their time.
     pub(super) expiry: Seq,
     pub(super) rows: Rows,
@@ -66,6 +70,23 @@ impl HotExec {
     /// The table, the limit, and whether the newest rows are first, for EXPLAIN.
     pub(super) fn explain(&self) -> (TableName, Option<usize>, bool) {
         (self.read.table.definition.name.clone(), self.read.limit, self.read.newest_first)
+    }
+
+    /// How many rows there are, without a look at what they hold; `None`: too many to count.
+    ///
+    /// # Errors
+    /// `XX001`, `58030`.
+    pub(super) fn count_rows(&self) -> Result<Option<u64>> {
+        const ROWS_COUNTED_MAX: u64 = 1_000_000;
+        let read = &self.read;
+        let most = read.limit.map_or(ROWS_COUNTED_MAX, |limit| limit as u64);
+        let mut cursor = read.view.snapshot.cursor(Family::Hot, &read.range.0, &read.range.1);
+        let mut rows = 0;
+        while rows < most.min(ROWS_COUNTED_MAX) && cursor.entry()?.is_some() {
+            rows += 1;
+            cursor.advance();
+        }
+        Ok((rows < ROWS_COUNTED_MAX).then_some(rows))
     }
 
     /// The first `rows` rows in this order, if it is the reverse of the key's.
@@ -242,6 +263,17 @@ impl ExecutionPlan for HotExec {
         });
         let stream = futures::stream::iter(batches);
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream)))
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> DataFusionResult<Arc<Statistics>> {
+        Ok(Arc::new(match &self.read.expected {
+            Some(expected) => expected.of(&self.read.table, &self.schema, self.read.limit),
+            None => Statistics::new_unknown(&self.schema),
+        }))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

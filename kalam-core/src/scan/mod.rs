@@ -3,8 +3,11 @@
 
 mod all_users_scan;
 mod cold_scan;
+mod expected_rows;
 mod file_mapping;
+mod filled_columns;
 mod hot_exec;
+mod hot_statistics;
 mod keep_order;
 mod key_order;
 mod key_range;
@@ -16,6 +19,7 @@ mod table_scan;
 mod unbound_table;
 
 pub(crate) use all_users_scan::AllUsersScan;
+pub(crate) use expected_rows::expected_rows;
 pub(crate) use keep_order::KeepOrder;
 pub(crate) use newest_rows::NewestRows;
 pub(crate) use scan_report::{HOT_ROWS_COUNTED_MAX, ScanNode, ScanReport, ScanReports};

@@ -16,8 +16,10 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 
-use super::cold_scan::{MARK_SEQ_COLUMN, RowSet, SegmentRows, cold_scan};
+use super::cold_scan::{ColdRows, MARK_SEQ_COLUMN, RowSet, SegmentRows, cold_scan};
+use super::filled_columns::filled_columns;
 use super::hot_exec::{HotExec, HotRange, Rows};
+use super::hot_statistics::HotStatistics;
 use super::key_range::KeyRange;
 use super::scan_report::{HOT_ROWS_COUNTED_MAX, ScanReport, ScanReports};
 use super::shape::Shape;
@@ -25,7 +27,7 @@ use crate::Result;
 use crate::activity::Activity;
 use crate::catalog::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use crate::flush::{ColdTier, MarkKind, ScopeId, SegmentState, read_marks};
-use crate::model::UserKey;
+use crate::model::{ColumnId, UserKey};
 use crate::store::{RowHeader, View, prefix_end};
 
 /// The rows of one scope of a table at one view. The scope is part of the provider,
@@ -43,6 +45,14 @@ pub(crate) struct TableScan {
     pub(crate) now_ms: i64,
     /// Where it tells what it will read, for EXPLAIN.
     pub(crate) reports: Option<ScanReports>,
+}
+
+/// Which rows of segments a scan reads.
+struct Wanted<'a> {
+    range: &'a KeyRange,
+    /// Columns that are not NULL in them.
+    filled: &'a [ColumnId],
+    rows: Rows,
 }
 
 impl fmt::Debug for TableScan {
@@ -127,7 +137,9 @@ impl TableScan {
         if let Some(hot) = self.hot_plan(user, schema, &range, rows, limit)? {
             plans.push(hot);
         }
-        if let Some(cold) = self.cold_plan(user, schema, &range, rows, partitions)? {
+        let filled = filled_columns(&self.table, filters);
+        let wanted = Wanted { range: &range, filled: &filled, rows };
+        if let Some(cold) = self.cold_plan(user, schema, &wanted, partitions)? {
             plans.push(cold);
         }
         match plans.len() {
@@ -188,10 +200,20 @@ impl TableScan {
         if self.view.hot_cursor(&lower, &upper).entry()?.is_none() {
             return Ok(None);
         }
+        let scope = ScopeId { table: self.table.definition.id, user };
+        let manifest = self.tier.manifest.scope(scope, &self.view)?;
+        let range = (lower, upper);
+        let expected = match &manifest.analyzed {
+            Some(analyzed) => {
+                Some(HotStatistics::estimate(&self.view, &manifest, analyzed, &range)?)
+            }
+            None => None,
+        };
         let read = HotRange {
             table: self.table.clone(),
             view: self.view.clone(),
-            range: (lower, upper),
+            range,
+            expected,
             expiry: self.table.expiry(self.now_ms),
             rows,
             limit,
@@ -205,16 +227,21 @@ impl TableScan {
         &self,
         user: UserKey,
         schema: &SchemaRef,
-        range: &KeyRange,
-        rows: Rows,
+        wanted: &Wanted<'_>,
         partitions: usize,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let rows = wanted.rows;
         let scope = ScopeId { table: self.table.definition.id, user };
         let manifest = self.tier.manifest.scope(scope, &self.view)?;
-        let kept =
-            manifest.segments.iter().filter(|s| range.overlaps(&s.meta.min_key, &s.meta.max_key));
+        let kept = manifest
+            .segments
+            .iter()
+            .filter(|s| wanted.range.overlaps(&s.meta.min_key, &s.meta.max_key));
         let mut segments = Vec::new();
         for state in kept {
+            if self.lacks_a_column(state, wanted.filled)? {
+                continue;
+            }
             if state.live_rows() > 0 {
                 segments.push(SegmentRows { state, rows: RowSet::Live });
             }
@@ -232,7 +259,8 @@ impl TableScan {
             columns.push(MARK_SEQ_COLUMN);
         }
         let shown = (columns.as_slice(), &*self.schema());
-        let scan = cold_scan(&self.tier, &self.table, &segments, shown, partitions)?;
+        let rows = ColdRows { segments, analyzed: manifest.analyzed.as_deref() };
+        let scan = cold_scan(&self.tier, &self.table, &rows, shown, partitions)?;
         if !deletions {
             return Ok(Some(scan));
         }
@@ -240,6 +268,16 @@ impl TableScan {
             crate::Error::new(crate::SqlState::INTERNAL_ERROR, "the cold scan cannot be planned")
                 .with_source(e)
         })
+    }
+
+    /// Whether a segment was written before one of these columns was added, so that all of
+    /// its rows show NULL in it.
+    fn lacks_a_column(&self, state: &SegmentState, columns: &[ColumnId]) -> Result<bool> {
+        if columns.is_empty() || state.meta.schema_version == self.table.definition.version {
+            return Ok(false);
+        }
+        let open = self.tier.open(&state.meta)?;
+        Ok(columns.iter().any(|id| open.column(*id).is_none()))
     }
 
     fn add_deleted<'a>(

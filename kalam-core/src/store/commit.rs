@@ -8,10 +8,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch, WriteOptions, properties};
 
@@ -52,7 +52,8 @@ pub(crate) struct Store {
     epochs: Arc<EpochTracker>,
     closed: AtomicBool,
     log: Arc<LogSync>,
-    observer: OnceLock<Arc<dyn WriteObserver>>,
+    erasing: Mutex<()>,
+    observers: RwLock<Vec<Arc<dyn WriteObserver>>>,
     /// Only `normal` needs one.
     _syncer: Option<Syncer>,
 }
@@ -163,15 +164,15 @@ impl Store {
             epochs: Arc::default(),
             closed: AtomicBool::new(false),
             log,
-            observer: OnceLock::new(),
+            erasing: Mutex::default(),
+            observers: RwLock::default(),
             _syncer: syncer,
         }))
     }
 
-    /// Tells someone of the rows of every commit from now on. Only the first one is told.
+    /// Tells someone of the rows of every commit from now on.
     pub(crate) fn observe(&self, observer: Arc<dyn WriteObserver>) {
-        // A second one would be a second scheduler.
-        let _ = self.observer.set(observer);
+        self.observers.write().push(observer);
     }
 
     /// What a statement reads, from now on for as long as it is held.
@@ -196,11 +197,9 @@ impl Store {
     /// # Errors
     /// `40001` if a row changed since it was read, `23505` if a key expected to be
     /// absent is there, what the set's changes raise, `58030` once a write failed.
-    pub(crate) fn commit(&self, set: WriteSet) -> Result<Seq, CommitError> {
-        if !set.rows.is_empty()
-            && let Some(observer) = self.observer.get()
-        {
-            observer.slow_down();
+    pub(crate) fn commit(&self, mut set: WriteSet) -> Result<Seq, CommitError> {
+        if !set.rows.is_empty() {
+            self.observers.read().iter().for_each(|observer| observer.joins(&mut set));
         }
         let ticket = Arc::new(Ticket::default());
         {
@@ -297,10 +296,9 @@ impl Store {
             self.epoch.store(epoch, Ordering::Release);
         }
         drop(gate);
-        if let Some(observer) = self.observer.get() {
-            let written =
-                sets.iter().zip(&results).filter(|(s, r)| r.is_ok() && !s.rows.is_empty());
-            written.for_each(|(set, _)| observer.wrote(&set.rows));
+        let written = sets.iter().zip(&results).filter(|(s, r)| r.is_ok() && !s.rows.is_empty());
+        for observer in self.observers.read().iter() {
+            written.clone().for_each(|(set, _)| observer.wrote(&set.rows));
         }
         count(&self.counters.commits, results.iter().filter(|r| r.is_ok()).count());
         count(&self.counters.groups, 1);
@@ -448,6 +446,11 @@ impl Store {
     /// The epoch of views that are taken now.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// What whoever rewrites everything holds: one at a time.
+    pub(crate) fn erasing(&self) -> MutexGuard<'_, ()> {
+        self.erasing.lock()
     }
 
     /// Rewrites all that RocksDB holds but the log of the audit, so that nothing that was

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use rocksdb::{DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
@@ -317,6 +318,9 @@ impl Drop for View {
 #[derive(Default)]
 pub(crate) struct EpochTracker {
     live: Mutex<BTreeMap<u64, usize>>,
+    /// Whether somebody waits for the oldest view to end.
+    is_waited_for: AtomicBool,
+    waiting: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl EpochTracker {
@@ -326,12 +330,33 @@ impl EpochTracker {
 
     fn leave(&self, epoch: u64) {
         let mut live = self.live.lock();
-        if let Some(count) = live.get_mut(&epoch) {
-            *count -= 1;
-            if *count == 0 {
-                live.remove(&epoch);
-            }
+        let Some(count) = live.get_mut(&epoch) else { return };
+        *count -= 1;
+        if *count > 0 {
+            return;
         }
+        live.remove(&epoch);
+        let was_oldest = live.keys().next().is_none_or(|oldest| *oldest > epoch);
+        drop(live);
+        if was_oldest
+            && self.is_waited_for.swap(false, Ordering::AcqRel)
+            && let Some(waiting) = self.waiting.get()
+        {
+            waiting();
+        }
+    }
+
+    /// Sets what [`EpochTracker::call_later`] calls, once for all: something that returns at
+    /// once.
+    pub(crate) fn on_end(&self, call: impl Fn() + Send + Sync + 'static) {
+        // A second one would be a second scheduler.
+        let _ = self.waiting.set(Box::new(call));
+    }
+
+    /// Asks for one call when the views of the oldest epoch have ended. Whoever asks looks
+    /// afterwards whether they have ended already.
+    pub(crate) fn call_later(&self, wanted: bool) {
+        self.is_waited_for.store(wanted, Ordering::Release);
     }
 
     /// How many views are alive.

@@ -49,11 +49,8 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("EXECUTE") => execute(input)?,
         Some("DEALLOCATE") => deallocate(input)?,
         Some("STORAGE") => storage_verb(input)?,
-        Some("VACUUM") => {
-            input.expect_word("VACUUM")?;
-            let is_named = matches!(input.parser.peek_token_ref().token, Token::Word(_));
-            Statement::Vacuum { table: if is_named { Some(input.table()?) } else { None } }
-        }
+        Some("VACUUM") => Statement::Vacuum { table: table_or_all(input, "VACUUM")? },
+        Some("ANALYZE") => Statement::Analyze { table: table_or_all(input, "ANALYZE")? },
         Some("BACKUP") if input.is_word(1, "DATABASE") => backup::backup(input)?,
         Some("RESTORE") if input.is_word(1, "DATABASE") => backup::restore(input)?,
         Some("EXPORT") if input.is_word(1, "USER") => user::export_user(input)?,
@@ -302,8 +299,8 @@ fn prepare(input: &mut Input<'_>) -> Parse<Statement> {
         None => return input.refuse(),
         Some(
             word @ ("CREATE" | "ALTER" | "COMMENT" | "DROP" | "USE" | "SHOW" | "DESCRIBE" | "DESC"
-            | "EXPLAIN" | "STORAGE" | "VACUUM" | "PREPARE" | "EXECUTE" | "DEALLOCATE"
-            | "TRUNCATE"),
+            | "EXPLAIN" | "STORAGE" | "VACUUM" | "ANALYZE" | "PREPARE" | "EXECUTE"
+            | "DEALLOCATE" | "TRUNCATE"),
         ) => return Err(unsupported(format!("PREPARE .. AS {word}"), place)),
         Some(_) => return Err(refusal(input)),
     }
@@ -331,6 +328,13 @@ fn deallocate(input: &mut Input<'_>) -> Parse<Statement> {
         && input.take_word("PREPARE");
     let name = if input.take_word("ALL") { None } else { Some(input.name()?.0) };
     Ok(Statement::Deallocate { name })
+}
+
+/// A verb that is about a table or, without one, about all.
+fn table_or_all(input: &mut Input<'_>, verb: &'static str) -> Parse<Option<TableRef>> {
+    input.expect_word(verb)?;
+    let is_named = matches!(input.parser.peek_token_ref().token, Token::Word(_));
+    if is_named { input.table().map(Some) } else { Ok(None) }
 }
 
 /// `ANALYZE [TRUE|ON|FALSE|OFF]` within the parentheses of EXPLAIN.

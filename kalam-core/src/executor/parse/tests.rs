@@ -54,6 +54,8 @@ fn every_statement_form_is_recognized() {
         ("STORAGE COMPACT ALL IN app", "STORAGE COMPACT ALL"),
         ("VACUUM app.t", "VACUUM"),
         ("VACUUM", "VACUUM"),
+        ("ANALYZE app.t", "ANALYZE"),
+        ("ANALYZE", "ANALYZE"),
         ("SHOW MANIFEST FOR t", "SHOW MANIFEST"),
         ("SHOW STATS FOR TABLE t", "SHOW STATS"),
         ("SHOW CREATE TABLE t", "SHOW CREATE TABLE"),

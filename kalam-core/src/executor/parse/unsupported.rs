@@ -5,7 +5,6 @@ use super::input::{Failure, Input, unsupported};
 /// First words of statements that stand alone.
 const VERBS: &[&str] = &[
     "ACK",
-    "ANALYZE",
     "ATTACH",
     "BACKUP",
     "CALL",

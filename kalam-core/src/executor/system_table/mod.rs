@@ -11,6 +11,7 @@ mod manifest;
 mod namespaces;
 mod schemas;
 mod settings;
+mod statistics;
 mod stats;
 mod storages;
 mod tables;
@@ -50,6 +51,7 @@ const TABLES: &[SystemTable] = &[
     SystemTable { name: "namespaces", rows: namespaces::rows },
     SystemTable { name: "schemas", rows: schemas::rows },
     SystemTable { name: "settings", rows: settings::rows },
+    SystemTable { name: "statistics", rows: statistics::rows },
     SystemTable { name: "stats", rows: stats::rows },
     SystemTable { name: "storages", rows: storages::rows },
     SystemTable { name: "tables", rows: tables::rows },

@@ -6,6 +6,7 @@ use super::Moment;
 use crate::Result;
 use crate::executor::counters::Counters;
 use crate::executor::text_table::TextTable;
+use crate::flush::marked_rows;
 
 /// What one row tells: name, value, description.
 type Stat = (&'static str, u64, &'static str);
@@ -13,7 +14,8 @@ type Stat = (&'static str, u64, &'static str);
 /// One row for each number, by name: what the database did since it was opened, and
 /// what it holds now.
 ///
-/// Shape: name TEXT, value BIGINT, description TEXT. Cost: reads the manifest.
+/// Shape: name TEXT, value BIGINT, description TEXT. Cost: reads the manifest and all
+/// marks.
 pub(super) fn rows(moment: &Moment<'_>) -> Result<RecordBatch> {
     let mut stats = counted(&Counters::of(moment.engine)).to_vec();
     stats.extend(held(moment)?);
@@ -55,12 +57,13 @@ fn counted(c: &Counters) -> [Stat; 21] {
 /// What the database holds.
 fn held(moment: &Moment<'_>) -> Result<Vec<Stat>> {
     let Moment { engine, view } = moment;
-    let (mut segments, mut rows, mut bytes) = (0, 0, 0);
+    let (mut segments, mut rows, mut bytes, mut last_flush_ms) = (0, 0, 0, 0);
     for table in engine.registry.tables()? {
         for meta in engine.tier.manifest.table_segments(table.definition.id, &view.snapshot)? {
             segments += 1;
             rows += u64::from(meta.rows);
             bytes += meta.bytes;
+            last_flush_ms = last_flush_ms.max(meta.created_at_ms);
         }
     }
     let hot = engine.store.held()?;
@@ -70,6 +73,12 @@ fn held(moment: &Moment<'_>) -> Result<Vec<Stat>> {
         ("segments", segments, "segments that the manifest lists"),
         ("segment_rows", rows, "rows in segments, those that marks hide included"),
         ("segment_bytes", bytes, "bytes of segments"),
+        ("marked_rows", marked_rows(&view.snapshot)?, "rows in segments that marks hide"),
+        (
+            "last_flush",
+            u64::try_from(last_flush_ms).unwrap_or(0),
+            "when the newest segment was written, in milliseconds since 1970 UTC; 0: there is none",
+        ),
         ("hot_rows_estimate", hot.rows, "rows in the hot tier, about"),
         ("hot_bytes", hot.bytes, "bytes of the hot tier, in memory and on disk"),
         ("block_cache_bytes", hot.block_cache_bytes, "bytes in RocksDB's block cache"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Value};
 
 use super::remove_rows::RemoveRows;
-use crate::catalog::{Table, UniqueConstraint, ViewDefinition};
+use crate::catalog::{Table, TableDefinition, UniqueConstraint, ViewDefinition};
 use crate::executor::QueryResult;
 use crate::executor::all_rows::{any_row, scopes};
 use crate::executor::alter_table::{Altered, NewConstraint, Promise, alter_table};
@@ -17,7 +17,8 @@ use crate::executor::functions::DefaultContext;
 use crate::executor::resolve::resolve_definition;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::AlterTable;
-use crate::model::{ConstraintId, TableId};
+use crate::flush::Choice;
+use crate::model::{ConstraintId, TableId, TableKind};
 use crate::store::{Change, RowWrites, View, unique_prefix};
 use crate::{Error, ErrorKind, Result, SqlState};
 
@@ -72,7 +73,9 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
     for constraint in &altered.constraints {
         keep_constraint(engine, caller, (&next, &view), constraint, &mut entries)?;
     }
+    keep_outlived_gone(engine, &table, &altered.definition)?;
     let policy = altered.definition.options.flush_policy;
+    let stay_ms = altered.definition.options.stay_ms();
     let mut set = engine.registry.alter_table(&table, altered.definition, promises, &views)?;
     set.rows = entries;
     let name = table.definition.name.to_string();
@@ -88,6 +91,20 @@ fn run_once(engine: &Engine, caller: &Caller, statement: &AlterTable) -> Result<
     engine.store.commit(set)?;
     if policy != table.definition.options.flush_policy {
         engine.flushing.policy_changed(table.definition.id);
+    }
+    if stay_ms != table.definition.options.stay_ms() {
+        engine.maintenance.times_changed(table.definition.id);
+    }
+    Ok(())
+}
+
+/// Removes the rows of a STREAM table whose time is over if the next definition gives them
+/// more: what is gone for every statement does not come back, and no constraint that was
+/// added meanwhile has asked it.
+fn keep_outlived_gone(engine: &Engine, table: &Arc<Table>, next: &TableDefinition) -> Result<()> {
+    let of_now = &table.definition;
+    if of_now.kind == TableKind::Stream && next.options.stay_ms() > of_now.options.stay_ms() {
+        retrying(|| engine.tiers().maintain(table, Choice::All))?;
     }
     Ok(())
 }

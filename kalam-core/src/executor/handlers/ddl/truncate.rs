@@ -40,10 +40,12 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, names: &[TableRef]) -> Resul
                 set.changes.push(Box::new(RemoveRows { prefix: unique_scope_prefix(id, user) }));
             }
         }
-        let _commits: Vec<_> = tables.values().map(|table| table.commits()).collect();
-        if !set.changes.is_empty() {
-            engine.store.commit(set)?;
+        for table in tables.values() {
+            let name = table.definition.name.to_string();
+            engine.audit.add(&mut set, caller.did("TRUNCATE", Some(name)));
         }
+        let _commits: Vec<_> = tables.values().map(|table| table.commits()).collect();
+        engine.store.commit(set)?;
         Ok(())
     })?;
     engine.tier.collect_garbage(&engine.store)?;

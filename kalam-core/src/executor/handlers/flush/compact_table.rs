@@ -11,7 +11,7 @@ use crate::executor::resolve::resolve_table;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::executor::text_table::TextTable;
-use crate::flush::{Choice, Compactor};
+use crate::flush::Choice;
 use crate::jobs::{JobKind, JobReport, NewJob};
 use crate::model::TableKind;
 use crate::{Error, Result, SqlState};
@@ -35,6 +35,7 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<
         .with_hint("VACUUM removes rows of STREAM tables whose time is over"));
     }
     let name = table.definition.name.clone();
+    engine.audit.write(caller.did("STORAGE COMPACT TABLE", Some(name.to_string())))?;
     maintain(engine, JobKind::Compact, &name, &[table], Choice::All)
 }
 
@@ -44,7 +45,11 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<
 ///
 /// # Errors
 /// As [`run`]; tables before the failing one stay compacted.
-pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryResult> {
+pub(crate) fn run_all(
+    engine: &Engine,
+    caller: &Caller,
+    namespace: Option<&str>,
+) -> Result<QueryResult> {
     if let Some(namespace) = namespace
         && !engine.registry.has_namespace(namespace)
     {
@@ -57,6 +62,7 @@ pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryR
             && definition.kind != TableKind::Stream
     });
     let subject = namespace.unwrap_or("all tables");
+    engine.audit.write(caller.did("STORAGE COMPACT ALL", namespace.map(str::to_owned)))?;
     maintain(engine, JobKind::Compact, subject, &tables, Choice::All)
 }
 
@@ -74,18 +80,12 @@ pub(super) fn maintain(
     tables: &[Arc<Table>],
     choice: Choice,
 ) -> Result<QueryResult> {
-    let compactor = Compactor {
-        store: &engine.store,
-        registry: &engine.registry,
-        users: &engine.users,
-        tier: &engine.tier,
-        now_ms: engine.clock.now_ms(),
-    };
+    let tiers = engine.tiers();
     let mut reports = Vec::with_capacity(tables.len());
     let (id, _) = engine.jobs.run(&NewJob::of_statement(kind, subject), |_| {
         let mut total = JobReport::default();
         for table in tables {
-            let done = retrying(|| compactor.maintain(table, choice))?;
+            let done = retrying(|| tiers.maintain(table, choice))?;
             total.rows += done.rows + done.dropped;
             total.segments += done.segments;
             reports.push(done);

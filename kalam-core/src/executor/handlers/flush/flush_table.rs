@@ -12,7 +12,7 @@ use crate::executor::resolve::resolve_table;
 use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::executor::text_table::TextTable;
-use crate::flush::{FlushReport, Flusher, refuse_stream};
+use crate::flush::{FlushReport, refuse_stream};
 use crate::jobs::{JobId, JobKind, JobReport, NewJob};
 use crate::model::TableKind;
 
@@ -28,6 +28,8 @@ use crate::model::TableKind;
 pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<QueryResult> {
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
     refuse_stream(&table.definition)?;
+    let name = table.definition.name.to_string();
+    engine.audit.write(caller.did("STORAGE FLUSH TABLE", Some(name)))?;
     let key = format!("flush:{}", table.definition.id);
     let new = NewJob::of_statement(JobKind::Flush, &table.definition.name).with_key(key);
     let (id, done) = engine.jobs.run(&new, |progress| {
@@ -44,12 +46,17 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<
 ///
 /// # Errors
 /// As [`run`]; tables before the failing one stay flushed.
-pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryResult> {
+pub(crate) fn run_all(
+    engine: &Engine,
+    caller: &Caller,
+    namespace: Option<&str>,
+) -> Result<QueryResult> {
     if let Some(namespace) = namespace
         && !engine.registry.has_namespace(namespace)
     {
         return Err(undefined_namespace(namespace));
     }
+    engine.audit.write(caller.did("STORAGE FLUSH ALL", namespace.map(str::to_owned)))?;
     let new = NewJob::of_statement(JobKind::Flush, namespace.unwrap_or("all tables"));
     let mut reports = Vec::new();
     let (id, _) = engine.jobs.run(&new, |_| {
@@ -70,14 +77,8 @@ pub(crate) fn run_all(engine: &Engine, namespace: Option<&str>) -> Result<QueryR
 }
 
 fn flush(engine: &Engine, table: &Arc<Table>) -> Result<FlushReport> {
-    let flusher = Flusher {
-        store: &engine.store,
-        registry: &engine.registry,
-        users: &engine.users,
-        tier: &engine.tier,
-        now_ms: engine.clock.now_ms(),
-    };
-    let report = retrying(|| flusher.flush_table(table))?;
+    let tiers = engine.tiers();
+    let report = retrying(|| tiers.flush_table(table))?;
     engine.tier.collect_garbage(&engine.store)?;
     Ok(report)
 }

@@ -1,5 +1,6 @@
 //! Statements about the tiers.
 
+pub(crate) mod analyze;
 pub(crate) mod compact_table;
 pub(crate) mod flush_table;
 pub(crate) mod show_manifest;

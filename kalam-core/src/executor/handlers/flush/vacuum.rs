@@ -28,11 +28,13 @@ pub(crate) fn run(
 ) -> Result<QueryResult> {
     let Some(table) = table else {
         let tables = engine.registry.tables()?;
+        engine.audit.write(caller.did("VACUUM", None))?;
         return maintain(engine, JobKind::Cleanup, "all tables", &tables, Choice::Due);
     };
     let table = resolve_table(engine, caller, table, TableAction::Read)?;
     let definition = table.definition.clone();
     let name = definition.name.clone();
+    engine.audit.write(caller.did("VACUUM", Some(name.to_string())))?;
     let result = maintain(engine, JobKind::Cleanup, &name, &[table], Choice::All)?;
     let mut prefix = vec![definition.kind.key_byte()];
     prefix.extend_from_slice(&definition.id.get().to_be_bytes());

@@ -1,8 +1,9 @@
 //! `DROP USER .. PURGE`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrow::array::{BooleanArray, Int64Array, RecordBatch};
+use arrow::array::{BooleanArray, Int64Array, RecordBatch, StringArray};
 
 use super::drop_user::undefined_user;
 use crate::catalog::{SchemaRegistry, Table};
@@ -11,39 +12,51 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::handlers::ddl::remove_rows::RemoveRows;
-use crate::executor::purge;
 use crate::executor::row_writer::retrying;
-use crate::flush::ScopeEdit;
+use crate::flush::{ScopeEdit, demand_purge, erase_purged};
+use crate::jobs::{JobKind, JobReport, NewJob};
 use crate::model::{ScopeId, Seq, UserId, UserKey};
 use crate::security::Logins;
 use crate::store::{Batch, Change, WriteSet, unique_scope_prefix};
 use crate::{Error, Result, SqlState};
 
+/// How long a purge waits for results that are still read.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
 /// Removes a user for good: their account, their surrogate, and all their rows in all
 /// tables, in one commit. Then deletes their segments and rewrites the files that still
-/// have bytes of theirs. Users without an account go too. The audit log keeps their id.
+/// have bytes of theirs. Users without an account go too. The audit log keeps their id; the
+/// job does not.
 ///
 /// After a crash the rows are gone or all there; what is left of their bytes goes when the
 /// database is opened.
 ///
 /// Returns one row: `segments` BIGINT, `erased` BOOLEAN, which is false while results that
-/// were begun before are still read, or a storage that has segments is away.
+/// were begun before are still read, or a storage that has segments is away, `job_id` TEXT.
+/// What is not erased then is in the background when the last of the results ends.
 ///
 /// # Errors
-/// `42704` if the user has neither rows nor an account, `53100`, `58030`.
+/// `42704` if the user has neither rows nor an account, `53100`, `58030`, `57014` if the job
+/// is killed: before the commit nothing is gone, after it the rows are.
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
     user: &UserId,
     if_exists: bool,
 ) -> Result<QueryResult> {
-    let segments = retrying(|| remove(engine, caller, user, if_exists))?;
-    fault_point("purge.after_commit")?;
-    let erased = purge::erase(&engine.store, &engine.tier)?;
+    let new = NewJob::of_statement(JobKind::UserCleanup, "a purged user");
+    let (mut segments, mut erased) = (0, false);
+    let (id, _) = engine.jobs.run(&new, |_| {
+        segments = retrying(|| remove(engine, caller, user, if_exists))?;
+        fault_point("purge.after_commit")?;
+        erased = erase_purged(&engine.store, &engine.tier, WAIT_MAX)?;
+        Ok(JobReport { segments: segments as u64, ..JobReport::default() })
+    })?;
     let segments = Int64Array::from(vec![i64::try_from(segments).unwrap_or(i64::MAX)]);
     RecordBatch::try_from_iter([
         ("segments", Arc::new(segments) as _),
         ("erased", Arc::new(BooleanArray::from(vec![erased])) as _),
+        ("job_id", Arc::new(StringArray::from(vec![id.to_string()])) as _),
     ])
     .map(QueryResult::ready)
     .map_err(|e| Error::new(SqlState::INTERNAL_ERROR, "the report cannot be made").with_source(e))
@@ -80,7 +93,7 @@ fn remove(engine: &Engine, caller: &Caller, user: &UserId, if_exists: bool) -> R
         engine.registry.set_user_storage(&mut set, user, None);
     }
     Logins::forget_failures(&mut set, user);
-    purge::demand(&mut set, engine.clock.now_ms());
+    demand_purge(&mut set, engine.clock.now_ms());
     engine.audit.add(&mut set, caller.did("DROP USER PURGE", Some(user.to_string())));
     let _commits: Vec<_> = tables.iter().map(|table| table.commits()).collect();
     fault_point("purge.before_commit")?;

@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::tier::ColdTier;
 use crate::Result;
 use crate::activity::check_stop;
 use crate::env::fault_point;
-use crate::flush::ColdTier;
 use crate::store::{EntityStore, Family, Store, WriteSet};
 
-/// How long a purge waits for results that are still read.
-const WAIT_MAX: Duration = Duration::from_secs(2);
 const WAIT_STEP: Duration = Duration::from_millis(2);
 
 /// That rows were removed whose bytes have to go.
@@ -28,21 +26,29 @@ const PENDING: EntityStore<String, PendingPurge> =
     EntityStore::new(Family::Jobs, b'P', "a purge that is not done");
 
 /// Makes it part of a commit that bytes have to go, whatever happens after it.
-pub(crate) fn demand(set: &mut WriteSet, now_ms: i64) {
+pub(crate) fn demand_purge(set: &mut WriteSet, now_ms: i64) {
     PENDING.put(set, &String::new(), &PendingPurge { since_ms: now_ms });
 }
 
-/// Erases what was removed up to now. False if somebody still reads it after a moment, or
-/// a storage that has it is away: the next purge, or the next open, does it then.
+/// Whether bytes have to go.
 ///
 /// # Errors
-/// `58030`, `53100`, `57014`; what is not done is done by the next purge or open.
-pub(crate) fn erase(store: &Arc<Store>, tier: &ColdTier) -> Result<bool> {
+/// `XX001`, `58030`.
+pub(crate) fn is_purge_pending(store: &Store) -> Result<bool> {
+    Ok(PENDING.get(&store.view().snapshot, &String::new())?.is_some())
+}
+
+/// Erases what was removed up to now. False if somebody still reads it after `wait`: the
+/// end of what they read, the next purge, or the next open does it then.
+///
+/// # Errors
+/// `58030`, `53100`, `57014`; what is not done is done later, as above.
+pub(crate) fn erase_purged(store: &Arc<Store>, tier: &ColdTier, wait: Duration) -> Result<bool> {
     let epoch = store.epoch();
     let begin = Instant::now();
     while store.epochs().oldest().is_some_and(|oldest| oldest < epoch) {
         check_stop()?;
-        if begin.elapsed() > WAIT_MAX {
+        if begin.elapsed() >= wait {
             return Ok(false);
         }
         std::thread::sleep(WAIT_STEP);
@@ -63,7 +69,9 @@ pub(crate) fn erase(store: &Arc<Store>, tier: &ColdTier) -> Result<bool> {
 /// # Errors
 /// `58030`, `53100`.
 pub(crate) fn finish_purges(store: &Arc<Store>, tier: &ColdTier) -> Result<()> {
-    if PENDING.get(&store.view().snapshot, &String::new())?.is_none() {
+    // Whoever comes second finds it done.
+    let _erasing = store.erasing();
+    if !is_purge_pending(store)? {
         return Ok(());
     }
     store.erase_deleted()?;
