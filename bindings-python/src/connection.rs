@@ -194,6 +194,15 @@ impl Connection {
         Ok(())
     }
 
+    /// How much of the statements of this connection that are at work in other threads, and
+    /// of its Results that are still read, is done: from 0 to 100, or None if nothing is at
+    /// work or the whole is not known. Rows that a filter skips are in the whole.
+    fn query_progress(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        let session = self.session(py)?;
+        let fraction = engine(py, || Ok(session.progress().and_then(|done| done.fraction())))?;
+        Ok(fraction.map(|fraction| fraction * 100.0))
+    }
+
     /// Runs an INSERT, UPDATE, DELETE or MERGE for each set of parameters of an iterable, or
     /// for each row of Arrow data, in one commit: all or none. Returns the rows affected.
     ///

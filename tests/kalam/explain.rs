@@ -167,3 +167,43 @@ fn a_user_is_told_of_their_own_rows_and_files_only() {
     let text = lines(&alice, "EXPLAIN SELECT body FROM note WHERE id > 2").join("\n");
     assert!(text.contains("2 of 5 segments (3 pruned by key range)"), "{text}");
 }
+
+/// The tables in the order in which a plan's joins read them: what is built comes first.
+fn join_order(fixture: &Fixture, sql: &str) -> Vec<String> {
+    let shown = lines(fixture.root(), &format!("EXPLAIN {sql}"));
+    let tables = shown.iter().filter_map(|line| {
+        let scan = line.trim_start_matches([' ', '-', '>']);
+        let scan = scan.strip_prefix("Segments of ").or(scan.strip_prefix("Hot rows of "))?;
+        scan.split([':', ',', ' ']).next().map(str::to_owned)
+    });
+    tables.collect()
+}
+
+#[test]
+fn a_join_follows_the_counts_of_analyze_also_after_a_reopen() {
+    let mut fixture = Fixture::new();
+    // Ten values far apart: by its bounds alone, `g` could have as many as there are rows.
+    for table in ["a", "b"] {
+        fixture.run(&format!("CREATE TABLE {table} (k INT PRIMARY KEY, g INT)"));
+        fixture.run(&format!(
+            "INSERT INTO {table} SELECT value, (value % 10) * 1000000 FROM generate_series(1, 2000)"
+        ));
+    }
+    fixture.run("CREATE TABLE c (k INT PRIMARY KEY)");
+    fixture.run("INSERT INTO c SELECT value FROM generate_series(1, 20000)");
+    fixture.run("STORAGE FLUSH ALL");
+    let sql = "SELECT COUNT(*) FROM a JOIN b ON a.g = b.g JOIN c ON c.k = a.k";
+    let before = join_order(&fixture, sql);
+    assert_eq!(before.len(), 3, "{:#?}", lines(fixture.root(), &format!("EXPLAIN {sql}")));
+    assert_ne!(before[0], "default.c", "{before:?}");
+    let rows = fixture.rows(sql);
+    fixture.run("ANALYZE");
+    // Each row of `a` meets two hundred of `b`: more rows than `c` has.
+    let after = join_order(&fixture, sql);
+    assert_eq!(after[0], "default.c", "{after:?}");
+    assert_eq!(fixture.rows(sql), rows);
+    fixture.reopen();
+    assert_eq!(join_order(&fixture, sql), after);
+    fixture.run("TRUNCATE a");
+    assert_eq!(fixture.rows(sql), [["0"]]);
+}
