@@ -42,6 +42,7 @@ mod plan_cache;
 mod position;
 mod prepared;
 mod purge;
+mod register;
 mod render;
 mod replace_table;
 mod result_lifetime;
