@@ -46,7 +46,7 @@ lint: setup ## format, clippy, stubs against the built module, Python type check
 	@$(ENV) step "format"; cargo fmt --all --check
 	@$(ENV) step "clippy"; cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(ENV) .ci/wheel.sh dev "$$VENV_ARROW"
-	@$(ENV) step "python stubs"; cd "$$KALAM_CACHE" && "$$VENV_ARROW/bin/python" -m mypy.stubtest kalamdb
+	@$(ENV) step "python stubs"; cd "$$KALAM_CACHE" && "$$VENV_ARROW/bin/python" -m mypy.stubtest kalamdb._kalamdb
 	@$(ENV) step "python types"; "$$VENV_ARROW/bin/mypy" --config-file .ci/mypy.ini examples benchmarks
 
 docs: setup ## build the Rust documentation, warnings are errors

@@ -61,6 +61,8 @@ setup_debian() {
     for tool in cmake pkg-config valgrind; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
+    # For the emulator of Azure that the tests of storages start.
+    command -v npm >/dev/null || missing+=(npm)
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
 }
 
@@ -73,6 +75,7 @@ setup_macos() {
     find_python >/dev/null || missing+=(python@3.13)
     command -v cmake >/dev/null || missing+=(cmake)
     command -v pkg-config >/dev/null || missing+=(pkgconf)
+    command -v npm >/dev/null || missing+=(node)
     [ ${#missing[@]} = 0 ] && return
     command -v brew >/dev/null || fail "Homebrew is missing; install it, or these yourself:" "${missing[*]}"
     step "installing ${missing[*]}"
@@ -83,7 +86,7 @@ setup_macos() {
 check_other() {
     local missing=()
     local tool
-    for tool in make cc c++ ccache mold cmake pkg-config valgrind; do
+    for tool in make cc c++ ccache mold cmake pkg-config valgrind npm; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     has_libclang || missing+=("libclang (clang-devel)")
@@ -129,6 +132,17 @@ setup_venv() {
     printf '%s\n' "$wanted" >"$venv/.stamp"
 }
 
+# Microsoft's emulator of Azure's blobs, which the tests of storages start.
+setup_azurite() {
+    local folder="$KALAM_CACHE/azurite" wanted=azurite@3.35.0
+    [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$wanted" ] && return
+    step "$wanted"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    npm install --prefix "$folder" --before 2026-11-20 --ignore-scripts --no-audit --no-fund --silent "$wanted"
+    printf '%s\n' "$wanted" >"$folder/.stamp"
+}
+
 case "$(uname -s)" in
     Darwin) setup_macos ;;
     Linux) if command -v apt-get >/dev/null; then setup_debian; else check_other; fi ;;
@@ -142,3 +156,4 @@ setup_venv "$python" "$VENV_TOOLS" tools
 setup_venv "$python" "$VENV_PLAIN" plain
 setup_venv "$python" "$VENV_ARROW" arrow
 setup_venv "$python" "$VENV_S3" s3
+setup_azurite

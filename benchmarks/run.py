@@ -23,7 +23,7 @@ from measure import Case, Job, Sample, peak_megabytes
 from stores import Work, build
 
 JOBS = (
-    "point_read", "newest", "insert_durable", "insert_threads", "insert_normal", "update",
+    "point_read", "newest", "insert_durable", "insert_threads", "insert_normal", "insert_many", "update",
     "ingest", "flush", "scan", "scan_to_arrow", "group_by_few", "group_by_many",
     "disk_size", "open_time",
 )

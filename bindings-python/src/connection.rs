@@ -1,125 +1,23 @@
-//! `connect` and `Connection`: one user's session.
+//! `Connection`: one user's session.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kalam_core::model::Role;
 use kalam_core::{
-    AppendMode, Database, Error, IsolationLevel, Options, Result, Session, SqlState,
-    TransactionStatus,
+    AppendMode, Error, IsolationLevel, NamedData, Params, Result, Session, SqlState,
+    TransactionStatus, WithinTransaction,
 };
 use pyo3::prelude::*;
 
 use crate::cursor::Cursor;
 use crate::error::{engine, exception};
-use crate::process::{ProcessLocal, drop_detached, survive_fork};
+use crate::parameter_sets::ParamSets;
+use crate::process::{ProcessLocal, drop_detached};
 use crate::result::ResultSet;
-use crate::{input, interrupt, parameter};
-
-/// The user of a connection that names none; its role is `system`.
-const OPENER: &str = "root";
-
-/// Opens a database directory, creating it if it is missing, or with ":memory:"
-/// one that ends with its last connection.
-///
-/// Without `user` and `role` the connection may do everything. With `user` it
-/// acts for that user with role 'user', unless `role` says otherwise; the program
-/// vouches for the identity. With `user` and `password` the user logs in and has
-/// the role of their account (CREATE USER). Unqualified names resolve in
-/// `namespace` ('default'). `config` keys are durability, threads, memory_limit,
-/// cache_bytes, storage_path, temp_directory, statement_timeout and
-/// max_result_bytes.
-#[pyfunction]
-#[pyo3(
-    signature = (
-        path=PathBuf::from(":memory:"), *, user=None, role=None, password=None, namespace=None, config=None
-    ),
-    text_signature = "(path=':memory:', *, user=None, role=None, password=None, namespace=None, config=None)"
-)]
-#[allow(
-    clippy::needless_pass_by_value,
-    clippy::too_many_arguments,
-    reason = "pyo3 hands owned values to functions, and each keyword is an argument"
-)]
-pub fn connect(
-    py: Python<'_>,
-    path: PathBuf,
-    user: Option<&str>,
-    role: Option<&str>,
-    password: Option<&str>,
-    namespace: Option<&str>,
-    config: Option<HashMap<String, Bound<'_, PyAny>>>,
-) -> PyResult<Connection> {
-    survive_fork(py)?;
-    let mut options = Options::default();
-    for (key, value) in config.unwrap_or_default() {
-        let value = value.str()?.to_str()?.to_owned();
-        options.set(&key, &value).map_err(|error| exception(py, &error))?;
-    }
-    let identity = Identity::of(user, role, password).map_err(|error| exception(py, &error))?;
-    let session = engine(py, || {
-        let database = if path.as_os_str() == ":memory:" {
-            Database::in_memory(options)?
-        } else {
-            Database::open(&path, options)?
-        };
-        identity.session(&database, namespace)
-    })?;
-    Ok(Connection::new(session))
-}
-
-/// Make a new database directory of a backup, as RESTORE DATABASE does. The directory must
-/// be missing or empty; open it with connect() afterwards. Every byte is checked.
-#[pyfunction]
-#[allow(clippy::needless_pass_by_value, reason = "pyo3 hands owned values to functions")]
-pub fn restore(py: Python<'_>, backup: PathBuf, path: PathBuf) -> PyResult<()> {
-    survive_fork(py)?;
-    engine(py, || Database::restore(&backup, &path))
-}
-
-/// Who connects.
-enum Identity<'a> {
-    /// The program says so.
-    Vouched { user: &'a str, role: Role },
-    /// The password says so.
-    LogsIn { user: &'a str, password: &'a str },
-}
-
-impl<'a> Identity<'a> {
-    fn of(user: Option<&'a str>, role: Option<&str>, password: Option<&'a str>) -> Result<Self> {
-        let Some(password) = password else {
-            let role = match role {
-                Some(role) => role.parse()?,
-                None if user.is_some() => Role::User,
-                None => Role::System,
-            };
-            return Ok(Identity::Vouched { user: user.unwrap_or(OPENER), role });
-        };
-        match (user, role) {
-            (Some(user), None) => Ok(Identity::LogsIn { user, password }),
-            _ => Err(Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                "a password goes with a user, and with no role",
-            )
-            .with_hint("who logs in has the role of their account")),
-        }
-    }
-
-    fn session(&self, database: &Database, namespace: Option<&str>) -> Result<Session> {
-        match *self {
-            Identity::Vouched { user, role } => database.session(user, role, namespace),
-            Identity::LogsIn { user, password } => {
-                let session = database.login(user, password)?;
-                if let Some(namespace) = namespace {
-                    session.use_namespace(namespace)?;
-                }
-                Ok(session)
-            }
-        }
-    }
-}
+use crate::statement::Statement;
+use crate::table_definition::{checked_name, create_table, kind};
+use crate::{input, interrupt, parameter, schema};
 
 /// What one user does with a database. Threads may share it.
 ///
@@ -132,7 +30,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(session: Session) -> Self {
+    /// A connection over a session.
+    pub fn new(session: Session) -> Self {
         session.set_stop_request(Some(interrupt::raised));
         Connection { session: ProcessLocal::new(Mutex::new(Some(Arc::new(session)))) }
     }
@@ -157,14 +56,21 @@ impl Connection {
         py: Python<'_>,
         sql: &str,
         params: Option<&Bound<'_, PyAny>>,
-        timeout: Option<f64>,
+        options: &CallOptions<'_>,
     ) -> PyResult<ResultSet> {
         let session = self.session(py)?;
         let params = parameter::params(py, params)?;
-        let timeout = timeout.map(seconds).transpose().map_err(|e| exception(py, &e))?;
-        let call = || match timeout {
-            Some(timeout) => session.execute_within(timeout, sql, &params),
-            None => session.execute(sql, &params),
+        let timeout = options.timeout.map(seconds).transpose().map_err(|e| exception(py, &e))?;
+        let readers = options.readers()?;
+        let call = || {
+            if readers.is_empty() && timeout.is_none() {
+                return session.execute(sql, &params);
+            }
+            let mut data = NamedData::default();
+            for (name, reader) in readers {
+                data.insert(&name, reader)?;
+            }
+            session.execute_reading(&data, timeout, sql, &params)
         };
         engine(py, call).map(ResultSet::new)
     }
@@ -172,8 +78,31 @@ impl Connection {
     /// Runs a statement for each set of parameters, all or none.
     pub fn run_many(&self, py: Python<'_>, sql: &str, sets: &Bound<'_, PyAny>) -> PyResult<u64> {
         let session = self.session(py)?;
-        let params = parameter::param_sets(sets)?;
-        engine(py, || session.execute_many(sql, &params))
+        let names = || {
+            let prepared = engine(py, || session.prepare(sql))?;
+            Ok(prepared.parameter_names().to_vec())
+        };
+        let sets = ParamSets::read(sets, names)?;
+        engine(py, || match &sets {
+            ParamSets::Columns(columns) => session.execute_columns(sql, columns),
+            ParamSets::Each(sets) => session.execute_many(sql, sets),
+        })
+    }
+}
+
+/// What a call says beside its SQL and its parameters.
+#[derive(Default)]
+pub struct CallOptions<'py> {
+    /// Data by name, for this statement alone.
+    pub data: Option<BTreeMap<String, Bound<'py, PyAny>>>,
+    /// How many seconds to wait.
+    pub timeout: Option<f64>,
+}
+
+impl CallOptions<'_> {
+    fn readers(&self) -> PyResult<Vec<(String, input::Reader)>> {
+        let data = self.data.iter().flatten();
+        data.map(|(name, data)| Ok((name.clone(), input::reader(data)?))).collect()
     }
 }
 
@@ -182,30 +111,79 @@ impl Connection {
     /// Runs SQL and returns a Result of its own. A write is committed on return, unless a
     /// transaction is open.
     ///
-    /// `params` is a sequence for `?` and `$1`, a mapping for `:name`. `timeout` is how many
-    /// seconds the statement and its rows are waited for before CancelledError; without it
-    /// the setting statement_timeout says.
-    #[pyo3(signature = (sql, params=None, *, timeout=None))]
-    fn execute(
+    /// `params` is a sequence for `?` and `$1`, a mapping for `:name`. `data` is a dict of
+    /// what append() takes: the statement reads it by its names, which go before those of
+    /// tables; nothing is copied or stored. `timeout` is how many seconds the statement and
+    /// its rows are waited for before CancelledError; without it the setting
+    /// statement_timeout says.
+    #[pyo3(signature = (sql, params=None, *, data=None, timeout=None))]
+    fn execute<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         sql: &str,
-        params: Option<&Bound<'_, PyAny>>,
+        params: Option<&Bound<'py, PyAny>>,
+        data: Option<BTreeMap<String, Bound<'py, PyAny>>>,
         timeout: Option<f64>,
     ) -> PyResult<ResultSet> {
-        self.run(py, sql, params, timeout)
+        self.run(py, sql, params, &CallOptions { data, timeout })
     }
 
     /// The same as execute().
-    #[pyo3(signature = (sql, params=None, *, timeout=None))]
-    fn sql(
+    #[pyo3(signature = (sql, params=None, *, data=None, timeout=None))]
+    fn sql<'py>(
+        &self,
+        py: Python<'py>,
+        sql: &str,
+        params: Option<&Bound<'py, PyAny>>,
+        data: Option<BTreeMap<String, Bound<'py, PyAny>>>,
+        timeout: Option<f64>,
+    ) -> PyResult<ResultSet> {
+        self.run(py, sql, params, &CallOptions { data, timeout })
+    }
+
+    /// Runs statements that are separated by semicolons, each in a commit of its own unless
+    /// a transaction is open, up to the first that fails. Their rows are not kept.
+    fn executescript(&self, py: Python<'_>, sql: &str) -> PyResult<()> {
+        let session = self.session(py)?;
+        engine(py, || session.execute(sql, &Params::None).map(drop))
+    }
+
+    /// Parses one statement and looks it up, to run it many times.
+    fn prepare(slf: &Bound<'_, Self>, sql: &str) -> PyResult<Statement> {
+        let session = slf.get().session(slf.py())?;
+        let prepared = engine(slf.py(), || session.prepare(sql))?;
+        Ok(Statement::new(slf.clone().unbind(), prepared))
+    }
+
+    /// How a query is run, in lines. With `analyze` it runs, and the lines have figures.
+    #[pyo3(signature = (sql, params=None, *, analyze=false))]
+    fn explain(
         &self,
         py: Python<'_>,
         sql: &str,
         params: Option<&Bound<'_, PyAny>>,
-        timeout: Option<f64>,
-    ) -> PyResult<ResultSet> {
-        self.run(py, sql, params, timeout)
+        analyze: bool,
+    ) -> PyResult<String> {
+        let session = self.session(py)?;
+        let params = parameter::params(py, params)?;
+        let lines = engine(py, || session.explain(sql, &params, analyze)).map(ResultSet::new)?;
+        let lines = lines.fetchall(py)?;
+        let lines = lines.iter().map(|row| row.get_item(0)?.extract::<String>());
+        Ok(lines.collect::<PyResult<Vec<_>>>()?.join("\n"))
+    }
+
+    /// Keeps data for this connection: statements read it by its name, which goes before
+    /// that of a table, until unregister(). `data` is what append() takes; it is not copied.
+    fn register(&self, py: Python<'_>, name: &str, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let session = self.session(py)?;
+        let reader = input::reader(data)?;
+        engine(py, || session.register(name, reader))
+    }
+
+    /// Forgets what register() keeps under a name.
+    fn unregister(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        let session = self.session(py)?;
+        engine(py, || session.unregister(name))
     }
 
     /// Stops every statement of this connection that is at work in another thread, and
@@ -216,8 +194,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Runs an INSERT, UPDATE or DELETE for each set of parameters of an iterable,
-    /// in one commit: all or none. Returns the rows affected.
+    /// Runs an INSERT, UPDATE, DELETE or MERGE for each set of parameters of an iterable, or
+    /// for each row of Arrow data, in one commit: all or none. Returns the rows affected.
+    ///
+    /// Columns of Arrow data are the parameters `?` and `$1` in their order, and `:name` by
+    /// their names.
     fn executemany(
         &self,
         py: Python<'_>,
@@ -230,9 +211,10 @@ impl Connection {
     /// Appends rows in one commit and returns how many.
     ///
     /// `data` is anything with `__arrow_c_stream__` or `__arrow_c_array__` (pyarrow,
-    /// polars, pandas, DuckDB relations, a Result), an iterable of dicts, or a dict
-    /// of columns. Columns match by name; missing ones take their default. `mode` is
-    /// 'append' (an existing key refuses all) or 'upsert' (it is replaced).
+    /// polars, pandas, DuckDB relations, a Result), an iterable of dicts or of tuples with
+    /// a value for each column, or a dict of columns. Columns match by name; missing ones
+    /// take their default. `mode` is 'append' (an existing key refuses all) or 'upsert' (it
+    /// is replaced).
     #[pyo3(signature = (table, data, *, mode="append"))]
     fn append(
         &self,
@@ -243,8 +225,58 @@ impl Connection {
     ) -> PyResult<u64> {
         let session = self.session(py)?;
         let mode: AppendMode = mode.parse().map_err(|error| exception(py, &error))?;
-        let reader = input::reader(data)?;
+        let names = || {
+            let rows = engine(py, || {
+                let rows = format!("SELECT * FROM {} LIMIT 0", checked_name(table)?);
+                session.execute(&rows, &Params::None)
+            })?;
+            Ok(schema::names(&rows.schema()))
+        };
+        let reader = input::reader_for(data, Some(&names))?;
         engine(py, || session.append(table, reader, mode))
+    }
+
+    /// Makes a table with the columns of `data`, appends the rows, and returns how many.
+    ///
+    /// `type` is 'shared', 'user' or 'stream'. Without `primary_key`, a list of columns, the
+    /// key is hidden. A table whose rows do not fit is dropped again. Definitions cannot run
+    /// in a transaction.
+    #[pyo3(signature = (name, data, *, r#type="shared", primary_key=None))]
+    fn create_table(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        data: &Bound<'_, PyAny>,
+        r#type: &str,
+        primary_key: Option<Vec<String>>,
+    ) -> PyResult<u64> {
+        let session = self.session(py)?;
+        let kind = kind(r#type).map_err(|error| exception(py, &error))?;
+        let reader = input::reader(data)?;
+        let create = create_table(name, kind, &reader.schema(), &primary_key.unwrap_or_default());
+        let create = create.map_err(|error| exception(py, &error))?;
+        engine(py, || {
+            session.execute(&create, &Params::None)?;
+            session.append(name, reader, AppendMode::Append).inspect_err(|_| {
+                // What the rows did wrong is the error, not what becomes of the table.
+                let _ = session.execute(&format!("DROP TABLE IF EXISTS {name}"), &Params::None);
+            })
+        })
+    }
+
+    /// Collects rows for a table and appends them when there are `rows`, and at the end of a
+    /// `with` block.
+    #[pyo3(signature = (table, *, mode="append", rows=10_000))]
+    fn appender<'py>(
+        slf: &Bound<'py, Self>,
+        table: &str,
+        mode: &str,
+        rows: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        slf.get().session(py)?;
+        mode.parse::<AppendMode>().map_err(|error| exception(py, &error))?;
+        py.import("kalamdb._appender")?.call_method1("Appender", (slf, table, mode, rows))
     }
 
     /// A connection of another user, with role 'user' at most this one's. Of a user who
@@ -267,6 +299,35 @@ impl Connection {
         let session = self.session(py)?;
         let isolation: IsolationLevel = isolation.parse().map_err(|e| exception(py, &e))?;
         engine(py, || session.begin(isolation))
+    }
+
+    /// A transaction around a `with` block: committed at its end, rolled back if the block
+    /// raises.
+    #[pyo3(signature = (isolation="repeatable read"))]
+    fn transaction<'py>(slf: &Bound<'py, Self>, isolation: &str) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        slf.get().session(py)?;
+        isolation.parse::<IsolationLevel>().map_err(|error| exception(py, &error))?;
+        py.import("kalamdb._transaction")?.call_method1("Transaction", (slf, isolation))
+    }
+
+    /// Whether a transaction is open.
+    #[getter]
+    fn in_transaction(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.session(py)?.transaction_status() != TransactionStatus::Idle)
+    }
+
+    /// What becomes of the statements of a text in a transaction: 'reads', 'writes' and
+    /// 'refused'.
+    fn _within_transaction(&self, py: Python<'_>, sql: &str) -> PyResult<Vec<&'static str>> {
+        let session = self.session(py)?;
+        let effects = engine(py, || session.within_transaction(sql))?;
+        let word = |effect| match effect {
+            WithinTransaction::Reads => "reads",
+            WithinTransaction::Writes => "writes",
+            WithinTransaction::Refused => "refused",
+        };
+        Ok(effects.into_iter().map(word).collect())
     }
 
     /// Commits the open transaction, which is over whether this succeeds or not. Outside
@@ -297,8 +358,8 @@ impl Connection {
     /// Result says what was written.
     #[pyo3(signature = (table=None))]
     fn flush(&self, py: Python<'_>, table: Option<&str>) -> PyResult<ResultSet> {
-        let sql = flush_statement(table).map_err(|error| exception(py, &error))?;
-        self.run(py, &sql, None, None)
+        let session = self.session(py)?;
+        engine(py, || session.flush(table)).map(ResultSet::new)
     }
 
     /// Releases the session. Results stay readable; closing twice is fine.
@@ -367,7 +428,7 @@ fn lock(session: &Mutex<Option<Arc<Session>>>) -> MutexGuard<'_, Option<Arc<Sess
 }
 
 /// A timeout in seconds.
-fn seconds(timeout: f64) -> Result<Duration> {
+pub fn seconds(timeout: f64) -> Result<Duration> {
     Duration::try_from_secs_f64(timeout).ok().filter(|timeout| !timeout.is_zero()).ok_or_else(
         || {
             Error::new(
@@ -377,14 +438,4 @@ fn seconds(timeout: f64) -> Result<Duration> {
             .with_hint("use a number of seconds above 0, or None")
         },
     )
-}
-
-/// `table` goes into the text of a statement, so nothing but a name may be in it.
-fn flush_statement(table: Option<&str>) -> Result<String> {
-    let Some(table) = table else { return Ok("STORAGE FLUSH ALL".into()) };
-    if table.is_empty() || !table.chars().all(|c| c.is_alphanumeric() || "_.\"".contains(c)) {
-        return Err(Error::new(SqlState::INVALID_NAME, format!("{table:?} is not a table name"))
-            .with_hint("write it as in SQL: table or namespace.table"));
-    }
-    Ok(format!("STORAGE FLUSH TABLE {table}"))
 }

@@ -8,7 +8,7 @@ use kalam_core::{Error, SqlState};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::connection::Connection;
+use crate::connection::{CallOptions, Connection};
 use crate::error::{ProgrammingError, exception};
 use crate::result::ResultSet;
 
@@ -77,7 +77,7 @@ impl Cursor {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
         slf.get().replace(Last::Nothing);
-        let result = connection.run(py, operation, parameters, None)?;
+        let result = connection.run(py, operation, parameters, &CallOptions::default())?;
         slf.get().replace(Last::Query(Py::new(py, result)?));
         Ok(slf.clone())
     }

@@ -15,7 +15,7 @@ use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
 use kalam_core::{Error, ScalarValue, SqlState};
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyCapsule, PyList, PyMapping, PyString, PyTuple};
 
 use crate::array::{array, unite};
 use crate::error::exception;
@@ -25,10 +25,24 @@ use crate::schema::SCHEMA_CAPSULE;
 const ARRAY_CAPSULE: &CStr = c"arrow_array";
 const STREAM_CAPSULE: &CStr = c"arrow_array_stream";
 
-type Reader = Box<dyn RecordBatchReader + Send>;
+/// Batches of rows.
+pub type Reader = Box<dyn RecordBatchReader + Send>;
 
-/// The batches of anything that `append` takes. Arrow data is not copied.
+/// Whether a value hands out Arrow data.
+pub fn is_arrow(data: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(data.hasattr("__arrow_c_stream__")? || data.hasattr("__arrow_c_array__")?)
+}
+
+/// The names of the columns that rows without names are of.
+pub type ColumnNames<'a> = &'a dyn Fn() -> PyResult<Vec<String>>;
+
+/// The batches of data whose columns have names. Arrow data is not copied.
 pub fn reader(data: &Bound<'_, PyAny>) -> PyResult<Reader> {
+    reader_for(data, None)
+}
+
+/// The same, of rows without names too where a table has them.
+pub fn reader_for(data: &Bound<'_, PyAny>, names: Option<ColumnNames<'_>>) -> PyResult<Reader> {
     let py = data.py();
     if data.hasattr("__arrow_c_stream__")? {
         let arrays = ForeignStream::import(data)?;
@@ -51,7 +65,7 @@ pub fn reader(data: &Bound<'_, PyAny>) -> PyResult<Reader> {
         .with_hint("pass Arrow data, a DataFrame, an iterable of dicts, or a dict of columns");
         return Err(exception(py, &error));
     }
-    rows_of_dicts(data).map(one_batch)
+    rows(data, names).map(one_batch)
 }
 
 fn one_batch(batch: RecordBatch) -> Reader {
@@ -59,7 +73,8 @@ fn one_batch(batch: RecordBatch) -> Reader {
     Box::new(RecordBatchIterator::new([Ok(batch)], schema))
 }
 
-fn refused(py: Python<'_>, error: &ArrowError) -> PyErr {
+/// The error of Arrow data that cannot be read.
+pub fn refused(py: Python<'_>, error: &ArrowError) -> PyErr {
     exception(py, &Error::new(SqlState::INVALID_PARAMETER_VALUE, error.to_string()))
 }
 
@@ -133,44 +148,100 @@ fn column(name: &str, values: &Bound<'_, PyAny>) -> PyResult<(Field, ArrayRef)> 
 }
 
 /// An iterable of dicts. Columns come in the order in which their keys appear
-/// first; a row without a key has NULL there.
-fn rows_of_dicts(rows: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
-    let py = rows.py();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut columns: Vec<(String, Vec<ScalarValue>)> = Vec::new();
-    let mut count = 0;
+/// first; a row without a key has NULL there. With `names`, rows may be the values of all
+/// columns instead.
+fn rows(rows: &Bound<'_, PyAny>, names: Option<ColumnNames<'_>>) -> PyResult<RecordBatch> {
+    let mut columns = Columns::default();
+    let mut known: Option<Vec<String>> = None;
     for row in rows.try_iter()? {
         let row = row?;
-        let Ok(row) = row.cast::<PyMapping>() else {
+        if let Ok(row) = row.cast::<PyMapping>() {
+            for item in row.items()?.iter() {
+                let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
+                columns.put(&name, &value)?;
+            }
+        } else if let Some(names) = names
+            && (row.is_instance_of::<PyTuple>() || row.is_instance_of::<PyList>())
+        {
+            if known.is_none() {
+                known = Some(names()?);
+            }
+            columns.put_all(known.as_deref().unwrap_or_default(), &row)?;
+        } else {
+            return Err(no_row(&row, columns.count));
+        }
+        columns.count += 1;
+    }
+    columns.finish(rows.py())
+}
+
+/// Columns that grow row by row.
+#[derive(Default)]
+struct Columns {
+    places: HashMap<String, usize>,
+    columns: Vec<(String, Vec<ScalarValue>)>,
+    /// Rows that are complete.
+    count: usize,
+}
+
+impl Columns {
+    fn put(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let value = scalar(value, Place::Column(name))?;
+        let place = match self.places.get(name) {
+            Some(place) => *place,
+            None => {
+                self.columns.push((name.to_owned(), Vec::new()));
+                self.places.insert(name.to_owned(), self.columns.len() - 1);
+                self.columns.len() - 1
+            }
+        };
+        let values = &mut self.columns[place].1;
+        values.resize(self.count, ScalarValue::Null);
+        values.push(value);
+        Ok(())
+    }
+
+    fn put_all(&mut self, names: &[String], row: &Bound<'_, PyAny>) -> PyResult<()> {
+        if row.len()? != names.len() {
             let error = Error::new(
                 SqlState::INVALID_PARAMETER_VALUE,
-                format!("row {} is of Python type \"{}\", not a dict", count + 1, type_name(&row)),
+                format!(
+                    "row {} has {} values, and the table has {} columns",
+                    self.count + 1,
+                    row.len()?,
+                    names.len()
+                ),
             )
-            .with_hint("pass dicts with the column names as keys");
-            return Err(exception(py, &error));
-        };
-        for item in row.items()?.iter() {
-            let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
-            let value = scalar(&value, Place::Column(&name))?;
-            let place = *places.entry(name).or_insert_with_key(|name| {
-                columns.push((name.clone(), Vec::new()));
-                columns.len() - 1
-            });
-            let values = &mut columns[place].1;
-            values.resize(count, ScalarValue::Null);
-            values.push(value);
+            .with_hint("pass a value for each column, or dicts with the column names as keys");
+            return Err(exception(row.py(), &error));
         }
-        count += 1;
+        for (name, value) in names.iter().zip(row.try_iter()?) {
+            self.put(name, &value?)?;
+        }
+        Ok(())
     }
-    let mut fields: Vec<FieldRef> = Vec::with_capacity(columns.len());
-    let mut arrays = Vec::with_capacity(columns.len());
-    for (name, mut values) in columns {
-        values.resize(count, ScalarValue::Null);
-        let array = unite(py, values, Place::Column(&name))?;
-        fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
-        arrays.push(array);
+
+    fn finish(self, py: Python<'_>) -> PyResult<RecordBatch> {
+        let Columns { columns, count, .. } = self;
+        let mut fields: Vec<FieldRef> = Vec::with_capacity(columns.len());
+        let mut arrays = Vec::with_capacity(columns.len());
+        for (name, mut values) in columns {
+            values.resize(count, ScalarValue::Null);
+            let array = unite(py, values, Place::Column(&name))?;
+            fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
+            arrays.push(array);
+        }
+        assemble(py, fields, arrays)
     }
-    assemble(py, fields, arrays)
+}
+
+fn no_row(row: &Bound<'_, PyAny>, before: usize) -> PyErr {
+    let error = Error::new(
+        SqlState::INVALID_PARAMETER_VALUE,
+        format!("row {} is of Python type \"{}\", not a dict", before + 1, type_name(row)),
+    )
+    .with_hint("pass dicts with the column names as keys");
+    exception(row.py(), &error)
 }
 
 fn assemble(py: Python<'_>, fields: Vec<FieldRef>, arrays: Vec<ArrayRef>) -> PyResult<RecordBatch> {

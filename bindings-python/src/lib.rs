@@ -4,6 +4,7 @@
 //! engine, and encodes what comes back. Decisions are the engine's.
 
 mod array;
+mod connect;
 mod connection;
 mod cursor;
 mod error;
@@ -11,10 +12,13 @@ mod input;
 mod interrupt;
 mod lookahead;
 mod parameter;
+mod parameter_sets;
 mod process;
 mod result;
 mod schema;
+mod statement;
 mod stream;
+mod table_definition;
 mod value;
 
 use pyo3::prelude::*;
@@ -28,11 +32,13 @@ fn _kalamdb(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("apilevel", "2.0")?;
     module.add("threadsafety", 2)?;
     module.add("paramstyle", "qmark")?;
-    module.add_function(wrap_pyfunction!(connection::connect, module)?)?;
-    module.add_function(wrap_pyfunction!(connection::restore, module)?)?;
+    module.add_function(wrap_pyfunction!(connect::connect, module)?)?;
+    module.add_function(wrap_pyfunction!(connect::restore, module)?)?;
     module.add_class::<connection::Connection>()?;
     module.add_class::<cursor::Cursor>()?;
     module.add_class::<result::ResultSet>()?;
     module.add_class::<schema::ResultSchema>()?;
+    module.add_class::<statement::Statement>()?;
+    module.add_class::<interrupt::CallStop>()?;
     error::add_exceptions(module)
 }

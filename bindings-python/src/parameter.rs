@@ -71,12 +71,6 @@ pub fn params(py: Python<'_>, params: Option<&Bound<'_, PyAny>>) -> PyResult<Par
         .map(Params::Positional)
 }
 
-/// The parameters of executemany: an iterable of sequences or mappings. All are
-/// read before anything is written, so an exception of the iterable writes nothing.
-pub fn param_sets(sets: &Bound<'_, PyAny>) -> PyResult<Vec<Params>> {
-    sets.try_iter()?.map(|set| params(sets.py(), Some(&set?))).collect()
-}
-
 fn named(mapping: &Bound<'_, PyMapping>) -> PyResult<Vec<(String, ScalarValue)>> {
     let mut named = Vec::with_capacity(mapping.len()?);
     for item in mapping.items()?.iter() {

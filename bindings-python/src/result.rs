@@ -208,6 +208,38 @@ impl ResultSet {
         self.fetchone(py)
     }
 
+    /// The next row if it is decoded already, so that no thread has to wait for it.
+    fn _next_decoded<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        self.batches.get().map_err(|error| exception(py, &error))?;
+        let Some(mut decoded) = self.lookahead.take() else { return Ok(None) };
+        let row = decoded.next(py);
+        self.give_back(py, self.lookahead.keep(decoded))?;
+        Ok(row)
+    }
+
+    /// The next `size` rows, which stay to be fetched.
+    fn _peek<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyList>> {
+        let mut taken = Vec::new();
+        self.take(py, size, |batch| {
+            taken.push(batch);
+            Ok(())
+        })?;
+        let rows = PyList::empty(py);
+        let decoded = taken
+            .iter()
+            .try_for_each(|batch| value::rows(py, batch)?.try_for_each(|row| rows.append(row)));
+        self.with_batches(py, |batches| {
+            batches.put_back(taken);
+            Ok(())
+        })?;
+        decoded.map(|()| rows)
+    }
+
+    /// The first rows as a table of HTML, for notebooks. They stay to be fetched.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("kalamdb._html")?.call_method1("table", (slf,))
+    }
+
     /// For each column (name, type, None, None, precision, scale, nullable), or None
     /// for a statement without columns.
     #[getter]

@@ -51,8 +51,8 @@ pub use database::Database;
 pub use datafusion::common::ScalarValue;
 pub use error::{Error, ErrorKind, Position, Result, SqlState};
 pub use executor::{
-    CancelHandle, Counters, IsolationLevel, Params, PreparedStatement, QueryResult,
-    WithinTransaction,
+    CancelHandle, Counters, IsolationLevel, NamedData, ParamColumns, Params, PreparedStatement,
+    QueryResult, WithinTransaction,
 };
 pub use options::{Durability, Options};
 pub use session::{AppendMode, Session, TransactionStatus};

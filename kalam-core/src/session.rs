@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatchReader;
@@ -10,10 +11,11 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::activity::{Activities, StopRequest, check_stop};
 use crate::executor::{
-    Caller, Engine, Explain, IsolationLevel, Params, PreparedNames, PreparedStatement, QueryResult,
-    Statement, TransactionMode, TransactionStatement, WithinTransaction, Work, append, authorize,
-    authorize_acting, authorize_written, control_transaction, note_refusal, note_refused_call,
-    parse_table_name, replace_table, run, run_many, set_setting, use_namespace, with_caret,
+    BoundColumns, Caller, Engine, Explain, IsolationLevel, NamedData, ParamColumns, Params,
+    PreparedNames, PreparedStatement, QueryResult, Statement, TransactionMode,
+    TransactionStatement, WithinTransaction, Work, append, authorize, authorize_acting,
+    authorize_written, control_transaction, note_refusal, note_refused_call, parse_table_name,
+    replace_table, run, run_columns, run_many, set_setting, use_namespace, with_caret,
 };
 use crate::model::{Role, UserId};
 use crate::{Error, Options, Result, SqlState};
@@ -73,6 +75,8 @@ pub struct Session {
     running: Activities,
     stop_request: RwLock<Option<StopRequest>>,
     prepared: PreparedNames,
+    data: RwLock<NamedData>,
+    read_only: AtomicBool,
     /// Locked while a statement of a transaction runs, or one that opens or ends it.
     work: Mutex<Work>,
 }
@@ -100,6 +104,8 @@ impl Session {
             running: Activities::default(),
             stop_request: RwLock::default(),
             prepared: PreparedNames::default(),
+            data: RwLock::default(),
+            read_only: AtomicBool::new(false),
             work: Mutex::default(),
             engine,
             user,
@@ -118,11 +124,11 @@ impl Session {
     /// # Errors
     /// Every kind of [`ErrorKind`](crate::ErrorKind).
     pub fn execute(&self, sql: &str, params: &Params) -> Result<QueryResult> {
-        self.failing_transaction(|| self.run_text(sql, params))
+        self.failing_transaction(|| self.run_text(sql, params, &NamedData::default()))
     }
 
-    fn run_text(&self, sql: &str, params: &Params) -> Result<QueryResult> {
-        let caller = self.caller()?;
+    fn run_text(&self, sql: &str, params: &Params, data: &NamedData) -> Result<QueryResult> {
+        let caller = self.caller_with(data)?;
         let statements = self.engine.parse(sql)?;
         // A batch with a statement that the role may not run does nothing.
         for parsed in statements.iter() {
@@ -132,7 +138,7 @@ impl Session {
         for parsed in statements.iter() {
             let values = parsed.placeholders.bind_order(params)?;
             // Each in the namespace that the one before it left.
-            let caller = self.caller()?;
+            let caller = self.caller_with(data)?;
             let done = self.run(&caller, &parsed.statement, &values);
             let done = self.noted(&caller, &parsed.statement, &values, done);
             result = Some(match &parsed.statement {
@@ -156,11 +162,32 @@ impl Session {
         params: &Params,
     ) -> Result<QueryResult> {
         let settings = Options { statement_timeout: timeout, ..(*self.settings()).clone() };
-        self.call(&Arc::new(settings), || self.run_text(sql, params))
+        self.call(&Arc::new(settings), || self.run_text(sql, params, &NamedData::default()))
+    }
+
+    /// As [`Session::execute`], but the statements find `data` by its names before they find
+    /// tables, and before what [`Session::register`] keeps. With a `timeout`, as
+    /// [`Session::execute_within`].
+    ///
+    /// # Errors
+    /// As [`Session::execute_within`].
+    pub fn execute_reading(
+        &self,
+        data: &NamedData,
+        timeout: Option<Duration>,
+        sql: &str,
+        params: &Params,
+    ) -> Result<QueryResult> {
+        let mut settings = self.settings();
+        if let Some(timeout) = timeout {
+            settings = Arc::new(Options { statement_timeout: timeout, ..(*settings).clone() });
+        }
+        self.call(&settings, || self.run_text(sql, params, data))
     }
 
     /// Refuses a statement before anything of its text runs.
     fn authorize(&self, caller: &Caller, statement: &Statement) -> Result<()> {
+        self.check_writable(statement)?;
         let allowed = match statement {
             Statement::ExecuteAs(execute) => authorize_written(&self.engine, caller, execute),
             _ => authorize(statement, caller.role),
@@ -274,6 +301,7 @@ impl Session {
         params: &Params,
     ) -> Result<QueryResult> {
         let parsed = statement.parsed();
+        self.check_writable(&parsed.statement)?;
         authorize(&parsed.statement, caller.role)?;
         let values = statement.bind(&self.engine, caller, params)?;
         self.run(caller, &parsed.statement, &values)
@@ -298,12 +326,43 @@ impl Session {
         })
     }
 
+    /// Runs a prepared statement as [`Session::execute_columns`] runs its text.
+    ///
+    /// # Errors
+    /// As [`Session::execute_prepared`].
+    pub fn execute_prepared_columns(
+        &self,
+        statement: &PreparedStatement,
+        sets: &ParamColumns,
+    ) -> Result<u64> {
+        self.failing_transaction(|| {
+            let caller = self.caller()?;
+            let bound = statement.bind_columns(&self.engine, &caller, sets)?;
+            self.run_bound(&caller, &statement.parsed().statement, &bound)
+        })
+    }
+
+    fn run_bound(
+        &self,
+        caller: &Caller,
+        statement: &Statement,
+        sets: &[BoundColumns],
+    ) -> Result<u64> {
+        self.check_writable(statement)?;
+        let done = self.on_work(|work| {
+            work.admit(statement)?;
+            run_columns(&self.engine, caller, work, statement, sets)
+        });
+        self.noted(caller, statement, &[], done)
+    }
+
     fn run_sets(
         &self,
         caller: &Caller,
         statement: &Statement,
         sets: &[Vec<ScalarValue>],
     ) -> Result<u64> {
+        self.check_writable(statement)?;
         let done = self.on_work(|work| {
             work.admit(statement)?;
             run_many(&self.engine, caller, work, statement, sets)
@@ -428,6 +487,20 @@ impl Session {
         })
     }
 
+    /// As [`Session::execute_many`], with a set of parameters in each row of Arrow data. An
+    /// INSERT that does nothing but write them costs what [`Session::append`] does.
+    ///
+    /// # Errors
+    /// As [`Session::execute_many`].
+    pub fn execute_columns(&self, sql: &str, sets: &ParamColumns) -> Result<u64> {
+        self.failing_transaction(|| {
+            let caller = self.caller()?;
+            let parsed = self.engine.parse_one(sql)?;
+            let bound = sets.bind_order(&parsed.placeholders)?;
+            self.run_bound(&caller, &parsed.statement, &bound).map_err(|e| with_caret(sql, e))
+        })
+    }
+
     /// Appends Arrow data in one commit, or in the open transaction; columns match by
     /// name, missing ones take their default. Returns the number of rows.
     ///
@@ -442,6 +515,9 @@ impl Session {
     ) -> Result<u64> {
         self.failing_transaction(|| {
             let caller = self.caller()?;
+            if self.is_read_only() {
+                return Err(read_only("an append"));
+            }
             let done = self.on_work(|work| {
                 work.admit_write("an append")?;
                 let upsert = mode == AppendMode::Upsert;
@@ -458,10 +534,11 @@ impl Session {
     /// As STORAGE FLUSH TABLE and STORAGE FLUSH ALL.
     pub fn flush(&self, table: Option<&str>) -> Result<QueryResult> {
         self.failing_transaction(|| {
-            self.run_made(&match table {
+            let statement = match table {
                 None => Statement::FlushAll { namespace: None },
                 Some(table) => Statement::FlushTable { table: parse_table_name(table)? },
-            })
+            };
+            self.run_made(&statement, &[])
         })
     }
 
@@ -469,22 +546,23 @@ impl Session {
     ///
     /// # Errors
     /// As EXPLAIN; positions are those in `sql`.
-    pub fn explain(&self, sql: &str, analyze: bool) -> Result<QueryResult> {
+    pub fn explain(&self, sql: &str, params: &Params, analyze: bool) -> Result<QueryResult> {
         self.failing_transaction(|| {
             let parsed = self.engine.parse_one(sql)?;
-            parsed.placeholders.bind_order(&Params::None)?;
+            let values = parsed.placeholders.bind_order(params)?;
             let statement = Box::new(parsed.statement.clone());
             let explain = Explain { analyze, verbose: false, statement };
-            self.run_made(&Statement::Explain(explain)).map_err(|e| with_caret(sql, e))
+            let explain = Statement::Explain(explain);
+            self.run_made(&explain, &values).map_err(|e| with_caret(sql, e))
         })
     }
 
     /// Runs a statement without a text.
-    fn run_made(&self, statement: &Statement) -> Result<QueryResult> {
+    fn run_made(&self, statement: &Statement, params: &[ScalarValue]) -> Result<QueryResult> {
         let caller = self.caller()?;
         self.authorize(&caller, statement)?;
-        let done = self.run(&caller, statement, &[]);
-        self.noted(&caller, statement, &[], done)
+        let done = self.run(&caller, statement, params);
+        self.noted(&caller, statement, params, done)
     }
 
     /// Gives the table `by` the name of another one of its namespace, which is dropped with
@@ -517,7 +595,9 @@ impl Session {
         let allowed = authorize_acting(&caller, &user, held);
         note_refused_call(&self.engine, &caller, "AS USER", user.as_str(), allowed)?;
         let standing = if is_self { self.standing } else { Standing::Vouched(Role::User) };
-        Ok(Session::new(self.engine.clone(), user, standing, caller.namespace))
+        let session = Session::new(self.engine.clone(), user, standing, caller.namespace);
+        session.set_read_only(self.is_read_only());
+        Ok(session)
     }
 
     /// Who the session acts for.
@@ -559,7 +639,62 @@ impl Session {
             )
             .with_hint("log in again"));
         };
-        Ok(Caller::new(self.user.clone(), role, self.namespace()))
+        let caller = Caller::new(self.user.clone(), role, self.namespace());
+        Ok(caller.with_data(self.data.read().clone()))
+    }
+
+    fn caller_with(&self, data: &NamedData) -> Result<Caller> {
+        let caller = self.caller()?;
+        if data.is_empty() {
+            return Ok(caller);
+        }
+        let both = caller.data.with(data);
+        Ok(caller.with_data(both))
+    }
+
+    /// Keeps Arrow data under a name that statements of this session read until
+    /// [`Session::unregister`], as [`NamedData`] says. It is read to its end now.
+    ///
+    /// # Errors
+    /// As [`NamedData::insert`].
+    pub fn register(&self, name: &str, data: Box<dyn RecordBatchReader + Send>) -> Result<()> {
+        self.call(&self.settings(), || {
+            // Reading takes a while, and may call back into this session.
+            let mut read = NamedData::default();
+            read.insert(name, data)?;
+            let mut kept = self.data.write();
+            *kept = kept.with(&read);
+            Ok(())
+        })
+    }
+
+    /// Forgets what [`Session::register`] kept under a name. Results that read it go on.
+    ///
+    /// # Errors
+    /// `42P01` if nothing has the name.
+    pub fn unregister(&self, name: &str) -> Result<()> {
+        self.engine.check_open()?;
+        if self.data.write().remove(name) {
+            return Ok(());
+        }
+        Err(Error::new(SqlState::UNDEFINED_TABLE, format!("no data is registered as \"{name}\"")))
+    }
+
+    /// Whether every statement that writes is refused.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Relaxed)
+    }
+
+    /// Refuses every statement that writes, defines or maintains anything with `25006`, or
+    /// no longer. Sessions that are made of this one begin as it is.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Ordering::Relaxed);
+    }
+
+    fn check_writable(&self, statement: &Statement) -> Result<()> {
+        let reads = statement.within_transaction() == WithinTransaction::Reads;
+        if reads || !self.is_read_only() { Ok(()) } else { Err(read_only(statement.name())) }
     }
 
     /// Makes unqualified names resolve in a namespace, as USE does.
@@ -575,6 +710,14 @@ impl Session {
 
 impl Clone for Session {
     fn clone(&self) -> Session {
-        Session::new(self.engine.clone(), self.user.clone(), self.standing, self.namespace())
+        let session =
+            Session::new(self.engine.clone(), self.user.clone(), self.standing, self.namespace());
+        session.set_read_only(self.is_read_only());
+        session
     }
+}
+
+fn read_only(what: &str) -> Error {
+    Error::new(SqlState::READ_ONLY, format!("{what} cannot run in a read-only session"))
+        .with_hint("connect without read_only to change anything")
 }

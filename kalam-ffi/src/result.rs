@@ -197,7 +197,7 @@ pub unsafe extern "C" fn kalam_explain(
         let session = session(connection)?;
         // SAFETY: the caller passes a text of this length.
         let sql = unsafe { required(sql, sql_len, "sql") }?;
-        *place = handle::give(KalamResult::new(session.explain(sql, analyze)?))?;
+        *place = handle::give(KalamResult::new(session.explain(sql, &Params::None, analyze)?))?;
         Ok(())
     })
 }

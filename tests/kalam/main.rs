@@ -32,6 +32,7 @@ mod ingest;
 mod limits;
 mod login;
 mod model;
+mod named_data;
 mod nearest;
 mod oracle;
 mod ordering;

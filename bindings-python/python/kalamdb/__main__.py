@@ -1,28 +1,41 @@
-"""`python -m kalamdb`: what the package does for a machine or an environment."""
+"""`python -m kalamdb [DIRECTORY]`: a shell. `python -m kalamdb adbc ..`: the driver for ADBC."""
 
 import argparse
 import sys
 
-from . import __version__, _adbc
+from . import __version__, _adbc, _shell
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m kalamdb", description=__doc__)
+    """Run the shell or a command, and return the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["adbc"]:
+        return _run_adbc(_adbc_parser().parse_args(arguments[1:]))
+    parser = argparse.ArgumentParser(
+        prog="python -m kalamdb",
+        description="A shell for KalamDB. `python -m kalamdb adbc --help` is about the ADBC driver.",
+    )
     parser.add_argument("--version", action="version", version=f"kalamdb {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    adbc = commands.add_parser("adbc", help="the ADBC driver, for whatever loads drivers by name")
-    adbc.add_argument(
+    _shell.add_arguments(parser)
+    return _shell.main(parser.parse_args(arguments))
+
+
+def _adbc_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m kalamdb adbc",
+        description="The ADBC driver, for whatever loads drivers by name.",
+    )
+    parser.add_argument(
         "action",
         choices=["install", "uninstall", "path", "manifest"],
         help="install or remove the driver's manifest, print the library's path or the manifest",
     )
-    adbc.add_argument(
+    parser.add_argument(
         "--env",
         action="store_true",
         help="for this Python environment alone instead of the user",
     )
-    return _run_adbc(parser.parse_args(arguments))
+    return parser
 
 
 def _run_adbc(options: argparse.Namespace) -> int:

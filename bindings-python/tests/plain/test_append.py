@@ -59,7 +59,7 @@ def test_upsert_replaces_and_append_refuses(numbers):
         ("text", ['"str"']),
         (5, ['"int"']),
         ([1, 2], ["row 1", '"int"']),
-        ([{"id": 1}, ("a",)], ["row 2", '"tuple"']),
+        ([{"id": 1}, ("a",)], ["row 2", "1 values", "2 columns"]),
         ({"id": [1, 2], "name": ["a"]}, ['"name"', "1 values", '"id"', "2"]),
         ({"id": 5}, ['"id"', '"int"', "list"]),
         ({"id": "abc"}, ['"id"', '"str"']),

@@ -132,5 +132,5 @@ def test_flush_moves_rows_and_takes_nothing_but_a_name(numbers):
     assert numbers.execute("SELECT count(*) FROM app.numbers").fetchone() == (10,)
     with pytest.raises(kalamdb.ProgrammingError) as caught:
         numbers.flush("app.numbers; DROP TABLE app.numbers")
-    assert caught.value.sqlstate == "42602"
+    assert caught.value.sqlstate == "42601"
     assert numbers.execute("SELECT count(*) FROM app.numbers").fetchone() == (10,)

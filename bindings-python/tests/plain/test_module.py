@@ -1,8 +1,11 @@
 """What PEP 249 asks of the module."""
 
 import datetime
+import subprocess
+import sys
 
 import kalamdb
+import pytest
 
 
 def test_the_module_says_what_it_is():
@@ -53,3 +56,10 @@ def test_constructors_make_values_that_can_be_bound():
     assert kalamdb.TimestampFromTicks(moment.timestamp()) == moment
     assert kalamdb.DateFromTicks(moment.timestamp()) == moment.date()
     assert kalamdb.TimeFromTicks(moment.timestamp()) == moment.time()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux's linkers are told what to hide")
+def test_the_library_exports_two_functions_and_nothing_else():
+    command = ["nm", "--dynamic", "--defined-only", kalamdb._kalamdb.__file__]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[-1] for line in listed.splitlines()} == {"AdbcKalamdbInit", "PyInit__kalamdb"}

@@ -54,3 +54,26 @@ def test_closing_in_one_thread_while_another_works_is_clean(db):
     closer.start()
     assert len(result.fetchall()) == 19_999
     closer.join()
+
+
+def test_eight_threads_read_write_and_define_at_once(numbers):
+    by_id = numbers.prepare("SELECT name FROM app.numbers WHERE id = ?")
+
+    def work(thread):
+        own = numbers.as_user("root")
+        own.create_table(f"app.t{thread}", {"id": range(50)}, primary_key=["id"])
+        own.register("own", {"id": [thread]})
+        with own.appender("app.numbers", rows=7) as appender:
+            for i in range(50):
+                appender.append(id=1_000 * (thread + 1) + i, name=f"n{thread}")
+        with own.transaction():
+            own.execute("UPDATE app.numbers SET name = 'done' WHERE id = ?", [1_000 * (thread + 1)])
+        assert by_id.execute([1_000 * (thread + 1)]).fetchone() == ("done",)
+        joined = own.execute(f"SELECT COUNT(*) FROM app.t{thread} JOIN own USING (id)")
+        assert joined.fetchall() == [(1,)]
+        return own.execute(f"SELECT COUNT(*) FROM app.t{thread}").fetchone()[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(8))) == [50] * 8
+    assert numbers.execute("SELECT COUNT(*) FROM app.numbers").fetchone() == (410,)
+    assert numbers.execute("SELECT COUNT(*) FROM app.numbers WHERE name = 'done'").fetchone() == (8,)

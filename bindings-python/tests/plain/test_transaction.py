@@ -77,3 +77,38 @@ def test_a_connection_that_is_closed_rolls_back(tmp_path):
         db.execute("INSERT INTO t VALUES (1, 10)")
         db.close()
         assert rows(other) == []
+
+
+def test_a_block_is_committed_or_rolled_back(db):
+    with db.transaction() as same:
+        assert same is db and db.in_transaction
+        db.execute("INSERT INTO t VALUES (1, 10)")
+    assert not db.in_transaction
+    with pytest.raises(LookupError), db.transaction("serializable"):
+        db.execute("INSERT INTO t VALUES (2, 20)")
+        raise LookupError
+    with pytest.raises(kalamdb.IntegrityError), db.transaction():
+        db.execute("INSERT INTO t VALUES (3, 30)")
+        db.execute("INSERT INTO t VALUES (1, 10)")
+    assert rows(db) == [(1, 10)]
+
+
+def test_a_block_that_ends_its_transaction_or_its_connection_itself(db):
+    with db.transaction():
+        db.execute("INSERT INTO t VALUES (1, 10)")
+        db.rollback()
+    with pytest.raises(LookupError), db.transaction():
+        db.commit()
+        raise LookupError
+    assert rows(db) == []
+    with pytest.raises(LookupError), db.transaction():
+        db.close()
+        raise LookupError
+    with pytest.raises(kalamdb.InterfaceError):
+        db.transaction()
+
+
+def test_a_block_of_an_unknown_level_is_refused_before_it_begins(db):
+    with pytest.raises(kalamdb.DataError):
+        db.transaction("chaos")
+    assert not db.in_transaction

@@ -31,11 +31,27 @@ def test_polars_holds_the_exported_buffers(batch):
     assert addresses == exported
 
 
-def test_numpy_and_pandas_hold_the_buffers_of_the_table(db):
-    db.execute("CREATE SHARED TABLE app.n (id BIGINT PRIMARY KEY)")
-    db.append("app.n", {"id": range(100)})
-    arrays = db.execute("SELECT id FROM app.n ORDER BY id").to_numpy()
-    assert not arrays["id"].flags.owndata and arrays["id"].tolist() == list(range(100))
-    frame = db.execute("SELECT id FROM app.n ORDER BY id").df()
-    table = frame["id"].array.__arrow_array__()
-    assert table.chunk(0).buffers()[1].address == frame["id"].array._pa_array.chunk(0).buffers()[1].address
+def polars_address(result):
+    return result.pl()["x"].to_numpy(allow_copy=False).ctypes.data
+
+
+def pandas_address(result):
+    return result.df()["x"].array.__arrow_array__().chunk(0).buffers()[1].address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        lambda result: result.arrow()["x"].chunk(0).buffers()[1].address,
+        polars_address,
+        pandas_address,
+        lambda result: result.to_numpy()["x"].ctypes.data,
+        lambda result: pa.table(result)["x"].chunk(0).buffers()[1].address,
+    ],
+    ids=["pyarrow", "polars", "pandas", "numpy", "any consumer of Arrow"],
+)
+def test_what_came_in_goes_out_as_it_lies_in_memory(db, address):
+    """Through the whole engine and into each kind of frame: the buffer is that of the input."""
+    given = pa.table({"x": pa.array([n / 4 for n in range(1000)], pa.float64())})
+    result = db.execute("SELECT x FROM given", data={"given": given})
+    assert address(result) == given["x"].chunk(0).buffers()[1].address

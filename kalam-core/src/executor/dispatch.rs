@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatchReader;
+use arrow::record_batch::{RecordBatch, RecordBatchIterator, RecordBatchReader};
 use datafusion::common::ScalarValue;
 
 use super::caller::Caller;
@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::gateway::{TableAction, authorize, authorize_namespace};
 use super::handlers::{backup, copy, ddl, dml, flush, jobs, query, setting, storage, user};
 use super::modify_statement::Insert;
+use super::params::BoundColumns;
 use super::query_result::QueryResult;
 use super::resolve::resolve_table;
 use super::row_writer::{Taken, following_catalog};
@@ -153,6 +154,34 @@ fn run_once(
         Statement::KillJob { id } => jobs::kill_job::run(engine, caller, id, params),
         Statement::ShowCreateView { view } => query::describe::create_view(engine, caller, view),
     }
+}
+
+/// Runs one statement for each row of parameters, in one commit.
+///
+/// # Errors
+/// As [`run_many`].
+pub(crate) fn run_columns(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    work: &mut Work,
+    statement: &Statement,
+    sets: &[BoundColumns],
+) -> Result<u64> {
+    engine.check_open()?;
+    authorize(statement, caller.role)?;
+    if let Statement::Insert(insert) = statement {
+        let table = resolve_table(engine, caller, &insert.table, TableAction::Write)?;
+        if let Some(rows) = dml::written_rows(insert, &table, sets)? {
+            let Some(schema) = rows.first().map(RecordBatch::schema) else { return Ok(0) };
+            let name = &table.definition.name;
+            let name = format!("\"{}\".\"{}\"", name.namespace.as_str(), name.table.as_str());
+            let rows = RecordBatchIterator::new(rows.into_iter().map(Ok), schema);
+            return append(engine, caller, work, &name, Box::new(rows), false);
+        }
+    }
+    let mut each = Vec::new();
+    sets.iter().try_for_each(|set| set.append_sets(&mut each))?;
+    run_many(engine, caller, work, statement, &each)
 }
 
 /// Runs one statement for each set of parameters, in one commit.

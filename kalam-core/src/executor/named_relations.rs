@@ -113,6 +113,7 @@ impl Named<'_> {
             {
                 return Ok(());
             }
+            Some([table]) if self.caller.data.has(None, table) => return Ok(()),
             Some([table]) => (self.caller.namespace.as_str(), table),
             Some([namespace, table]) => (namespace.as_str(), table),
             // Planning words the error.

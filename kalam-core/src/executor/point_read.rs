@@ -86,7 +86,7 @@ pub(crate) fn find(
     let Some((namespace, table_name)) = table_name(name, &caller.namespace) else {
         return Ok(None);
     };
-    if RESERVED_NAMESPACES.contains(&namespace.as_str()) {
+    if RESERVED_NAMESPACES.contains(&namespace.as_str()) || reads_data(caller, name) {
         return Ok(None);
     }
     // Planning words the error for a table that is not there.
@@ -183,6 +183,15 @@ fn table_name(name: &ObjectName, namespace: &str) -> Option<(String, String)> {
         [namespace, table] => Some((namespace.clone(), table.clone())),
         _ => None,
     }
+}
+
+/// Whether the relation is no table but data of the program.
+fn reads_data(caller: &Caller, name: &ObjectName) -> bool {
+    let part = match name.0.as_slice() {
+        [part] => part.as_ident(),
+        _ => None,
+    };
+    part.is_some_and(|part| caller.data.has(None, &fold(part)))
 }
 
 /// `column = value`, joined by AND.

@@ -6,11 +6,12 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use parking_lot::RwLock;
 
-use super::Params;
 use super::caller::Caller;
 use super::describe_statement::{Description, describe_statement};
 use super::engine::Engine;
+use super::params::BoundColumns;
 use super::statement::Parsed;
+use super::{ParamColumns, Params};
 use crate::model::KalamDataType;
 use crate::{Error, Result, SqlState};
 
@@ -77,6 +78,45 @@ impl PreparedStatement {
         caller: &Caller,
         params: &Params,
     ) -> Result<Vec<ScalarValue>> {
+        self.renew(engine, caller)?;
+        let values = self.parsed.placeholders.bind_order(params)?;
+        let description = self.description.read();
+        for (index, (value, expected)) in values.iter().zip(&description.parameters).enumerate() {
+            if let Some(expected) = expected.as_ref().filter(|_| !value.is_null()) {
+                check_type(index, &value.data_type(), expected)?;
+            }
+        }
+        Ok(values)
+    }
+
+    /// The columns of many sets in `$n` order, once the statement is known to be what it
+    /// was.
+    ///
+    /// # Errors
+    /// As [`PreparedStatement::bind`].
+    pub(crate) fn bind_columns(
+        &self,
+        engine: &Arc<Engine>,
+        caller: &Caller,
+        sets: &ParamColumns,
+    ) -> Result<Vec<BoundColumns>> {
+        self.renew(engine, caller)?;
+        let bound = sets.bind_order(&self.parsed.placeholders)?;
+        let description = self.description.read();
+        for set in &bound {
+            let columns = set.columns.iter().zip(&description.parameters);
+            for (index, (column, expected)) in columns.enumerate() {
+                if let Some(expected) = expected.as_ref().filter(|_| !column.data_type().is_null())
+                {
+                    check_type(index, column.data_type(), expected)?;
+                }
+            }
+        }
+        Ok(bound)
+    }
+
+    /// Looks the statement up again when tables have changed.
+    fn renew(&self, engine: &Arc<Engine>, caller: &Caller) -> Result<()> {
         if self.description.read().version != engine.registry.version() {
             let now = describe_statement(engine, caller, &self.parsed)?;
             let mut description = self.description.write();
@@ -89,14 +129,7 @@ impl PreparedStatement {
             }
             *description = now;
         }
-        let values = self.parsed.placeholders.bind_order(params)?;
-        let description = self.description.read();
-        for (index, (value, expected)) in values.iter().zip(&description.parameters).enumerate() {
-            if let Some(expected) = expected {
-                check_type(index, value, expected)?;
-            }
-        }
-        Ok(values)
+        Ok(())
     }
 }
 
@@ -109,24 +142,22 @@ fn same_columns(one: &Schema, other: &Schema) -> bool {
 
 /// Refuses values that no conversion of an assignment brings to the type; whether the
 /// value itself fits is seen when the statement runs.
-fn check_type(index: usize, value: &ScalarValue, expected: &DataType) -> Result<()> {
-    let given = value.data_type();
+fn check_type(index: usize, given: &DataType, expected: &DataType) -> Result<()> {
     let is_text =
         |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-    let fits = value.is_null()
-        || given == *expected
-        || is_text(&given)
+    let fits = given == expected
+        || is_text(given)
         || is_text(expected)
         || (given.is_numeric() && expected.is_numeric())
         || (given.is_temporal() && expected.is_temporal())
-        || (is_bytes(&given) && is_bytes(expected))
+        || (is_bytes(given) && is_bytes(expected))
         || (given.is_nested() && expected.is_nested());
     if fits {
         return Ok(());
     }
     Err(Error::new(
         SqlState::DATATYPE_MISMATCH,
-        format!("parameter ${} is of type {}, got {}", index + 1, name(expected), name(&given)),
+        format!("parameter ${} is of type {}, got {}", index + 1, name(expected), name(given)),
     ))
 }
 

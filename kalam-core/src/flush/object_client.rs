@@ -80,6 +80,9 @@ pub(crate) fn check_storage_options(storage: &StorageDefinition) -> Result<()> {
             name.as_str(),
             "allow_http" | "virtual_hosted_style_request" | "skip_signature" | "use_emulator"
         );
+        if name == "endpoint" {
+            check_endpoint(value, storage.config.get("allow_http").is_some_and(|v| v == "true"))?;
+        }
         let least = u64::from(name != "retries");
         let fits = match most {
             Some(most) => value.parse().is_ok_and(|n: u64| (least..=most).contains(&n)),
@@ -96,6 +99,23 @@ pub(crate) fn check_storage_options(storage: &StorageDefinition) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses what is not the address of a server, and secrets in it, which would be shown.
+fn check_endpoint(endpoint: &str, allows_http: bool) -> Result<()> {
+    let (scheme, host) = endpoint.split_once("://").unwrap_or(("", endpoint));
+    let (problem, hint) = match scheme {
+        "http" if !allows_http => ("is not encrypted", "use https, or CONFIG (allow_http = true)"),
+        "http" | "https" if !host.is_empty() && !host.contains(['@', '?', '#', ' ']) => {
+            return Ok(());
+        }
+        _ => (
+            "is no address of a server",
+            "write 'https://host' or 'https://host:port', without a user",
+        ),
+    };
+    let message = format!("config \"endpoint\" {problem}");
+    Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message).with_hint(hint))
 }
 
 /// Makes a client. Nothing is sent yet.

@@ -29,8 +29,8 @@ const PART_BYTES: usize = 8 << 20;
 const PARTS_AT_ONCE: usize = 3;
 
 /// Metadata of an object with the XXH3-128 of its bytes, by which an upload whose answer
-/// was lost is told from another one.
-const CHECKSUM: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("kalamdb-xxh3-128"));
+/// was lost is told from another one. Azure takes the names of identifiers only.
+const CHECKSUM: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("kalamdbxxh3"));
 
 /// A bucket, or a part of one.
 ///

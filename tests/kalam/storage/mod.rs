@@ -31,20 +31,26 @@ struct Server {
 
 impl Server {
     fn start() -> Server {
-        let python = python();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/kalam/storage/s3_server.py");
+        let mut server = Server::of("s3_server.py", &[]);
+        server.tell("bucket kalam");
+        server
+    }
+
+    /// One that a script starts.
+    fn of(script: &str, arguments: &[&Path]) -> Server {
+        let python = cache().join("venv-s3/bin/python");
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("kalam/storage");
         let mut command = Command::new(&python);
-        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.arg(scripts.join(script)).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child =
             command.spawn().unwrap_or_else(|e| panic!("{}: {e}; run make setup", python.display()));
         let input = child.stdin.take();
         let mut output = BufReader::new(child.stdout.take().expect("the output is piped"));
         let mut line = String::new();
         output.read_line(&mut line).expect("the server says its port");
-        let port = line.trim().parse().expect("the server starts");
-        let mut server = Server { child, input, output, port };
-        server.tell("bucket kalam");
-        server
+        let port = line.trim().parse().expect("the server starts; did make setup end well?");
+        Server { child, input, output, port }
     }
 
     /// Sends a line and returns the answer.
@@ -98,19 +104,18 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Its end is when its input ends; a server of its own may be below it.
         self.input = None;
-        _ = self.child.kill();
         _ = self.child.wait();
     }
 }
 
-/// The interpreter with what the server needs.
-fn python() -> PathBuf {
-    let cache = std::env::var_os("KALAM_CACHE").map(PathBuf::from).unwrap_or_else(|| {
+/// The folder of what `make setup` installs.
+fn cache() -> PathBuf {
+    std::env::var_os("KALAM_CACHE").map(PathBuf::from).unwrap_or_else(|| {
         let home = std::env::var_os("HOME").unwrap_or_else(|| "/tmp".into());
         Path::new(&home).join(".cache/kalamdb")
-    });
-    cache.join("venv-s3/bin/python")
+    })
 }
 
 /// A database whose key of the host is in a folder beside it.

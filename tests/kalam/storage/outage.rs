@@ -120,6 +120,24 @@ fn wait_for(house: &House, sql: &str, expected: &[&str]) {
 }
 
 #[test]
+fn a_statement_that_waits_for_a_store_stops_when_it_is_to() {
+    let mut server = Server::start();
+    let mut house = House::new(1 << 30);
+    run(house.root(), &server.create("far", "kalam"));
+    house.fill();
+    run(house.root(), "SET statement_timeout = '200ms'");
+    server.tell("mode silent");
+    assert_eq!(refused(house.root(), "STORAGE FLUSH TABLE t").0, "57014");
+    server.tell("mode well");
+    run(house.root(), "SET statement_timeout = 0");
+    assert_eq!(rows(house.root(), COUNT), [COUNTED]);
+    house.reopen();
+    run(house.root(), "STORAGE FLUSH TABLE t");
+    assert_eq!(rows(house.root(), COUNT), [COUNTED]);
+    assert_eq!(server.objects(), house.manifest());
+}
+
+#[test]
 fn what_cannot_be_deleted_goes_when_the_store_is_back() {
     let mut server = Server::start();
     let mut house = House::new(1 << 30);

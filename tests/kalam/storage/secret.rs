@@ -24,6 +24,18 @@ fn secrets_of_storages_are_nowhere_to_be_found() {
         format!("{:?}", rows(house.root(), "STORAGE CHECK far EXTENDED")),
         format!("{:?}", house.open.as_ref().expect("open").0.catalog().storages()),
     ];
+    for broken in [
+        create.replace("CONFIG (", "CONFIG "),
+        create.replace(") CONFIG", " CONFIG"),
+        create.replace("zqxcanaryid'", "zqxcanaryid"),
+        create.replace("CREDENTIALS", "CREDENTIAL"),
+        create.replace("BUCKET", "BUCKETS"),
+        create.replace("access_key_id =", "access_key ="),
+        format!("SELECT 1; {}", create.replace("TYPE", "KIND")),
+        create.replace("endpoint = 'http://", "endpoint = 'http://zqxcanary:zqxcanary@"),
+    ] {
+        texts.push(refused(house.root(), &broken).1);
+    }
     server.tell("mode well");
     house.reopen();
     run(house.root(), "STORAGE FLUSH TABLE t");

@@ -4,14 +4,14 @@ use super::{House, Server};
 use crate::fixture::{refused, rows, run};
 
 /// Texts that do not compress make a segment of more than one part.
-fn fill(house: &House) {
+pub(super) fn fill(house: &House) {
     run(house.root(), "CREATE TABLE t (k INT PRIMARY KEY, v TEXT) WITH (STORAGE_ID = 'far')");
     let sql = "INSERT INTO t SELECT value, RANDOM_STRING(1000) FROM generate_series(1, 16000)";
     run(house.root(), sql);
 }
 
-const SUM: &str = "SELECT COUNT(*), COUNT(DISTINCT v), SUM(LENGTH(v)) FROM t";
-const SUMMED: [&str; 3] = ["16000", "16000", "16000000"];
+pub(super) const SUM: &str = "SELECT COUNT(*), COUNT(DISTINCT v), SUM(LENGTH(v)) FROM t";
+pub(super) const SUMMED: [&str; 3] = ["16000", "16000", "16000000"];
 
 #[test]
 fn a_large_segment_goes_up_and_comes_down_in_parts() {

@@ -40,13 +40,14 @@ pub(super) fn from_parser(input: &Input<'_>, end: Location, error: ParserError) 
     refused.with_source(error)
 }
 
-/// Takes what could be a password out of an error about a text that holds one.
+/// Takes what could be a password or a credential out of an error about a text that holds
+/// one.
 pub(super) fn conceal(sql: &str, error: Error) -> Error {
-    if !holds_password(sql) {
+    if !holds_secret(sql) {
         return error;
     }
     let message = match error.sqlstate() {
-        SqlState::SYNTAX_ERROR => "syntax error in a text with a password, which is not shown",
+        SqlState::SYNTAX_ERROR => "syntax error in a text with a secret, which is not shown",
         _ => error.message(),
     };
     let concealed = Error::new(error.sqlstate(), message.to_owned());
@@ -54,6 +55,30 @@ pub(super) fn conceal(sql: &str, error: Error) -> Error {
         Some(place) => concealed.with_position(place),
         None => concealed,
     }
+}
+
+fn holds_secret(sql: &str) -> bool {
+    holds_password(sql) || holds_credential(sql)
+}
+
+/// Whether a text may hold a secret of a storage: a word for one in CREATE STORAGE or ALTER
+/// STORAGE. A text that does not split into tokens may hold one wherever it has the word.
+fn holds_credential(sql: &str) -> bool {
+    let has =
+        |text: &str| ["credential", "secret", "token", "key"].iter().any(|w| text.contains(w));
+    let lower = sql.to_ascii_lowercase();
+    if !lower.contains("storage") || !has(&lower) {
+        return false;
+    }
+    let Ok(tokens) = super::split(sql) else { return true };
+    let words = tokens.iter().filter_map(|token| match &token.token {
+        Token::Word(word) => Some(word.value.to_ascii_lowercase()),
+        _ => None,
+    });
+    let words: Vec<String> = words.collect();
+    let of_storage =
+        words.windows(2).any(|w| matches!(w[0].as_str(), "create" | "alter") && w[1] == "storage");
+    of_storage && words.iter().any(|word| has(word))
 }
 
 /// Whether a text may hold a password: the word PASSWORD and a text after it, or
@@ -121,7 +146,7 @@ fn offending_token(input: &Input<'_>, error: &ParserError) -> TokenWithSpan {
 /// Adds the line of the error's place in the text, and a caret below it, to the
 /// detail. For errors of later steps too, which know the place and not the text.
 pub(crate) fn with_caret(sql: &str, error: Error) -> Error {
-    let Some(place) = error.position().filter(|_| !holds_password(sql)) else {
+    let Some(place) = error.position().filter(|_| !holds_secret(sql)) else {
         return error;
     };
     let lines = underlined(sql, place);

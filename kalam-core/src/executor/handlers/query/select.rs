@@ -82,6 +82,9 @@ pub(crate) fn prepare<'a>(
         return Ok(planner);
     }
     hide_in_wildcards(query, &|namespace, table| {
+        if caller.data.has(namespace, table) {
+            return false;
+        }
         let namespace = namespace.unwrap_or(&caller.namespace);
         engine.registry.table(namespace, table).is_ok()
     })?;

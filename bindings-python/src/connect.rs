@@ -1,0 +1,134 @@
+//! `connect` and `restore`: databases by their path.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use kalam_core::model::Role;
+use kalam_core::{Database, Error, Options, Params, Result, Session, SqlState};
+use pyo3::prelude::*;
+
+use crate::connection::{Connection, seconds};
+use crate::error::{engine, exception};
+use crate::process::survive_fork;
+
+/// The user of a connection that names none; its role is `system`.
+const OPENER: &str = "root";
+
+/// Opens a database directory, creating it if it is missing, or with ":memory:"
+/// one that ends with its last connection.
+///
+/// Without `user` and `role` the connection may do everything. With `user` it
+/// acts for that user with role 'user', unless `role` says otherwise; the program
+/// vouches for the identity. With `user` and `password` the user logs in and has
+/// the role of their account (CREATE USER). Unqualified names resolve in
+/// `namespace` ('default'). A connection that is `read_only` changes nothing and makes no
+/// directory. `timeout` is how many seconds each statement of it and its rows are waited
+/// for, where execute() does not say otherwise. `config` keys are durability, threads, memory_limit,
+/// cache_bytes, storage_path, temp_directory, statement_timeout and max_result_bytes.
+#[pyfunction]
+#[pyo3(
+    signature = (
+        path=PathBuf::from(":memory:"), *, user=None, role=None, password=None, namespace=None,
+        read_only=false, config=None, timeout=None
+    ),
+    text_signature = "(path=':memory:', *, user=None, role=None, password=None, namespace=None, read_only=False, config=None, timeout=None)"
+)]
+#[allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_arguments,
+    reason = "pyo3 hands owned values to functions, and each keyword is an argument"
+)]
+pub fn connect(
+    py: Python<'_>,
+    path: PathBuf,
+    user: Option<&str>,
+    role: Option<&str>,
+    password: Option<&str>,
+    namespace: Option<&str>,
+    read_only: bool,
+    config: Option<HashMap<String, Bound<'_, PyAny>>>,
+    timeout: Option<f64>,
+) -> PyResult<Connection> {
+    survive_fork(py)?;
+    let timeout = timeout.map(seconds).transpose().map_err(|error| exception(py, &error))?;
+    let mut options = Options::default();
+    for (key, value) in config.unwrap_or_default() {
+        let value = value.str()?.to_str()?.to_owned();
+        options.set(&key, &value).map_err(|error| exception(py, &error))?;
+    }
+    let identity = Identity::of(user, role, password).map_err(|error| exception(py, &error))?;
+    let session = engine(py, || {
+        let session = identity.session(&open(&path, read_only, options)?, namespace)?;
+        session.set_read_only(read_only);
+        if let Some(timeout) = timeout {
+            let setting = format!("SET statement_timeout = '{}ms'", timeout.as_millis().max(1));
+            session.execute(&setting, &Params::None)?;
+        }
+        Ok(session)
+    })?;
+    Ok(Connection::new(session))
+}
+
+fn open(path: &Path, read_only: bool, options: Options) -> Result<Database> {
+    if path.as_os_str() == ":memory:" {
+        return Database::in_memory(options);
+    }
+    // The file that makes a directory a database.
+    if read_only && !path.join("KALAM").exists() {
+        let message = format!("there is no database in \"{}\"", path.display());
+        return Err(Error::new(SqlState::UNDEFINED_OBJECT, message)
+            .with_hint("connect without read_only to make one"));
+    }
+    Database::open(path, options)
+}
+
+/// Make a new database directory of a backup, as RESTORE DATABASE does. The directory must
+/// be missing or empty; open it with connect() afterwards. Every byte is checked.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value, reason = "pyo3 hands owned values to functions")]
+pub fn restore(py: Python<'_>, backup: PathBuf, path: PathBuf) -> PyResult<()> {
+    survive_fork(py)?;
+    engine(py, || Database::restore(&backup, &path))
+}
+
+/// Who connects.
+enum Identity<'a> {
+    /// The program says so.
+    Vouched { user: &'a str, role: Role },
+    /// The password says so.
+    LogsIn { user: &'a str, password: &'a str },
+}
+
+impl<'a> Identity<'a> {
+    fn of(user: Option<&'a str>, role: Option<&str>, password: Option<&'a str>) -> Result<Self> {
+        let Some(password) = password else {
+            let role = match role {
+                Some(role) => role.parse()?,
+                None if user.is_some() => Role::User,
+                None => Role::System,
+            };
+            return Ok(Identity::Vouched { user: user.unwrap_or(OPENER), role });
+        };
+        match (user, role) {
+            (Some(user), None) => Ok(Identity::LogsIn { user, password }),
+            _ => Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "a password goes with a user, and with no role",
+            )
+            .with_hint("who logs in has the role of their account")),
+        }
+    }
+
+    fn session(&self, database: &Database, namespace: Option<&str>) -> Result<Session> {
+        match *self {
+            Identity::Vouched { user, role } => database.session(user, role, namespace),
+            Identity::LogsIn { user, password } => {
+                let session = database.login(user, password)?;
+                if let Some(namespace) = namespace {
+                    session.use_namespace(namespace)?;
+                }
+                Ok(session)
+            }
+        }
+    }
+}
