@@ -305,6 +305,8 @@ const STATEMENTS: &[(&str, Role)] = &[
     ("SET statement_timeout = '1min'", Role::Anonymous),
     ("SHOW statement_timeout", Role::Anonymous),
     ("DROP VIEW IF EXISTS made", Role::Dba),
+    ("REGISTER TABLE IF NOT EXISTS open FROM 'nothing.parquet'", Role::Dba),
+    ("UNREGISTER TABLE IF EXISTS made", Role::Dba),
     ("CREATE NAMESPACE made", Role::Dba),
     ("ALTER NAMESPACE default SET DESCRIPTION 'x'", Role::Dba),
     ("DROP NAMESPACE IF EXISTS made", Role::Dba),

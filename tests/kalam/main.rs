@@ -46,6 +46,7 @@ mod position;
 mod prepared;
 mod progress;
 mod purge;
+mod register;
 mod render;
 mod replace_table;
 mod result_lifetime;

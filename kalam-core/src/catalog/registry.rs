@@ -106,7 +106,7 @@ impl SchemaRegistry {
     pub fn table(&self, namespace: &str, table: &str) -> Result<Arc<Table>> {
         let id = self.named(namespace, table)?;
         match self.view(id) {
-            Some(view) => Err(is_a_view(&view.name)),
+            Some(view) => Err(is_a_view(&view)),
             None => self.table_by_id(id)?.ok_or_else(|| undefined_table(namespace, table)),
         }
     }

@@ -116,7 +116,20 @@ pub(super) fn undefined_table(namespace: &str, table: &str) -> Error {
 }
 
 /// The error where a view stands for a table.
-pub(super) fn is_a_view(name: &TableName) -> Error {
+pub(super) fn is_a_view(view: &ViewDefinition) -> Error {
+    let name = &view.name;
+    if view.files.is_some() {
+        return is_registered(name);
+    }
     Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is a view, not a table"))
         .with_hint("views are only read; name the table that holds the rows, or use DROP VIEW")
+}
+
+/// The error where a registered table stands for one with rows of its own, or for a view.
+pub(crate) fn is_registered(name: &TableName) -> Error {
+    Error::new(
+        SqlState::WRONG_OBJECT_TYPE,
+        format!("\"{name}\" is a registered table, whose files are only read"),
+    )
+    .with_hint("insert its rows into another table, or use UNREGISTER TABLE")
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TableDefinition;
+use super::{RegisteredFiles, TableDefinition};
 use crate::model::{ColumnId, KalamDataType, Name, TableId, TableName};
 
 /// A view. Its rows are those of its query, planned each time for whoever asks.
@@ -21,6 +21,9 @@ pub struct ViewDefinition {
     pub query: String,
     /// What the names of relations in the query stand for.
     pub uses: Vec<ViewUse>,
+    /// Of a registered table the files that it shows; it has no query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<RegisteredFiles>,
     /// Milliseconds since 1970 UTC.
     pub created_at_ms: i64,
 }
@@ -68,6 +71,12 @@ impl ViewUse {
 }
 
 impl ViewDefinition {
+    /// The word for what it is: `VIEW`, or `REGISTERED` for a registered table.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.files.is_some() { "REGISTERED" } else { "VIEW" }
+    }
+
     /// Whether the query reads the table or view itself.
     #[must_use]
     pub fn reads(&self, id: TableId) -> bool {

@@ -84,6 +84,8 @@ pub(crate) fn object(caller: &Caller, statement: &Statement) -> Option<String> {
         Statement::CreateTable(create) => table(&create.table),
         Statement::CreateTableAs(create) => table(&create.create.table),
         Statement::CreateView(create) => table(&create.view),
+        Statement::RegisterTable(register) => table(&register.table),
+        Statement::UnregisterTable { table: name, .. } => table(name),
         Statement::DropTable { names, .. }
         | Statement::DropView { names, .. }
         | Statement::Truncate { tables: names } => names.first().and_then(table),

@@ -90,7 +90,7 @@ pub(crate) fn describe_view(view: &ViewDefinition) -> RecordBatch {
 }
 
 /// SHOW TABLES: one row for each table and view, by namespace and name. The kind of a view
-/// is VIEW.
+/// is VIEW, that of a registered table REGISTERED.
 ///
 /// Shape: namespace TEXT, table TEXT, kind TEXT, columns BIGINT, version BIGINT,
 /// comment TEXT or NULL.
@@ -103,7 +103,7 @@ pub(crate) fn show_tables(
         (&t.name, t.kind.as_str(), t.columns.len(), version, t.comment.clone())
     });
     let views =
-        views.iter().map(|v| (&v.name, "VIEW", v.columns.len(), i64::from(v.version), None));
+        views.iter().map(|v| (&v.name, v.kind(), v.columns.len(), i64::from(v.version), None));
     let mut rows: Vec<_> = tables.chain(views).collect();
     rows.sort_by(|a, b| a.0.cmp(b.0));
     TextTable::default()

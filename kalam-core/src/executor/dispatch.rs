@@ -86,6 +86,12 @@ fn run_once(
         Statement::DropView { if_exists, names, cascade } => {
             ddl::drop_view::run(engine, caller, names, *if_exists, *cascade)
         }
+        Statement::RegisterTable(register) => {
+            ddl::register_table::run(engine, caller, register, params)
+        }
+        Statement::UnregisterTable { if_exists, table, cascade } => {
+            ddl::unregister_table::run(engine, caller, table, *if_exists, *cascade)
+        }
         Statement::Insert(insert) => dml::insert::run(engine, caller, work, insert, params),
         Statement::Update(update) => dml::update::run(engine, caller, work, update, params),
         Statement::Delete(delete) => dml::delete::run(engine, caller, work, delete, params),

@@ -6,7 +6,7 @@ use datafusion::logical_expr::LogicalPlan;
 use super::caller::Caller;
 use super::statement::Statement;
 use super::system_table::SYSTEM_NAMESPACE;
-use crate::catalog::TableDefinition;
+use crate::catalog::{TableDefinition, ViewDefinition};
 use crate::model::{AccessLevel, Role, TableKind, UserId};
 use crate::{Error, Result, SqlState};
 
@@ -55,6 +55,8 @@ fn least_role(statement: &Statement) -> Role {
         | Statement::DropStorage { .. }
         | Statement::ShowStorages
         | Statement::CheckStorage { .. }
+        | Statement::RegisterTable(_)
+        | Statement::UnregisterTable { .. }
         // They reach files of the host.
         | Statement::CopyFrom(_)
         | Statement::CopyTo(_) => Role::Dba,
@@ -117,6 +119,21 @@ pub(crate) fn authorize_table(
     };
     let name = &definition.name;
     Err(denied(format!("role {role} may not {verb} table \"{name}\"")).about(name))
+}
+
+/// The least role that reads a registered table: files of the host are nobody's own.
+pub(crate) const REGISTERED_LEAST: Role = Role::Service;
+
+/// Refuses registered tables to roles that may not read them.
+///
+/// # Errors
+/// `42501`.
+pub(crate) fn authorize_registered(view: &ViewDefinition, role: Role) -> Result<()> {
+    if role >= REGISTERED_LEAST {
+        return Ok(());
+    }
+    let name = &view.name;
+    Err(denied(format!("role {role} may not read table \"{name}\"")).about(name))
 }
 
 /// Refuses the tables of namespace `system`, whether they are there or not.
@@ -333,6 +350,8 @@ mod tests {
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE FROM",
             Statement::Merge(_) => "MERGE INTO",
+            Statement::RegisterTable(_) => "REGISTER TABLE",
+            Statement::UnregisterTable { .. } => "UNREGISTER TABLE",
             Statement::CopyFrom(_) => "COPY {t} FROM",
             Statement::CopyTo(_) => "COPY {t} TO",
             Statement::Query(_) => "SELECT",
@@ -401,6 +420,8 @@ mod tests {
             "UPDATE t SET a = 1",
             "DELETE FROM t",
             "MERGE INTO t USING s ON true WHEN MATCHED THEN DELETE",
+            "REGISTER TABLE t FROM 'a.parquet'",
+            "UNREGISTER TABLE t",
             "COPY t FROM 'a.csv'",
             "COPY t TO 'a.csv'",
             "SELECT 1",

@@ -41,7 +41,10 @@ pub(crate) fn information_schema_table(
 fn tables_table(tables: &[&TableDefinition], views: &[Arc<ViewDefinition>]) -> RecordBatch {
     let tables =
         tables.iter().map(|t| (&t.name, "BASE TABLE", "YES", t.kind.as_str(), t.comment.clone()));
-    let views = views.iter().map(|v| (&v.name, "VIEW", "NO", "VIEW", None));
+    let views = views.iter().map(|v| {
+        let table_type = if v.files.is_some() { "FOREIGN" } else { "VIEW" };
+        (&v.name, table_type, "NO", v.kind(), None)
+    });
     let mut rows: Vec<_> = tables.chain(views).collect();
     rows.sort_by(|a, b| a.0.cmp(b.0));
     TextTable::default()
@@ -59,6 +62,7 @@ fn tables_table(tables: &[&TableDefinition], views: &[Arc<ViewDefinition>]) -> R
 }
 
 fn views_table(views: &[Arc<ViewDefinition>]) -> RecordBatch {
+    let views: Vec<_> = views.iter().filter(|v| v.files.is_none()).collect();
     TextTable::default()
         .texts("table_catalog", views.iter().map(|_| CATALOG))
         .texts("table_schema", views.iter().map(|v| &v.name.namespace))

@@ -13,11 +13,13 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 use super::caller::Caller;
 use super::engine::Engine;
-use super::gateway::authorize_all_users;
+use super::gateway::{authorize_all_users, authorize_registered};
 use super::plan_error::from_datafusion;
 use super::resolve::read_scope;
 use crate::model::UserKey;
-use crate::scan::{AllUsersScan, ScanReports, Shape, TableScan, UnboundTable, Whose};
+use crate::scan::{
+    AllUsersScan, FilesScan, ScanReports, Shape, TableScan, UnboundFiles, UnboundTable, Whose,
+};
 use crate::store::View;
 use crate::{Error, Result};
 
@@ -51,6 +53,12 @@ impl ScanScope<'_> {
                                 of_all_users.insert(unbound.table.definition.name.clone());
                             }
                             scan.source = provider_as_source(self.scan(unbound).map_err(external)?);
+                        } else if let Some(unbound) = scan.source.downcast_ref::<UnboundFiles>() {
+                            // The plan was made for the caller's role; this is the second lock.
+                            authorize_registered(&unbound.view, self.caller.role)
+                                .map_err(external)?;
+                            let files = FilesScan::new(&unbound.view).map_err(external)?;
+                            scan.source = provider_as_source(Arc::new(files));
                         }
                         Transformed::yes(LogicalPlan::TableScan(scan))
                     }

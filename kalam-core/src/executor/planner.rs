@@ -32,7 +32,9 @@ use super::caller::Caller;
 use super::common_type::find_common_types;
 use super::engine::{Engine, Running};
 use super::functions::session_functions;
-use super::gateway::{TableAction, authorize_all_users, authorize_table, check_plan};
+use super::gateway::{
+    TableAction, authorize_all_users, authorize_registered, authorize_table, check_plan,
+};
 use super::given_rows::{GIVEN_RELATION, GivenRows, NamedRelation};
 use super::limits::{QUERY_NESTING_MAX, RELATIONS_MAX, exceeded, query_levels};
 use super::literal_type::{TypeNames, read_text_literals};
@@ -48,7 +50,7 @@ use super::view::{Body, Inlined, parse_text, restricted};
 use crate::activity::check_stop;
 use crate::catalog::{Relation, Table, ViewDefinition};
 use crate::model::UserKey;
-use crate::scan::{ScanReports, Shape, UnboundTable, Whose};
+use crate::scan::{ScanReports, Shape, UnboundFiles, UnboundTable, Whose};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
@@ -435,6 +437,10 @@ impl<'a> Planner<'a> {
                     shape: self.shape,
                     whose: Whose::Caller,
                 })
+            }
+            Relation::View(view) if view.files.is_some() => {
+                authorize_registered(view, self.caller.role)?;
+                Arc::new(UnboundFiles { view: view.clone() })
             }
             Relation::View(view) => Arc::new(self.expand(view)?),
         };

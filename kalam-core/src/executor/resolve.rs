@@ -95,7 +95,12 @@ pub(crate) fn resolve_relation(
         Relation::View(view) => {
             return Err(Error::new(
                 SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("role {} may not read view \"{}\"", caller.role, view.name),
+                format!(
+                    "role {} may not read {} \"{}\"",
+                    caller.role,
+                    if view.files.is_some() { "table" } else { "view" },
+                    view.name
+                ),
             ));
         }
     }

@@ -29,8 +29,17 @@ pub(crate) fn show_create_view(view: &ViewDefinition) -> RecordBatch {
         .finish()
 }
 
-/// CREATE VIEW for a view like this one.
+/// CREATE VIEW for a view like this one, or REGISTER TABLE for the files of a registered
+/// table.
 fn create_view_sql(view: &ViewDefinition) -> String {
+    if let Some(files) = &view.files {
+        return format!(
+            "REGISTER TABLE {}.{} FROM '{}'",
+            quoted_name(view.name.namespace.as_str()),
+            quoted_name(view.name.table.as_str()),
+            files.path.replace('\'', "''"),
+        );
+    }
     let columns: Vec<String> =
         view.columns.iter().map(|column| quoted_name(column.name.as_str())).collect();
     format!(

@@ -44,6 +44,8 @@ pub(crate) enum Statement {
     Truncate { tables: Vec<TableRef> },
     CreateView(CreateView),
     DropView { if_exists: bool, names: Vec<TableRef>, cascade: bool },
+    RegisterTable(RegisterTable),
+    UnregisterTable { if_exists: bool, table: TableRef, cascade: bool },
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
@@ -106,6 +108,8 @@ impl Statement {
             Statement::Truncate { .. } => "TRUNCATE",
             Statement::CreateView(_) => "CREATE VIEW",
             Statement::DropView { .. } => "DROP VIEW",
+            Statement::RegisterTable(_) => "REGISTER TABLE",
+            Statement::UnregisterTable { .. } => "UNREGISTER TABLE",
             Statement::Insert(_) => "INSERT",
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
@@ -217,6 +221,8 @@ impl Statement {
             | Statement::Truncate { .. }
             | Statement::CreateView(_)
             | Statement::DropView { .. }
+            | Statement::RegisterTable(_)
+            | Statement::UnregisterTable { .. }
             | Statement::FlushTable { .. }
             | Statement::FlushAll { .. }
             | Statement::CompactTable { .. }
@@ -356,6 +362,17 @@ pub(crate) struct CreateView {
     pub names: Vec<(String, Position)>,
     /// What it shows.
     pub query: Box<Query>,
+}
+
+/// `REGISTER TABLE n FROM 'path'`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RegisterTable {
+    /// Whether an existing table is no error.
+    pub if_not_exists: bool,
+    /// The table.
+    pub table: TableRef,
+    /// A Parquet file, or a folder of them.
+    pub path: Given<String>,
 }
 
 /// One column of CREATE TABLE.

@@ -13,7 +13,9 @@ use super::{
 };
 use crate::executor::placeholder::Placeholders;
 use crate::executor::query_shape::ParsedQuery;
-use crate::executor::statement::{Execute, Explain, Parsed, Prepare, Statement, TableRef};
+use crate::executor::statement::{
+    Execute, Explain, Parsed, Prepare, RegisterTable, Statement, TableRef,
+};
 use crate::executor::type_name::kalam_type;
 use crate::model::TableKind;
 
@@ -29,6 +31,8 @@ pub(super) fn parse(input: &mut Input<'_>) -> Parse<Statement> {
         Some("DELETE") => modify::delete(input, None)?,
         Some("MERGE") => merge::merge(input, None)?,
         Some("COPY") => copy::copy(input)?,
+        Some("REGISTER") if input.is_word(1, "TABLE") => register(input)?,
+        Some("UNREGISTER") if input.is_word(1, "TABLE") => unregister(input)?,
         Some("CREATE") => create(input)?,
         Some("ALTER") if input.is_word(1, "USER") => user::alter_user(input)?,
         Some("ALTER") => alter(input)?,
@@ -158,6 +162,24 @@ fn take_cascade(input: &mut Input<'_>) -> bool {
         input.take_word("RESTRICT");
         false
     }
+}
+
+/// `REGISTER TABLE [IF NOT EXISTS] n FROM path`.
+fn register(input: &mut Input<'_>) -> Parse<Statement> {
+    input.take_words(&["REGISTER", "TABLE"]);
+    let if_not_exists = input.take_if_not_exists();
+    let table = input.table()?;
+    input.expect_word("FROM")?;
+    let path = user::given_text(input)?;
+    Ok(Statement::RegisterTable(RegisterTable { if_not_exists, table, path }))
+}
+
+/// `UNREGISTER TABLE [IF EXISTS] n [CASCADE | RESTRICT]`.
+fn unregister(input: &mut Input<'_>) -> Parse<Statement> {
+    input.take_words(&["UNREGISTER", "TABLE"]);
+    let if_exists = input.take_if_exists();
+    let table = input.table()?;
+    Ok(Statement::UnregisterTable { if_exists, table, cascade: take_cascade(input) })
 }
 
 /// `TRUNCATE [TABLE] [ONLY] t [, ..] [CONTINUE IDENTITY] [CASCADE | RESTRICT]`. No

@@ -11,7 +11,8 @@ use crate::executor::text_table::TextTable;
 /// Shape: view_id BIGINT, namespace TEXT, view_name TEXT, version BIGINT, columns BIGINT,
 /// definition TEXT (its query), created_at DATETIME.
 pub(super) fn rows(moment: &Moment<'_>) -> Result<RecordBatch> {
-    let views = moment.engine.registry.views();
+    let mut views = moment.engine.registry.views();
+    views.retain(|view| view.files.is_none());
     Ok(TextTable::default()
         .numbers("view_id", views.iter().map(|v| v.id.get()))
         .texts("namespace", views.iter().map(|v| &v.name.namespace))

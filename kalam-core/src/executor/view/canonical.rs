@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 use crate::catalog::ViewDefinition;
 use crate::executor::cte_scope::{CteScopes, Found, fold};
 use crate::executor::engine::Engine;
-use crate::executor::gateway::{TableAction, may};
+use crate::executor::gateway::{REGISTERED_LEAST, TableAction, may};
 use crate::executor::named_relations::reads_system;
 use crate::executor::query_shape::{deep_stack, parameter_index};
 use crate::executor::show_create_table::quoted_name;
@@ -62,10 +62,14 @@ pub(crate) fn is_visible(engine: &Engine, view: &ViewDefinition, role: Role) -> 
     let may_read_text = |text: &str| {
         role >= Role::Dba || parse_text(engine, text).is_ok_and(|query| !reads_system(&query))
     };
-    may_read_text(&view.query)
+    let may_read = |view: &ViewDefinition| match &view.files {
+        Some(_) => role >= REGISTERED_LEAST,
+        None => may_read_text(&view.query),
+    };
+    may_read(view)
         && registry.read_by(view).into_iter().all(|id| match registry.table_by_id(id) {
             Ok(Some(table)) => may(TableAction::Read, &table.definition, role),
-            _ => registry.view(id).is_some_and(|inner| may_read_text(&inner.query)),
+            _ => registry.view(id).is_some_and(|inner| may_read(&inner)),
         })
 }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::create_table::new_name;
 use super::drop_view::is_a_table;
-use crate::catalog::{Relation, ViewColumn, ViewDefinition, ViewUse};
+use crate::catalog::{Relation, ViewColumn, ViewDefinition, ViewUse, is_registered};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::column_names::name_columns;
@@ -45,6 +45,9 @@ pub(crate) fn run(
         let replaced = match engine.registry.relation(name.namespace.as_str(), name.table.as_str())
         {
             Ok(_) if statement.if_not_exists => return Ok(()),
+            Ok(Relation::View(view)) if statement.or_replace && view.files.is_some() => {
+                return Err(is_registered(&view.name));
+            }
             Ok(Relation::View(view)) if statement.or_replace => Some(view),
             Ok(Relation::Table(table)) if statement.or_replace => {
                 return Err(is_a_table(&table.definition.name));
@@ -104,6 +107,7 @@ fn define(
         columns,
         query: text,
         uses,
+        files: None,
         created_at_ms: engine.clock.now_ms(),
     })
 }

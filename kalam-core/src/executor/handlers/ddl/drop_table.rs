@@ -119,7 +119,8 @@ pub(super) fn stage_drop(
         engine.audit.add(&mut set, caller.did("DROP TABLE", Some(name)));
     }
     for view in &views {
-        engine.audit.add(&mut set, caller.did("DROP VIEW", Some(view.name.to_string())));
+        let did = if view.files.is_some() { "UNREGISTER TABLE" } else { "DROP VIEW" };
+        engine.audit.add(&mut set, caller.did(did, Some(view.name.to_string())));
     }
     Ok((set, ids))
 }

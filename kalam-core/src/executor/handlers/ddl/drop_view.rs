@@ -1,7 +1,7 @@
 //! `DROP VIEW`.
 
 use super::drop_table::{drop_relations, find};
-use crate::catalog::Relation;
+use crate::catalog::{Relation, is_registered};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -25,6 +25,7 @@ pub(crate) fn run(
         for name in names {
             let found = find(caller, name, if_exists, |namespace| {
                 match engine.registry.relation(namespace, &name.table)? {
+                    Relation::View(view) if view.files.is_some() => Err(is_registered(&view.name)),
                     Relation::View(view) => Ok(view),
                     Relation::Table(table) => Err(is_a_table(&table.definition.name)),
                 }

@@ -1,6 +1,6 @@
 //! `DESCRIBE`, `SHOW CREATE TABLE` and `SHOW CREATE VIEW`.
 
-use crate::catalog::Relation;
+use crate::catalog::{Relation, is_registered};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::describe::{
@@ -91,9 +91,11 @@ pub(crate) fn create_view(
     caller: &Caller,
     view: &TableRef,
 ) -> Result<QueryResult> {
+    let at = view.position;
     match resolve_relation(engine, caller, view)? {
-        Relation::Table(table) => {
-            Err(is_a_table(&table.definition.name).with_position(view.position))
+        Relation::Table(table) => Err(is_a_table(&table.definition.name).with_position(at)),
+        Relation::View(view) if view.files.is_some() => {
+            Err(is_registered(&view.name).with_position(at))
         }
         Relation::View(view) => Ok(QueryResult::ready(show_create_view(&view))),
     }
