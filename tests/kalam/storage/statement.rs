@@ -83,7 +83,7 @@ fn a_purge_leaves_no_object_and_no_copy() {
     let mut house = house(&server);
     run(house.root(), "CREATE USER 'ann' WITH ROLE user");
     run(house.root(), "ALTER USER 'ann' SET STORAGE far");
-    assert_eq!(rows(house.root(), "DROP USER 'ann' PURGE"), [["2", "true"]]);
+    assert_eq!(rows(house.root(), "DROP USER 'ann' PURGE")[0][..2], ["2", "true"]);
     let objects = server.objects();
     assert_eq!(objects, house.manifest());
     assert!(objects.iter().all(|key| key.contains("/bob/")), "{objects:?}");
@@ -93,7 +93,7 @@ fn a_purge_leaves_no_object_and_no_copy() {
 
     // What cannot be removed now is said to be there, and goes later.
     server.tell("mode away");
-    assert_eq!(rows(house.root(), "DROP USER 'bob' PURGE"), [["2", "false"]]);
+    assert_eq!(rows(house.root(), "DROP USER 'bob' PURGE")[0][..2], ["2", "false"]);
     assert_eq!(house.copies().len(), 0);
     assert_eq!(rows(house.root(), "SELECT COUNT(*) FROM all_users('t')"), [["0"]]);
     house.reopen();
