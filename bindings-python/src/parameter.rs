@@ -49,10 +49,12 @@ pub fn params(py: Python<'_>, params: Option<&Bound<'_, PyAny>>) -> PyResult<Par
     let Some(params) = params.filter(|params| !params.is_none()) else {
         return Ok(Params::None);
     };
-    if let Ok(mapping) = params.cast::<PyMapping>() {
+    // What is a mapping or a sequence by its class is asked of Python, which takes its time.
+    let is_plain = params.is_instance_of::<PyTuple>() || params.is_instance_of::<PyList>();
+    if !is_plain && let Ok(mapping) = params.cast::<PyMapping>() {
         return named(mapping).map(Params::Named);
     }
-    if is_text(params) || !params.is_instance_of::<PySequence>() {
+    if !is_plain && (is_text(params) || !params.is_instance_of::<PySequence>()) {
         let error = Error::new(
             SqlState::INVALID_PARAMETER_VALUE,
             format!(

@@ -1,7 +1,7 @@
 //! Values that belong to the process that made them.
 
 use std::mem::ManuallyDrop;
-use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use kalam_core::{Error, Result, SqlState};
 use pyo3::prelude::*;
@@ -22,7 +22,7 @@ pub struct ProcessLocal<T> {
 impl<T> ProcessLocal<T> {
     /// Ties `value` to this process.
     pub fn new(value: T) -> Self {
-        ProcessLocal { process: process::id(), value: ManuallyDrop::new(value) }
+        ProcessLocal { process: process(), value: ManuallyDrop::new(value) }
     }
 
     /// The value.
@@ -42,7 +42,7 @@ impl<T> ProcessLocal<T> {
     }
 
     fn is_here(&self) -> bool {
-        self.process == process::id()
+        self.process == process()
     }
 }
 
@@ -56,6 +56,40 @@ impl<T> Drop for ProcessLocal<T> {
     }
 }
 
+/// How many forks lie between this process and the first one that used the package: a number
+/// that is at hand, where asking for the id of the process costs as much as a point read.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+fn process() -> u32 {
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// Makes children count, whoever forks them.
+#[cfg(unix)]
+fn count_forks() {
+    use std::ffi::c_int;
+
+    unsafe extern "C" {
+        fn pthread_atfork(
+            prepare: Option<extern "C" fn()>,
+            parent: Option<extern "C" fn()>,
+            child: Option<extern "C" fn()>,
+        ) -> c_int;
+    }
+
+    extern "C" fn in_child() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+
+    // SAFETY: the handler is a function of this library, which is never unloaded, and may run
+    // in a child at any time.
+    unsafe { pthread_atfork(None, None, Some(in_child)) };
+}
+
+/// There is no fork().
+#[cfg(not(unix))]
+fn count_forks() {}
+
 /// Makes the children of this process end cleanly, from the first call on.
 ///
 /// RocksDB has a static object whose destructor joins the engine's threads when a
@@ -67,6 +101,7 @@ pub fn survive_fork(py: Python<'_>) -> PyResult<()> {
     static REGISTERED: PyOnceLock<()> = PyOnceLock::new();
     REGISTERED
         .get_or_try_init(py, || {
+            count_forks();
             let kwargs = PyDict::new(py);
             kwargs.set_item("after_in_child", wrap_pyfunction!(after_fork, py)?)?;
             py.import("os")?.call_method("register_at_fork", (), Some(&kwargs)).map(drop)
