@@ -397,6 +397,17 @@ KalamStatus kalam_use(const KalamConnection *connection,
 KalamStatus kalam_interrupt(const KalamConnection *connection,
                             KalamError **err);
 
+// Tells how far the statements of the connection are that are at work in other threads, with
+// the results of them that are still read. `out_rows_done` is set to the rows that queries
+// scanned and flushes moved, -1 if nothing is at work. `out_rows_total` is set to an estimate
+// of how many there are, -1 if that is not known; as filters skip rows, work may end before
+// all are done. Each may be NULL. Asked of a query for the first time it counts recent rows,
+// up to a million: some hundred milliseconds.
+KalamStatus kalam_progress(const KalamConnection *connection,
+                           int64_t *out_rows_done,
+                           int64_t *out_rows_total,
+                           KalamError **err);
+
 // Opens a transaction; without one each statement commits by itself.
 //
 // KALAM_STATUS_INVALID_STATE: one is open.

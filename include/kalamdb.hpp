@@ -348,6 +348,14 @@ class Appender : public detail::Owner<KalamAppender, kalam_appender_free> {
   friend class Connection;
 };
 
+// How far statements are.
+struct Progress {
+  // Rows that queries scanned and flushes moved.
+  std::int64_t rows_done = 0;
+  // An estimate of how many there are, if it is known.
+  std::optional<std::int64_t> rows_total;
+};
+
 // What one user does with a database.
 class Connection : public detail::Owner<KalamConnection, kalam_disconnect> {
  public:
@@ -414,6 +422,15 @@ class Connection : public detail::Owner<KalamConnection, kalam_disconnect> {
   }
   // Stops what is at work, from any thread.
   void interrupt() const { detail::call(kalam_interrupt, handle_); }
+  // How far that is, from any thread; nothing if nothing is at work.
+  std::optional<Progress> progress() const {
+    Progress progress{};
+    std::int64_t total = -1;
+    detail::call(kalam_progress, handle_, &progress.rows_done, &total);
+    if (progress.rows_done < 0) return std::nullopt;
+    if (total >= 0) progress.rows_total = total;
+    return progress;
+  }
 
  private:
   friend class Database;

@@ -8,7 +8,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use kalam_core::model::Role;
 use kalam_core::{Error, IsolationLevel, Session, SqlState, TransactionStatus};
 
-use crate::argument::{name, out, required};
+use crate::argument::{name, optional_out, out, required};
 use crate::database::KalamDatabase;
 use crate::entry::call;
 use crate::error::KalamError;
@@ -218,6 +218,35 @@ pub unsafe extern "C" fn kalam_interrupt(
 ) -> KalamStatus {
     call(err, || {
         session(connection)?.interrupt();
+        Ok(())
+    })
+}
+
+/// Tells how far the statements of the connection are that are at work in other threads, with
+/// the results of them that are still read. `out_rows_done` is set to the rows that queries
+/// scanned and flushes moved, -1 if nothing is at work. `out_rows_total` is set to an estimate
+/// of how many there are, -1 if that is not known; as filters skip rows, work may end before
+/// all are done. Each may be NULL. Asked of a query for the first time it counts recent rows,
+/// up to a million: some hundred milliseconds.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kalam_progress(
+    connection: *const KalamConnection,
+    out_rows_done: *mut i64,
+    out_rows_total: *mut i64,
+    err: *mut *mut KalamError,
+) -> KalamStatus {
+    call(err, || {
+        // SAFETY: the caller passes NULL or variables.
+        let (done, total) =
+            unsafe { (optional_out(out_rows_done, -1), optional_out(out_rows_total, -1)) };
+        let Some(progress) = session(connection)?.progress() else { return Ok(()) };
+        let number = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
+        if let Some(done) = done {
+            *done = number(progress.rows_done);
+        }
+        if let (Some(total), Some(rows)) = (total, progress.rows_total) {
+            *total = number(rows);
+        }
         Ok(())
     })
 }

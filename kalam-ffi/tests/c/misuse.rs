@@ -99,7 +99,9 @@ fn calls(function: &Function, out: &mut String) -> usize {
 }
 
 /// Arguments that may be NULL, of which the text of the function says so.
-const NULLABLE: [(&str, &str); 11] = [
+const NULLABLE: [(&str, &str); 13] = [
+    ("kalam_progress", "out_rows_done"),
+    ("kalam_progress", "out_rows_total"),
     ("kalam_flush", "table"),
     ("kalam_flush", "out_rows"),
     ("kalam_connect", "user"),

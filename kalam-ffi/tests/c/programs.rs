@@ -46,6 +46,11 @@ fn rows_are_flushed_and_plans_explained() {
 }
 
 #[test]
+fn progress_is_told_while_a_result_is_read() {
+    run(&mut Command::new(compile(&source("progress.c"), "progress", &SANITIZED)));
+}
+
+#[test]
 fn any_order_of_freeing_is_fine() {
     run(&mut Command::new(compile(&source("orders.c"), "orders", &SANITIZED)));
 }
