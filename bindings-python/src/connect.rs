@@ -23,32 +23,35 @@ const OPENER: &str = "root";
 /// the role of their account (CREATE USER). Unqualified names resolve in
 /// `namespace` ('default'). A connection that is `read_only` changes nothing and makes no
 /// directory. `timeout` is how many seconds each statement of it and its rows are waited
-/// for, where execute() does not say otherwise. `config` keys are durability, threads, memory_limit,
-/// cache_bytes, storage_path, temp_directory, statement_timeout and max_result_bytes.
+/// for, where execute() does not say otherwise. With `progress` a bar tells at a terminal or
+/// in a notebook how far statements are that take more than half a second; it needs tqdm.
+/// `config` keys are durability, threads, memory_limit, cache_bytes, storage_path,
+/// temp_directory, statement_timeout, max_result_bytes and progress, for all connections.
 #[pyfunction]
 #[pyo3(
     signature = (
         path=PathBuf::from(":memory:"), *, user=None, role=None, password=None, namespace=None,
-        read_only=false, config=None, timeout=None
+        read_only=false, config=None, timeout=None, progress=false
     ),
-    text_signature = "(path=':memory:', *, user=None, role=None, password=None, namespace=None, read_only=False, config=None, timeout=None)"
+    text_signature = "(path=':memory:', *, user=None, role=None, password=None, namespace=None, read_only=False, config=None, timeout=None, progress=False)"
 )]
 #[allow(
     clippy::needless_pass_by_value,
     clippy::too_many_arguments,
     reason = "pyo3 hands owned values to functions, and each keyword is an argument"
 )]
-pub fn connect(
-    py: Python<'_>,
+pub fn connect<'py>(
+    py: Python<'py>,
     path: PathBuf,
     user: Option<&str>,
     role: Option<&str>,
     password: Option<&str>,
     namespace: Option<&str>,
     read_only: bool,
-    config: Option<HashMap<String, Bound<'_, PyAny>>>,
+    config: Option<HashMap<String, Bound<'py, PyAny>>>,
     timeout: Option<f64>,
-) -> PyResult<Connection> {
+    progress: bool,
+) -> PyResult<Bound<'py, Connection>> {
     survive_fork(py)?;
     let timeout = timeout.map(seconds).transpose().map_err(|error| exception(py, &error))?;
     let mut options = Options::default();
@@ -64,9 +67,12 @@ pub fn connect(
             let setting = format!("SET statement_timeout = '{}ms'", timeout.as_millis().max(1));
             session.execute(&setting, &Params::None)?;
         }
+        if progress {
+            session.execute("SET progress = on", &Params::None)?;
+        }
         Ok(session)
     })?;
-    Ok(Connection::new(session))
+    Connection::new(py, session)
 }
 
 fn open(path: &Path, read_only: bool, options: Options) -> Result<Database> {

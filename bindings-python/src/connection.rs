@@ -24,16 +24,22 @@ use crate::{input, interrupt, parameter, schema};
 /// Every statement commits by itself, except between begin() and commit(). Closing it
 /// rolls an open transaction back, and releases the database when no other connection
 /// and no unread Result is left. As a context manager it closes at the end.
-#[pyclass(frozen, module = "kalamdb")]
+#[pyclass(frozen, weakref, module = "kalamdb")]
 pub struct Connection {
     session: ProcessLocal<Mutex<Option<Arc<Session>>>>,
 }
 
 impl Connection {
-    /// A connection over a session.
-    pub fn new(session: Session) -> Self {
+    /// A connection over a session, with a progress bar if its settings ask for one.
+    pub fn new(py: Python<'_>, session: Session) -> PyResult<Bound<'_, Self>> {
         session.set_stop_request(Some(interrupt::raised));
-        Connection { session: ProcessLocal::new(Mutex::new(Some(Arc::new(session)))) }
+        let shows_progress = session.shows_progress();
+        let session = ProcessLocal::new(Mutex::new(Some(Arc::new(session))));
+        let connection = Bound::new(py, Connection { session })?;
+        if shows_progress {
+            py.import("kalamdb._progress")?.call_method1("watch", (&connection,))?;
+        }
+        Ok(connection)
     }
 
     /// The session, or the error of a connection that is closed or was carried
@@ -290,9 +296,9 @@ impl Connection {
 
     /// A connection of another user, with role 'user' at most this one's. Of a user who
     /// holds a higher role than this connection there is none.
-    fn as_user(&self, py: Python<'_>, user: &str) -> PyResult<Connection> {
+    fn as_user<'py>(&self, py: Python<'py>, user: &str) -> PyResult<Bound<'py, Connection>> {
         let session = self.session(py)?;
-        engine(py, || session.as_user(user)).map(Connection::new)
+        Connection::new(py, engine(py, || session.as_user(user))?)
     }
 
     /// A PEP 249 cursor.

@@ -103,6 +103,7 @@ def connect(
     read_only: bool = False,
     config: Mapping[str, str | int] | None = None,
     timeout: float | None = None,
+    progress: bool = False,
 ) -> Connection: ...
 def restore(backup: str | PathLike[str], path: str | PathLike[str]) -> None: ...
 @final

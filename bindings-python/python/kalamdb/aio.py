@@ -77,6 +77,7 @@ async def connect(
     read_only: bool = False,
     config: Mapping[str, str | int] | None = None,
     timeout: float | None = None,
+    progress: bool = False,
 ) -> AsyncConnection:
     """Open a database, as ``kalamdb.connect()`` does."""
     connection = await _call(
@@ -89,6 +90,7 @@ async def connect(
         read_only=read_only,
         config=config,
         timeout=timeout,
+        progress=progress,
     )
     return AsyncConnection(connection)
 

@@ -1,6 +1,7 @@
 """How far a connection's statements are."""
 
 import kalamdb
+import pytest
 
 
 def test_a_result_that_is_read_tells_how_far_it_is():
@@ -17,3 +18,8 @@ def test_a_result_that_is_read_tells_how_far_it_is():
         assert seen[-1] > 0.0
         result.close()
         assert db.query_progress() is None
+
+
+def test_a_bar_needs_tqdm():
+    with pytest.raises(kalamdb.InterfaceError, match="tqdm"):
+        kalamdb.connect(progress=True)
