@@ -32,7 +32,8 @@ pub struct ResultSet {
     rows_affected: Option<u64>,
     batches: ProcessLocal<Mutex<Option<Batches>>>,
     lookahead: Lookahead,
-    cancel: ProcessLocal<CancelHandle>,
+    /// None once closed: what can still be stopped counts as being at work.
+    cancel: ProcessLocal<Mutex<Option<CancelHandle>>>,
 }
 
 impl ResultSet {
@@ -41,7 +42,7 @@ impl ResultSet {
         ResultSet {
             schema: query.schema(),
             rows_affected: query.rows_affected(),
-            cancel: ProcessLocal::new(query.cancel_handle()),
+            cancel: ProcessLocal::new(Mutex::new(Some(query.cancel_handle()))),
             batches: ProcessLocal::new(Mutex::new(Some(Batches::new(query)))),
             lookahead: Lookahead::default(),
         }
@@ -390,7 +391,10 @@ impl ResultSet {
 
     /// Stops the query from another thread: whoever fetches from it gets CancelledError.
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
-        self.cancel.get().map_err(|error| exception(py, &error))?.cancel();
+        let cancel = self.cancel.get().map_err(|error| exception(py, &error))?;
+        if let Some(cancel) = cancel.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            cancel.cancel();
+        }
         Ok(())
     }
 
@@ -401,6 +405,7 @@ impl ResultSet {
         engine(py, || {
             let batches = lock(self.batches.get()?)?.take();
             drop(batches);
+            self.cancel.get()?.lock().unwrap_or_else(PoisonError::into_inner).take();
             Ok(())
         })
     }

@@ -37,7 +37,7 @@ def _show(reference: "weakref.ref[Connection]", tqdm: Any) -> None:
         except Error:  # It is closed.
             break
         del connection
-        if done is None or (bar is not None and done < bar.n):
+        if done is None or done >= 100 or (bar is not None and done < bar.n):
             idle_at = time.monotonic()
             bar = _close(bar)
         elif bar is None and time.monotonic() - idle_at >= SECONDS_WITHOUT_BAR:

@@ -180,6 +180,10 @@ class AsyncConnection:
         """Keep data that statements of this connection read by its name."""
         await _call(self._connection.register, name, data)
 
+    async def query_progress(self) -> float | None:
+        """How much of what other tasks wait for is done, in percent, or None."""
+        return await _call(self._connection.query_progress)
+
     async def unregister(self, name: str) -> None:
         """Forget what register() keeps under a name."""
         await _call(self._connection.unregister, name)
