@@ -5,7 +5,8 @@ import pyarrow as pa
 from scale.figure import Figure, Setting, connect, processor_seconds
 
 ROWS = 1_000_000
-CHUNK = 100_000
+# More rows at once go past the hot tier.
+CHUNK = 10_000
 
 
 def run(setting: Setting) -> list[Figure]:
