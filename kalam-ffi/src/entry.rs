@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
+use kalam_core::env::planted_panic;
 use kalam_core::{Error, SqlState};
 
 use crate::error::KalamError;
@@ -46,6 +47,10 @@ pub fn guarded<T, E: From<Error>>(
     body: impl FnOnce() -> std::result::Result<T, E>,
 ) -> std::result::Result<T, E> {
     // What a panic may have left half-changed is behind a mutex, which it poisons.
+    let body = || {
+        planted_panic();
+        body()
+    };
     catch_unwind(AssertUnwindSafe(body))
         .unwrap_or_else(|panic| Err(panicked(panic.as_ref()).into()))
 }

@@ -207,6 +207,11 @@ pub fn parquet_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A number of the environment, such as `KALAM_CYCLES=10000`, or another one.
+pub fn number_from(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().map_or(default, |text| text.parse().expect(variable))
+}
+
 /// Random numbers from a seed, the same on every machine.
 ///
 /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators".

@@ -8,10 +8,12 @@ mod clock;
 mod fault;
 mod host_key;
 mod id_source;
+mod planted_panic;
 mod salt;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use fault::fault_point;
 pub(crate) use host_key::HostKey;
 pub use id_source::{IdSource, SNOWFLAKE_EPOCH_MS};
+pub use planted_panic::planted_panic;
 pub(crate) use salt::salt;

@@ -1,0 +1,25 @@
+//! A panic that tests plant at the boundary to another language.
+
+/// Panics once for each new value of the environment variable `KALAM_PANIC`, in debug
+/// builds. Every guard of a boundary calls it within what it guards.
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub fn planted_panic() {
+    use std::ffi::OsString;
+    use std::sync::Mutex;
+
+    static DONE: Mutex<Option<OsString>> = Mutex::new(None);
+
+    let Some(asked) = std::env::var_os("KALAM_PANIC") else { return };
+    let mut done = DONE.lock().expect("nothing panics while it is held");
+    if done.as_ref() != Some(&asked) {
+        *done = Some(asked);
+        drop(done);
+        panic!("planted by a test");
+    }
+}
+
+/// Optimized builds have no such panics.
+#[cfg(not(debug_assertions))]
+#[doc(hidden)]
+pub fn planted_panic() {}
