@@ -158,8 +158,6 @@ class Queries:
                 lambda: f"({self.predicate(below)} AND {self.predicate(below)})",
                 lambda: f"({self.predicate(below)} OR {self.predicate(below)})",
                 lambda: f"({value()} IS DISTINCT FROM {value()})",
-                lambda: f"EXISTS (SELECT 1 FROM u AS x WHERE x.k = t.k AND x.c0 > {rng.randrange(5)})",
-                lambda: f"(t.k {rng.choice(['', 'NOT '])}IN (SELECT x.k FROM u AS x WHERE x.c0 > 0))",
             ]
         return rng.choice(forms)()
 

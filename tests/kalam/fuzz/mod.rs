@@ -21,7 +21,7 @@ use self::mutation::Mutator;
 use crate::fixture::{self, Seeded, number_from};
 
 /// Statements of one run, unless the environment says another number.
-const STATEMENTS: u64 = 12_000;
+const STATEMENTS: u64 = 6_000;
 const SEED: u64 = 29;
 /// Rust's default for threads that a program starts.
 const STACK_BYTES: usize = 2 << 20;

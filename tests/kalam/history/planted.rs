@@ -19,7 +19,7 @@ const PLANTED: [(&str, &str, Plant); 7] = [
         "strong-snapshot-isolation",
         stale_read,
     ),
-    ("a transaction does not read its own write", "read-committed", own_write_missing),
+    ("a transaction does not read its own write", "snapshot-isolation", own_write_missing),
     ("a value is read twice", "read-committed", twice),
 ];
 
