@@ -17,7 +17,7 @@ case "$profile" in
     dev) built="$CARGO_TARGET_DIR/debug" ;;
     *) built="$CARGO_TARGET_DIR/$profile" ;;
 esac
-library="$(ls "$built"/libkalamdb_node.so "$built"/libkalamdb_node.dylib 2>/dev/null | head -n1)"
+library="$(find "$built" -maxdepth 1 \( -name libkalamdb_node.so -o -name libkalamdb_node.dylib \) | head -n1)"
 platform="$(node -p "require('./$package/lib/platform.cjs').platform()")"
 
 wanted="$(sha256sum "$library" 2>/dev/null || shasum -a 256 "$library")

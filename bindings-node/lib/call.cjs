@@ -25,29 +25,42 @@ function text(value, what) {
   return value;
 }
 
+/** Counts calls, so that whoever closes can wait for them. */
+class Running {
+  #count = 0;
+  #waiting = [];
+
+  begin() {
+    this.#count++;
+  }
+
+  end() {
+    if (--this.#count === 0) this.#waiting.splice(0).forEach((wake) => wake());
+  }
+
+  async idle() {
+    while (this.#count > 0) await new Promise((wake) => this.#waiting.push(wake));
+  }
+}
+
 /**
  * Waits for what `start` begins. A signal that is aborted before, or that stopped it, rejects
  * with an AbortError; one that came too late to stop it changes nothing.
  */
-async function call(signal, start) {
-  if (signal === undefined) {
-    try {
-      return await start(undefined);
-    } catch (error) {
-      throw known(error);
-    }
-  }
-  if (signal.aborted) throw new AbortError(signal.reason);
-  const stopper = new native.Call();
-  const stop = () => stopper.stop();
-  signal.addEventListener('abort', stop, { once: true });
+async function call(running, signal, start) {
+  if (signal?.aborted) throw new AbortError(signal.reason);
+  const stopper = signal && new native.Call();
+  const stop = stopper && (() => stopper.stop());
+  signal?.addEventListener('abort', stop, { once: true });
+  running?.begin();
   try {
     return await start(stopper);
   } catch (error) {
-    if (signal.aborted && error?.sqlstate === '57014') throw new AbortError(signal.reason);
+    if (signal?.aborted && error?.sqlstate === '57014') throw new AbortError(signal.reason);
     throw known(error);
   } finally {
-    signal.removeEventListener('abort', stop);
+    running?.end();
+    signal?.removeEventListener('abort', stop);
   }
 }
 
@@ -60,4 +73,4 @@ function now(make) {
   }
 }
 
-module.exports = { call, now, options, text };
+module.exports = { Running, call, now, options, text };

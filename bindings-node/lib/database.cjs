@@ -2,7 +2,7 @@
 
 const native = require('./native.cjs');
 const { Appender } = require('./appender.cjs');
-const { call, now, options, text } = require('./call.cjs');
+const { Running, call, now, options, text } = require('./call.cjs');
 const { KalamError, invalid } = require('./error.cjs');
 const { appended, parameterSets } = require('./input.cjs');
 const { int64Form, rowsOf } = require('./rows.cjs');
@@ -24,7 +24,7 @@ function settings(config) {
 class Database {
   #native;
   #defaults;
-  #running = new Set();
+  #running = new Running();
   #isTransaction = false;
 
   constructor(connection, defaults) {
@@ -32,38 +32,28 @@ class Database {
     this.#defaults = defaults;
   }
 
-  /** Counts a call, so that close() waits for it. */
-  #track(promise) {
-    this.#running.add(promise);
-    const forget = () => this.#running.delete(promise);
-    promise.then(forget, forget);
-    return promise;
-  }
-
-  #call(given, start) {
+  async #call(given, start) {
     const { signal } = options(given);
-    return this.#track(call(signal, start));
+    return await call(this.#running, signal, start);
   }
 
   #answers(sql) {
-    text(sql, 'sql');
-    return new Answers(
-      (params, form, { signal, timeoutMs }) =>
-        this.#track(call(signal, (stop) => this.#native.execute(sql, params, form, timeoutMs, stop))),
-      this.#defaults,
-    );
+    const execute = (params, form, { signal, timeoutMs }) =>
+      call(this.#running, signal, (stop) =>
+        this.#native.execute(text(sql, 'sql'), params, form, timeoutMs, stop));
+    return new Answers(execute, this.#defaults);
   }
 
   #derived(connection) {
     return new Database(connection, this.#defaults);
   }
 
-  async query(sql, params, given) { return this.#answers(sql).query(params, given); }
-  async get(sql, params, given) { return this.#answers(sql).get(params, given); }
-  async run(sql, params, given) { return this.#answers(sql).run(params, given); }
-  async columns(sql, params, given) { return this.#answers(sql).columns(params, given); }
-  async arrow(sql, params, given) { return this.#answers(sql).arrow(params, given); }
-  async ipc(sql, params, given) { return this.#answers(sql).ipc(params, given); }
+  query(sql, params, given) { return this.#answers(sql).query(params, given); }
+  get(sql, params, given) { return this.#answers(sql).get(params, given); }
+  run(sql, params, given) { return this.#answers(sql).run(params, given); }
+  columns(sql, params, given) { return this.#answers(sql).columns(params, given); }
+  arrow(sql, params, given) { return this.#answers(sql).arrow(params, given); }
+  ipc(sql, params, given) { return this.#answers(sql).ipc(params, given); }
   stream(sql, params, given) { return this.#answers(sql).stream(params, given); }
 
   async exec(sql, given) {
@@ -80,14 +70,18 @@ class Database {
   async prepare(sql) {
     text(sql, 'sql');
     const statement = await this.#call(undefined, () => this.#native.prepare(sql));
-    return new Statement(statement, this.#defaults, (promise) => this.#track(promise));
+    return new Statement(statement, this.#defaults, this.#running);
   }
 
   async append(table, data, given) {
     text(table, 'table');
     const { mode = 'append', arrow = this.#defaults.arrow } = options(given);
-    return this.#call(given, (stop) =>
-      this.#native.append(table, appended(data, arrow), text(mode, 'mode'), stop));
+    return await this.#call(given, (stop) => {
+      const read = appended(data, arrow);
+      // Without a row there are no columns either.
+      if (Array.isArray(read) && read.length === 0) return this.#native.user && 0;
+      return this.#native.append(table, read, text(mode, 'mode'), stop);
+    });
   }
 
   appender(table, given) {
@@ -124,10 +118,10 @@ class Database {
     session.#isTransaction = true;
     const connection = session.#native;
     try {
-      await call(undefined, () => connection.begin(isolation));
+      await call(undefined, undefined, () => connection.begin(isolation));
       const value = await body(session);
-      await session.#idle();
-      await call(undefined, () => connection.end(true));
+      await session.#running.idle();
+      await call(undefined, undefined, () => connection.end(true));
       return value;
     } finally {
       // Rolls back what was not committed.
@@ -172,7 +166,7 @@ class Database {
   interrupt() { now(() => this.#native.interrupt()); }
 
   async progress() {
-    const pair = await call(undefined, () => this.#native.progress());
+    const pair = await call(undefined, undefined, () => this.#native.progress());
     if (pair === null) return null;
     return { rowsDone: pair[0], rowsTotal: pair[1] < 0 ? null : pair[1] };
   }
@@ -184,13 +178,8 @@ class Database {
   get transactionStatus() { return now(() => this.#native.transactionStatus); }
   get isOpen() { return this.#native.isOpen; }
 
-  /** Waits for what is running. */
-  async #idle() {
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
-  }
-
   async close() {
-    const idle = this.#idle();
+    const idle = this.#running.idle();
     const closing = this.#native.close();
     await idle;
     await closing;
@@ -203,14 +192,14 @@ async function open(path = ':memory:', given = {}) {
   text(path, 'path');
   const { user, role, password, namespace, readOnly, config, int64 = 'bigint', arrow } = given ?? {};
   int64Form(int64);
-  const connection = await call(undefined, () =>
+  const connection = await call(undefined, undefined, () =>
     native.open(path, { user, role, password, namespace, readOnly, config: settings(config) }));
   return new Database(connection, { int64, arrow });
 }
 
 async function restore(backup, path, given) {
   const { signal } = options(given);
-  await call(signal, (stop) => native.restore(text(backup, 'backup'), text(path, 'path'), stop));
+  await call(undefined, signal, (stop) => native.restore(text(backup, 'backup'), text(path, 'path'), stop));
 }
 
 module.exports = { Database, open, restore };

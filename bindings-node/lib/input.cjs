@@ -26,6 +26,7 @@ function pivot(rows) {
     count++;
     for (const values of columns.values()) if (values.length < count) values.push(null);
   }
+  if (count > 0 && columns.size === 0) throw invalid('the rows have no column');
   return [...columns].flat(1);
 }
 

@@ -55,36 +55,32 @@ class Answers {
     return now(() => tableOf(batches, chosen.arrow ?? this.defaults.arrow, chosen.zeroCopy));
   }
 
-  ipc(params, given) {
-    return this.execute(params, Form.ipc, options(given));
+  async ipc(params, given) {
+    return await this.execute(params, Form.ipc, options(given));
   }
 
-  stream(params, given) {
+  async *stream(params, given) {
     const chosen = options(given);
-    return streamOf(() => this.execute(params, Form.stream, chosen), chosen, this.defaults);
+    yield* streamOf(() => this.execute(params, Form.stream, chosen), chosen, this.defaults);
   }
 }
 
 /** A statement that was parsed and looked up once, and runs many times. */
 class Statement {
   #native;
+  #running;
   #answers;
   #int64;
   #names;
 
-  constructor(native, defaults, track) {
+  constructor(native, defaults, running) {
     this.#native = native;
+    this.#running = running;
     this.#int64 = int64Form(defaults.int64);
     this.#names = native.names;
-    this.#answers = new Answers(
-      (params, form, { signal, timeoutMs }) =>
-        track(call(signal, (stop) => native.execute(params, form, timeoutMs, stop))),
-      defaults,
-    );
-    this.runMany = (sets, given) => {
-      const { signal } = options(given);
-      return track(call(signal, (stop) => native.executeMany(parameterSets(sets), stop)));
-    };
+    const execute = (params, form, { signal, timeoutMs }) =>
+      call(running, signal, (stop) => native.execute(params, form, timeoutMs, stop));
+    this.#answers = new Answers(execute, defaults);
   }
 
   query(params, given) { return this.#answers.query(params, given); }
@@ -94,6 +90,13 @@ class Statement {
   arrow(params, given) { return this.#answers.arrow(params, given); }
   ipc(params, given) { return this.#answers.ipc(params, given); }
   stream(params, given) { return this.#answers.stream(params, given); }
+
+  async runMany(sets, given) {
+    const { signal } = options(given);
+    const rowsAffected = await call(this.#running, signal, (stop) =>
+      this.#native.executeMany(parameterSets(sets), stop));
+    return { rowsAffected };
+  }
 
   /** The first row, read on this thread: for lookups by key, which take microseconds. */
   getSync(params) {

@@ -47,7 +47,7 @@ async function* streamOf(begin, { signal, int64 }, { int64: ownInt64, arrow }) {
   const stream = await begin();
   try {
     for (;;) {
-      const batch = await call(signal, (stop) => stream.next(stop));
+      const batch = await call(undefined, signal, (stop) => stream.next(stop));
       if (batch === null) return;
       yield new Batch(batch, defaults);
     }

@@ -61,7 +61,7 @@ test('upsert replaces', async (t) => {
   assert.equal((await all(db)).length, 3);
   assert.equal(await db.append('messages', [{ id: 1, body: 'x', score: 0 }], { mode: 'upsert' }), 1);
   assert.equal((await db.get('SELECT body FROM messages WHERE id = 1')).body, 'x');
-  await refused(() => db.append('messages', [], { mode: 'merge' }), '22023');
+  await refused(() => db.append('messages', rows, { mode: 'merge' }), '22023');
 });
 
 test('an appender collects', async (t) => {
@@ -90,7 +90,7 @@ test('an appender that fails keeps its rows', async (t) => {
 test('what cannot be appended', async (t) => {
   const db = await memory(t);
   await messages(db);
-  const wrong = [null, undefined, 5, 'text', [5], [null], [[1, 'a']], {}, { id: 5 }, { id: [1], body: ['a', 'b'] }];
+  const wrong = [null, undefined, 5, 'text', [5], [null], [[1, 'a']], [{}], {}, { id: 5 }, { id: [1], body: ['a', 'b'] }];
   for (const data of wrong) await refused(() => db.append('messages', data), '22023');
   await refused(() => db.append('messages', [{ id: undefined }]), '22023');
   await refused(() => db.append('messages', [{ id: 1 }, { id: 'x' }]), '42804');

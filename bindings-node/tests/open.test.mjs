@@ -116,7 +116,7 @@ test('a backup is restored to a new folder', async (t) => {
   const copy = await open(join(path, 'copy'));
   assert.equal((await copy.query('SELECT * FROM messages')).length, 3);
   await copy.close();
-  await refused(() => restore(join(path, 'nothing'), join(path, 'other')), '22023');
+  await refused(() => restore(join(path, 'nothing'), join(path, 'other')), '58030');
 });
 
 test('a namespace of its own', async (t) => {

@@ -308,7 +308,7 @@ impl Session {
         statement: &PreparedStatement,
         params: &Params,
     ) -> Result<QueryResult> {
-        self.failing_transaction(|| self.run_prepared(statement, params))
+        self.failing_transaction(|| self.run_noted(statement, params))
     }
 
     /// Runs a prepared statement as [`Session::execute_within`] runs its text.
@@ -321,16 +321,16 @@ impl Session {
         statement: &PreparedStatement,
         params: &Params,
     ) -> Result<QueryResult> {
-        self.call(&self.settings_within(timeout), || self.run_prepared(statement, params))
+        self.call(&self.settings_within(timeout), || self.run_noted(statement, params))
     }
 
-    fn run_prepared(&self, statement: &PreparedStatement, params: &Params) -> Result<QueryResult> {
+    fn run_noted(&self, statement: &PreparedStatement, params: &Params) -> Result<QueryResult> {
         let caller = self.caller()?;
-        let done = self.run_prepared_as(&caller, statement, params);
+        let done = self.run_prepared(&caller, statement, params);
         self.noted(&caller, &statement.parsed().statement, &[], done)
     }
 
-    fn run_prepared_as(
+    fn run_prepared(
         &self,
         caller: &Caller,
         statement: &PreparedStatement,
