@@ -127,11 +127,16 @@ class Columns {
   }
 }
 
-/** A table of arrow-js of batches, which are handed out. Its `meta` says what was copied. */
-function tableOf(batches, arrow, zeroCopy = true) {
+/**
+ * A table of arrow-js of batches, which are handed out. Its `meta` says what was copied.
+ * `schemas` keeps the schema that was read for a module, for other batches of the same result.
+ */
+function tableOf(batches, arrow, zeroCopy = true, schemas = new Map()) {
   checked(arrow);
-  const [ipc, ...parts] = batches.export(zeroCopy);
-  const { schema } = arrow.tableFromIPC(ipc);
+  const parts = batches.export(zeroCopy, !schemas.has(arrow));
+  const ipc = parts.shift();
+  if (ipc !== null) schemas.set(arrow, arrow.tableFromIPC(ipc).schema);
+  const schema = schemas.get(arrow);
   const meta = new Meta();
   const columns = new Columns(arrow);
   const made = parts.map((part) => {

@@ -9,10 +9,12 @@ const { columnsOf } = require('./columns.cjs');
 class Batch {
   #native;
   #defaults;
+  #schemas;
 
-  constructor(native, defaults) {
+  constructor(native, defaults, schemas) {
     this.#native = native;
     this.#defaults = defaults;
+    this.#schemas = schemas;
   }
 
   /** How many rows it has; 0 after its memory was handed out. */
@@ -29,7 +31,7 @@ class Batch {
   }
 
   arrow({ arrow = this.#defaults.arrow, zeroCopy } = {}) {
-    return now(() => tableOf(this.#native, arrow, zeroCopy));
+    return now(() => tableOf(this.#native, arrow, zeroCopy, this.#schemas));
   }
 
   ipc() {
@@ -44,12 +46,13 @@ class Batch {
 async function* streamOf(begin, { signal, int64 }, { int64: ownInt64, arrow }) {
   const defaults = { int64: int64 ?? ownInt64, arrow };
   int64Form(defaults.int64);
+  const schemas = new Map();
   const stream = await begin();
   try {
     for (;;) {
       const batch = await call(undefined, signal, (stop) => stream.next(stop));
       if (batch === null) return;
-      yield new Batch(batch, defaults);
+      yield new Batch(batch, defaults, schemas);
     }
   } finally {
     stream.close();

@@ -128,6 +128,12 @@ impl Batches {
         }
     }
 
+    fn schema_ipc(&self, js: Js) -> napi::Result<Raw> {
+        let empty = RecordBatch::new_empty(self.schema.clone());
+        let (schema, _) = outcome(js, portable_batch(empty))?;
+        js.bytes(&outcome(js, ipc::write(&schema, &[]))?)
+    }
+
     fn take(&self, js: Js) -> napi::Result<Vec<RecordBatch>> {
         outcome(js, self.batches.borrow_mut().take().ok_or_else(handed_out))
     }
@@ -187,21 +193,23 @@ impl Batches {
         })
     }
 
-    /// Hands the memory of the batches out: the schema as Arrow IPC, then for each batch its
+    /// Hands the memory of the batches out: the schema as Arrow IPC, or null, then for each batch its
     /// number of rows, layout, addresses and buffers.
     #[napi]
-    pub fn export<'env>(&self, env: &'env Env, zero_copy: bool) -> napi::Result<Unknown<'env>> {
+    pub fn export<'env>(
+        &self,
+        env: &'env Env,
+        zero_copy: bool,
+        with_schema: bool,
+    ) -> napi::Result<Unknown<'env>> {
         let js = Js::new(env);
         let batches = self.take(js)?;
-        let empty = RecordBatch::new_empty(self.schema.clone());
-        let (schema, _) = outcome(js, portable_batch(empty))?;
         let parts = js.array(batches.len() + 1)?;
         for (place, batch) in batches.into_iter().enumerate() {
             let (_, batch) = outcome(js, portable_batch(batch))?;
             js.scoped(|| js.put(parts, place + 1, export(js, batch, zero_copy)?))?;
         }
-        let schema = outcome(js, ipc::write(&schema, &[]))?;
-        js.put(parts, 0, js.bytes(&schema)?)?;
+        js.put(parts, 0, if with_schema { self.schema_ipc(js)? } else { js.null()? })?;
         Ok(js.unknown(parts))
     }
 
