@@ -11,7 +11,9 @@ shift
 app="$CARGO_TARGET_DIR/npm/$profile/app"
 KALAM_SOURCE="$PWD"
 KALAM_TEST_PYTHON="${KALAM_TEST_PYTHON:-$VENV_ARROW/bin/python}"
-KALAM_TEST_LIBRARY="${KALAM_TEST_LIBRARY:-$CARGO_TARGET_DIR/debug}"
+# What the tests of the C library are built beside.
+KALAM_TEST_LIBRARY="${KALAM_TEST_LIBRARY:-$(find "$CARGO_TARGET_DIR/debug/deps" \
+    \( -name libkalamdb.so -o -name libkalamdb.dylib \) | head -n1)}"
 export KALAM_SOURCE KALAM_TEST_PYTHON KALAM_TEST_LIBRARY
 
 rm -rf "$app/tests"

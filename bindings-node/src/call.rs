@@ -15,6 +15,7 @@ use napi_derive::napi;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::exception;
+use crate::exit::let_go;
 use crate::js::{Js, Raw};
 
 /// More calls wait for one of these to end.
@@ -123,10 +124,12 @@ impl Call {
 }
 
 /// Runs `work` on a thread; what it gives becomes the value of a promise by `encode`, on the
-/// thread of JavaScript.
+/// thread of JavaScript. `keeps` is let go of afterwards: whatever keeps the engine that the
+/// work uses.
 pub fn promise<'env, T: Send + 'static>(
     env: &'env Env,
     call: Option<&Call>,
+    keeps: impl Send + 'static,
     work: impl FnOnce() -> Result<T> + Send + 'static,
     encode: impl FnOnce(Js, T) -> napi::Result<Raw> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
@@ -135,6 +138,7 @@ pub fn promise<'env, T: Send + 'static>(
     let (deferred, promise) = env.create_deferred()?;
     THREADS.spawn_blocking(move || {
         let outcome = stoppable(stop, work);
+        let_go(keeps);
         deferred.resolve(move |env| {
             let js = Js::new(&env);
             match outcome {
@@ -161,5 +165,5 @@ fn stoppable<T>(stop: Arc<Stop>, work: impl FnOnce() -> Result<T>) -> Result<T> 
 /// Drops a value of the engine on a thread: the last handle of a database waits for its
 /// background work.
 pub fn drop_detached(value: impl Send + 'static) {
-    THREADS.spawn_blocking(move || drop(value));
+    THREADS.spawn_blocking(move || let_go(value));
 }

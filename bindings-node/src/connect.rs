@@ -12,6 +12,7 @@ use napi_derive::napi;
 use crate::call::{Call, promise};
 use crate::connection::Connection;
 use crate::error::outcome;
+use crate::exit::outlive;
 use crate::js::Js;
 
 /// The name of a database in memory.
@@ -50,7 +51,8 @@ pub fn open<'env>(
         let read_only = options.read_only.unwrap_or(false);
         connected(open_database(Path::new(&path), read_only, settings)?, &options)
     };
-    promise(env, None, opened, |js, (database, session)| {
+    outlive();
+    promise(env, None, (), opened, |js, (database, session)| {
         js.instance(Connection::new(database, session))
     })
 }
@@ -89,7 +91,7 @@ pub fn restore<'env>(
     call: Option<&Call>,
 ) -> napi::Result<Object<'env>> {
     let (backup, path) = (PathBuf::from(backup), PathBuf::from(path));
-    promise(env, call, move || Database::restore(&backup, &path), |js, ()| js.null())
+    promise(env, call, (), move || Database::restore(&backup, &path), |js, ()| js.null())
 }
 
 /// A time limit in milliseconds; anything above 0.

@@ -12,6 +12,7 @@ use crate::batches::{Answer, Form};
 use crate::call::{self, Call, drop_detached, promise};
 use crate::connect::{OpenOptions, connected, milliseconds};
 use crate::error::outcome;
+use crate::exit::let_go;
 use crate::input::{self, Sets};
 use crate::js::{Js, raw};
 use crate::parameter::params;
@@ -83,6 +84,7 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
+        let keeps = session.clone();
         let js = Js::new(env);
         let params = params(js, raw(&values))?;
         let timeout = outcome(js, timeout.map(milliseconds).transpose())?;
@@ -93,7 +95,7 @@ impl Connection {
             };
             Answer::of(result, Form::of(form))
         };
-        promise(env, call, execute, Answer::into_raw)
+        promise(env, call, keeps, execute, Answer::into_raw)
     }
 
     /// Runs a statement for each of many sets of parameters, all or none.
@@ -106,12 +108,13 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
+        let keeps = session.clone();
         let sets = input::sets(Js::new(env), raw(&sets))?;
         let execute = move || match &sets {
             Sets::Columns(columns) => session.execute_columns(&sql, columns),
             Sets::Each(sets) => session.execute_many(&sql, sets),
         };
-        promise(env, call, execute, input::count)
+        promise(env, call, keeps, execute, input::count)
     }
 
     /// Parses SQL and looks it up.
@@ -138,9 +141,10 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
+        let keeps = session.clone();
         let params = params(Js::new(env), raw(&values))?;
         let explain = move || whole(session.explain(&sql, &params, analyze)?);
-        promise(env, call, explain, Answer::into_raw)
+        promise(env, call, keeps, explain, Answer::into_raw)
     }
 
     /// Moves hot rows of a table, or of all, to segments.
@@ -152,8 +156,9 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
+        let keeps = session.clone();
         let flush = move || whole(session.flush(table.as_deref())?);
-        promise(env, call, flush, Answer::into_raw)
+        promise(env, call, keeps, flush, Answer::into_raw)
     }
 
     /// Appends columns, or Arrow IPC, in one commit.
@@ -167,11 +172,12 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
+        let keeps = session.clone();
         let js = Js::new(env);
         let mode = outcome(js, mode.parse())?;
         let data = input::data(js, raw(&data))?;
         let append = move || session.append(&table, data.reader()?, mode);
-        promise(env, call, append, input::count)
+        promise(env, call, keeps, append, input::count)
     }
 
     /// Opens a transaction.
@@ -182,17 +188,19 @@ impl Connection {
         isolation: Option<String>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
+        let keeps = session.clone();
         let isolation = outcome(Js::new(env), isolation.as_deref().map(str::parse).transpose())?
             .unwrap_or_default();
-        promise(env, None, move || session.begin(isolation), |js, ()| js.null())
+        promise(env, None, keeps, move || session.begin(isolation), |js, ()| js.null())
     }
 
     /// Ends the transaction.
     #[napi]
     pub fn end<'env>(&self, env: &'env Env, commits: bool) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
+        let keeps = session.clone();
         let end = move || if commits { session.commit() } else { session.rollback() };
-        promise(env, None, end, |js, ()| js.null())
+        promise(env, None, keeps, end, |js, ()| js.null())
     }
 
     /// Whether a transaction is open: "idle", "active" or "failed".
@@ -215,9 +223,10 @@ impl Connection {
     /// A session of another user.
     #[napi]
     pub fn as_user<'env>(&self, env: &'env Env, user: String) -> napi::Result<Object<'env>> {
-        let Open { session, database } = self.open(env)?;
+        let open = self.open(env)?;
+        let (keeps, Open { session, database }) = (open.clone(), open);
         let connect = move || session.as_user(&user).map(|session| (database, session));
-        promise(env, None, connect, |js, (database, session)| {
+        promise(env, None, keeps, connect, |js, (database, session)| {
             js.instance(Connection::new(database, session))
         })
     }
@@ -230,7 +239,8 @@ impl Connection {
         env: &'env Env,
         options: OpenOptions,
     ) -> napi::Result<Object<'env>> {
-        let Open { session, database } = self.open(env)?;
+        let open = self.open(env)?;
+        let (keeps, Open { session, database }) = (open.clone(), open);
         let connect = move || {
             if session.role() != Role::System && options.password.is_none() {
                 return Err(Error::new(
@@ -244,7 +254,7 @@ impl Connection {
             }
             connected(database, &options)
         };
-        promise(env, None, connect, |js, (database, session)| {
+        promise(env, None, keeps, connect, |js, (database, session)| {
             js.instance(Connection::new(database, session))
         })
     }
@@ -257,7 +267,8 @@ impl Connection {
         namespace: String,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        promise(env, None, move || session.use_namespace(&namespace), |js, ()| js.null())
+        let keeps = session.clone();
+        promise(env, None, keeps, move || session.use_namespace(&namespace), |js, ()| js.null())
     }
 
     /// Stops every statement that is at work.
@@ -322,10 +333,10 @@ impl Connection {
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let session = self.session.lock().take();
         let close = move || {
-            drop(session);
+            let_go(session);
             Ok(())
         };
-        promise(env, None, close, |js, ()| js.null())
+        promise(env, None, (), close, |js, ()| js.null())
     }
 }
 

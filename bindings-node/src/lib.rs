@@ -11,6 +11,7 @@ mod call;
 mod connect;
 mod connection;
 mod error;
+mod exit;
 mod input;
 mod ipc;
 mod js;

@@ -50,6 +50,7 @@ impl Statement {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let (session, prepared) = self.both(env)?;
+        let keeps = session.clone();
         let js = Js::new(env);
         let params = params(js, raw(&values))?;
         let timeout = outcome(js, timeout.map(milliseconds).transpose())?;
@@ -60,7 +61,7 @@ impl Statement {
             };
             Answer::of(result, Form::of(form))
         };
-        promise(env, call, execute, Answer::into_raw)
+        promise(env, call, keeps, execute, Answer::into_raw)
     }
 
     /// Runs it on this thread: the values of the first row, or undefined.
@@ -90,12 +91,13 @@ impl Statement {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let (session, prepared) = self.both(env)?;
+        let keeps = session.clone();
         let sets = input::sets(Js::new(env), raw(&sets))?;
         let execute = move || match &sets {
             Sets::Columns(columns) => session.execute_prepared_columns(&prepared, columns),
             Sets::Each(sets) => session.execute_prepared_many(&prepared, sets),
         };
-        promise(env, call, execute, input::count)
+        promise(env, call, keeps, execute, input::count)
     }
 
     /// The SQL type of each parameter; null: any.

@@ -50,7 +50,7 @@ impl Stream {
             *result = None;
             Ok(None)
         };
-        promise(env, call, next, |js, batch| match batch {
+        promise(env, call, self.result.clone(), next, |js, batch| match batch {
             Some(batch) => js.instance(batch),
             None => js.null(),
         })

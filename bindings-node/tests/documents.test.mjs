@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -47,8 +47,10 @@ test('the program in C prints the same', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kalamdb-c-'));
   try {
     writeFileSync(join(folder, 'program.c'), program('c'));
+    // The name that programs link, and the one that they load.
+    for (const name of [basename(library), 'libkalamdb.so.1']) symlinkSync(library, join(folder, name));
     const flags = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-I', join(source, 'include')];
-    execFileSync('cc', [...flags, 'program.c', '-L', library, '-lkalamdb', `-Wl,-rpath,${library}`, '-o', 'program'], { cwd: folder });
+    execFileSync('cc', [...flags, 'program.c', '-L', folder, '-lkalamdb', `-Wl,-rpath,${folder}`, '-o', 'program'], { cwd: folder });
     assert.equal(execFileSync(join(folder, 'program'), { encoding: 'utf8' }), expected);
   } finally {
     rmSync(folder, { recursive: true });

@@ -57,8 +57,8 @@ test('each person sees their own messages, in pages', async () => {
 });
 
 test('a search finds nothing of others', async () => {
-  const found = await (await ask('english-humor', '/search?q=computer')).json();
-  const expected = of('english-humor').filter(({ content }) => content.toLowerCase().includes('computer'));
+  const found = await (await ask('english-humor', '/search?q=why')).json();
+  const expected = of('english-humor').filter(({ content }) => content.toLowerCase().includes('why'));
   assert.ok(expected.length > 0);
   assert.deepEqual(found.map(({ content }) => content), expected.slice(0, 100).map(({ content }) => content));
 });

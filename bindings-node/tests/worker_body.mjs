@@ -25,7 +25,7 @@ const jobs = {
     statement.query().catch(() => {});
   },
   async many() {
-    for (let place = 0; place < 100; place++) db.query(sql).catch(() => {});
+    for (let place = 0; place < 20; place++) db.query(sql).catch(() => {});
   },
   async leave() {
     db.query(sql).catch(() => {});
