@@ -121,10 +121,11 @@ impl Connection {
     #[napi]
     pub fn prepare<'env>(&self, env: &'env Env, sql: String) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        let open = self.session.clone();
+        let (keeps, open) = (session.clone(), self.session.clone());
         promise(
             env,
             None,
+            keeps,
             move || session.prepare(&sql),
             |js, prepared| js.instance(Statement::new(open, prepared)),
         )
@@ -287,6 +288,7 @@ impl Connection {
         promise(
             env,
             None,
+            session.clone(),
             move || Ok(session.progress()),
             |js, progress| {
                 let Some(progress) = progress else { return js.null() };
