@@ -22,6 +22,16 @@ if ! cargo --version >/dev/null 2>&1 && command -v cargo >/dev/null; then
     fi
 fi
 
+# Prints the Nodes that the npm package can be tested with, the machine's own first.
+node_programs() {
+    local program
+    for program in node "$NODE_TOOLS"/node_modules/node-*/bin/node; do
+        if "$program" -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null; then
+            printf '%s\n' "$program"
+        fi
+    done
+}
+
 # One line per step, so that a log shows where the time went.
 step() { printf '\n== [%s] %s\n' "$(date +%H:%M:%S)" "$*"; }
 

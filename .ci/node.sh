@@ -25,8 +25,8 @@ $(find "$package" -path '*/src' -prune -o -path '*/tests' -prune -o -type f -pri
 if [ "$(cat "$out/.stamp" 2>/dev/null)" != "$wanted" ]; then
     rm -rf "$out"
     mkdir -p "$app" "$out/main" "$out/platform"
-    cp -R "$package"/package.json "$package"/README.md "$package"/index.* "$package"/lib "$out/main"
-    cp "$package/npm/$platform/package.json" "$out/platform"
+    cp -R "$package"/package.json "$package"/README.md "$package"/index.* "$package"/lib LICENSE "$out/main"
+    cp "$package/npm/$platform/package.json" LICENSE "$out/platform"
     # Without what only debuggers read: packing compresses every byte.
     strip -S -x -o "$out/platform/kalamdb.node" "$library"
     (cd "$out" && npm pack --silent ./main ./platform >packed.txt)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests of the npm package where node.sh installed it, then the quick ones once more
-# with a newer Node where npm has one for this machine:
+# Runs the tests of the npm package where node.sh installed it, with the machine's Node and with
+# a newer one where npm has it for this machine:
 #   node_test.sh dev|release [FILE...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,14 +21,7 @@ cp -R bindings-node/tests "$app/tests"
 cd "$app/tests"
 files=("$@")
 [ ${#files[@]} -gt 0 ] || files=(*.test.mjs)
-run() { "$1" --expose-gc --test --test-reporter=dot --test-timeout=300000 "${@:2}"; }
-
-step "node tests ($(node --version))"
-run node "${files[@]}"
-newer="$(ls "$NODE_TOOLS"/node_modules/node-*/bin/node 2>/dev/null | head -n1)"
-if [ -n "$newer" ] && "$newer" --version >/dev/null 2>&1; then
-    step "node tests ($("$newer" --version))"
-    run "$newer" "${files[@]}"
-else
-    echo "no newer Node for this machine"
-fi
+while read -r program; do
+    step "node tests ($("$program" --version))"
+    "$program" --expose-gc --test --test-reporter=dot --test-timeout=300000 "${files[@]}" </dev/null
+done < <(node_programs)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
@@ -65,4 +65,13 @@ test('each platform that the loader knows is an optional dependency', () => {
   const known = [...loader.matchAll(/require\('(@kalamdb\/[\w-]+)'\)/g)].map(([, name]) => name);
   assert.deepEqual(Object.keys(optionalDependencies).sort(), known.sort());
   for (const wanted of Object.values(optionalDependencies)) assert.equal(wanted, version);
+  const source = process.env.KALAM_SOURCE;
+  const folders = readdirSync(join(source, 'bindings-node/npm'));
+  assert.deepEqual(folders.map((name) => `@kalamdb/${name}`).sort(), known.sort());
+  for (const folder of folders) {
+    const platform = JSON.parse(readFileSync(join(source, 'bindings-node/npm', folder, 'package.json'), 'utf8'));
+    assert.deepEqual([platform.name, platform.version], [`@kalamdb/${folder}`, version]);
+    assert.ok(folder.startsWith(`${platform.os}-${platform.cpu}`));
+  }
+  assert.match(readFileSync(join(source, 'Cargo.toml'), 'utf8'), new RegExp(`\\nversion = "${version}"\\n`));
 });
