@@ -6,12 +6,12 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test prove bench bench-setup bench-smoke scale lint docs wheel install header clean
+.PHONY: help setup quickstart test prove bench bench-setup bench-smoke scale lint docs wheel npm install header clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-setup: ## install what is missing: compilers, Python environments, maturin
+setup: ## install what is missing: compilers, Python environments, maturin, Node packages
 	@.ci/setup.sh
 
 quickstart: setup ## build the Python package and run examples/quickstart.py
@@ -20,13 +20,15 @@ quickstart: setup ## build the Python package and run examples/quickstart.py
 
 # The whole workspace is named so that Cargo unifies features over it, as the
 # wheel's build does: with fewer packages every dependency would compile twice.
-test: setup ## format check, Rust tests, quick start, Python tests without and with Arrow
+test: setup ## format check, Rust tests, quick start, Python tests without and with Arrow, Node tests
 	@$(ENV) step "format"; cargo fmt --all --check
 	@$(ENV) step "rust tests (the first time compiles every dependency)"; cargo test --workspace --locked
 	@$(ENV) .ci/wheel.sh dev "$$VENV_PLAIN" "$$VENV_ARROW"
 	@$(ENV) step "examples/quickstart.py"; "$$VENV_ARROW/bin/python" -u examples/quickstart.py
 	@$(ENV) step "python tests without pyarrow"; "$$VENV_PLAIN/bin/pytest" bindings-python/tests/plain
 	@$(ENV) step "python tests with pyarrow, pandas, polars, duckdb"; "$$VENV_ARROW/bin/pytest" bindings-python/tests/with_arrow
+	@$(ENV) .ci/node.sh dev
+	@$(ENV) .ci/node_test.sh dev
 
 OF ?=
 ARGS ?=
@@ -37,6 +39,8 @@ bench: bench-setup ## measure all jobs beside the peers, optimized, into benchma
 	@$(ENV) .ci/wheel.sh release "$$VENV_BENCH"
 	@$(ENV) step "benchmarks"; "$$VENV_BENCH/bin/python" -u benchmarks/run.py $(ARGS)
 	@$(ENV) step "the engine's small paths, and what a call from C costs"; cargo bench --workspace --locked --bench engine --bench point_read
+	@$(ENV) .ci/node.sh release
+	@$(ENV) .ci/node_bench.sh
 
 bench-smoke: setup ## count instructions and allocations of the small paths, against tests/small_paths.tsv
 	@$(ENV) cargo test --workspace --locked --test kalam -- --nocapture small_paths::
@@ -61,6 +65,9 @@ docs: setup ## build the Rust documentation, warnings are errors
 
 wheel: setup ## build the optimized wheel
 	@$(ENV) .ci/wheel.sh release
+
+npm: setup ## build and pack the optimized npm packages of this platform
+	@$(ENV) .ci/node.sh release
 
 PREFIX ?= /usr/local
 install: ## install the C library, optimized, below PREFIX (/usr/local); DESTDIR goes before it

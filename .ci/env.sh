@@ -11,6 +11,7 @@ VENV_PLAIN="$KALAM_CACHE/venv-plain"
 VENV_ARROW="$KALAM_CACHE/venv-arrow"
 VENV_S3="$KALAM_CACHE/venv-s3"
 VENV_BENCH="$KALAM_CACHE/venv-bench"
+NODE_TOOLS="$KALAM_CACHE/node"
 
 # rustup finds its toolchains through HOME. Where HOME is not the one that rustup
 # was installed for, they lie beside the cargo that PATH names.
@@ -21,6 +22,16 @@ if ! cargo --version >/dev/null 2>&1 && command -v cargo >/dev/null; then
         export CARGO_HOME="${CARGO_HOME:-$rust_home/.cargo}"
     fi
 fi
+
+# Prints the Nodes that the npm package can be tested with, the machine's own first.
+node_programs() {
+    local program
+    for program in node "$NODE_TOOLS"/node_modules/node-*/bin/node; do
+        if "$program" -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null; then
+            printf '%s\n' "$program"
+        fi
+    done
+}
 
 # One line per step, so that a log shows where the time went.
 step() { printf '\n== [%s] %s\n' "$(date +%H:%M:%S)" "$*"; }

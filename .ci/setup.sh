@@ -144,6 +144,25 @@ setup_azurite() {
     printf '%s\n' "$wanted" >"$folder/.stamp"
 }
 
+# What the tests of the npm package run with, and a newer Node than the machine's.
+setup_node() {
+    local list=.ci/requirements/node wanted
+    wanted="$(node --version; cat "$list/package-lock.json")"
+    [ "$(cat "$NODE_TOOLS/.stamp" 2>/dev/null)" = "$wanted" ] && return
+    step "node packages $NODE_TOOLS"
+    rm -rf "$NODE_TOOLS"
+    mkdir -p "$NODE_TOOLS"
+    cp "$list/package.json" "$list/package-lock.json" "$NODE_TOOLS"
+    npm ci --prefix "$NODE_TOOLS" --ignore-scripts --no-audit --no-fund --silent
+    printf '%s\n' "$wanted" >"$NODE_TOOLS/.stamp"
+}
+
+# An older Node runs npm; the package's tests then have the one that npm brought.
+check_node() {
+    [ -n "$(node_programs)" ] || fail "Node 20 or newer is missing" \
+        "install it from https://nodejs.org, or your package manager's newer package"
+}
+
 case "$(uname -s)" in
     Darwin) setup_macos ;;
     Linux) if command -v apt-get >/dev/null; then setup_debian; else check_other; fi ;;
@@ -159,3 +178,5 @@ setup_venv "$python" "$VENV_ARROW" arrow
 setup_venv "$python" "$VENV_S3" s3
 [ "${1:-}" != bench ] || setup_venv "$python" "$VENV_BENCH" bench
 setup_azurite
+setup_node
+check_node

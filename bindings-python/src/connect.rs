@@ -3,16 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use kalam_core::model::Role;
-use kalam_core::{Database, Error, Options, Params, Result, Session, SqlState};
+use kalam_core::{Database, Error, Identity, Options, Params, Result, SqlState};
 use pyo3::prelude::*;
 
 use crate::connection::{Connection, seconds};
 use crate::error::{engine, exception};
 use crate::process::survive_fork;
-
-/// The user of a connection that names none; its role is `system`.
-const OPENER: &str = "root";
 
 /// Opens a database directory, creating it if it is missing, or with ":memory:"
 /// one that ends with its last connection.
@@ -95,46 +91,4 @@ fn open(path: &Path, read_only: bool, options: Options) -> Result<Database> {
 pub fn restore(py: Python<'_>, backup: PathBuf, path: PathBuf) -> PyResult<()> {
     survive_fork(py)?;
     engine(py, || Database::restore(&backup, &path))
-}
-
-/// Who connects.
-enum Identity<'a> {
-    /// The program says so.
-    Vouched { user: &'a str, role: Role },
-    /// The password says so.
-    LogsIn { user: &'a str, password: &'a str },
-}
-
-impl<'a> Identity<'a> {
-    fn of(user: Option<&'a str>, role: Option<&str>, password: Option<&'a str>) -> Result<Self> {
-        let Some(password) = password else {
-            let role = match role {
-                Some(role) => role.parse()?,
-                None if user.is_some() => Role::User,
-                None => Role::System,
-            };
-            return Ok(Identity::Vouched { user: user.unwrap_or(OPENER), role });
-        };
-        match (user, role) {
-            (Some(user), None) => Ok(Identity::LogsIn { user, password }),
-            _ => Err(Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                "a password goes with a user, and with no role",
-            )
-            .with_hint("who logs in has the role of their account")),
-        }
-    }
-
-    fn session(&self, database: &Database, namespace: Option<&str>) -> Result<Session> {
-        match *self {
-            Identity::Vouched { user, role } => database.session(user, role, namespace),
-            Identity::LogsIn { user, password } => {
-                let session = database.login(user, password)?;
-                if let Some(namespace) = namespace {
-                    session.use_namespace(namespace)?;
-                }
-                Ok(session)
-            }
-        }
-    }
 }

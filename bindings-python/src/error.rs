@@ -1,10 +1,6 @@
 //! The exception tree, and the one table from error kinds to it.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use kalam_core::env::planted_panic;
-use kalam_core::{Error as EngineError, ErrorKind, Result, SqlState};
+use kalam_core::{Error as EngineError, ErrorKind, Result, guarded};
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -165,26 +161,6 @@ pub fn engine<T: Send>(py: Python<'_>, call: impl FnOnce() -> Result<T> + Send) 
         Some(raised) => Err(raised),
         None => outcome.map_err(|error| exception(py, &error)),
     }
-}
-
-/// Turns a panic of `call` into an error.
-pub fn guarded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
-    // What a panic may have left half-changed is behind a mutex, which it poisons.
-    let call = || {
-        planted_panic();
-        call()
-    };
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> EngineError {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    EngineError::new(SqlState::INTERNAL_ERROR, format!("the engine panicked: {message}"))
-        .with_hint("this is a bug; report it with the statement that led to it")
 }
 
 /// Puts the exceptions into the module and, as PEP 249 offers, on `Connection`.

@@ -7,12 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ffi::FFI_ArrowSchema;
-use kalam_core::{CancelHandle, Error, QueryResult, Result, SqlState};
+use kalam_core::{CancelHandle, Error, QueryResult, Result, SqlState, guarded};
 use pyo3::exceptions::{PyImportError, PyModuleNotFoundError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
 
-use crate::error::{engine, exception, guarded};
+use crate::error::{engine, exception};
 use crate::lookahead::{Decoded, Lookahead};
 use crate::process::{ProcessLocal, drop_detached};
 use crate::schema::{self, ResultSchema, SCHEMA_CAPSULE};

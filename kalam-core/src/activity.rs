@@ -8,9 +8,10 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use futures::future::{Either, select};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
@@ -98,6 +99,15 @@ impl Progress {
         self.done.store(0, Ordering::Relaxed);
         self.total.store(0, Ordering::Relaxed);
         self.parts.lock().clear();
+    }
+}
+
+/// Wakes a thread that waits for a future.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -212,30 +222,26 @@ impl Activity {
     /// # Errors
     /// `57014`.
     pub(crate) fn wait<F: Future>(&self, runtime: &Runtime, future: F) -> Result<F::Output> {
+        // The thread counts the time itself: timers of the runtime fire when one of its threads
+        // has nothing to do, and operators that are stopped may keep all of them for long.
+        let _entered = runtime.enter();
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut context = Context::from_waker(&waker);
         let mut future = pin!(future);
         loop {
             self.check()?;
-            let outcome = runtime.block_on(async {
-                // Registered before the flag is read: no interrupt falls in between.
-                let stopped = pin!(self.stopped.notified());
-                if self.interrupted.load(Ordering::Acquire) {
-                    return None;
-                }
-                let until_woken = async {
-                    match self.pause() {
-                        Some(pause) => {
-                            let _ = select(stopped, pin!(tokio::time::sleep(pause))).await;
-                        }
-                        None => stopped.await,
-                    }
-                };
-                match select(future.as_mut(), pin!(until_woken)).await {
-                    Either::Left((output, _)) => Some(output),
-                    Either::Right(_) => None,
-                }
-            });
-            if let Some(output) = outcome {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return Ok(output);
+            }
+            // Registered before the flag is read: no interrupt falls in between.
+            let mut stopped = pin!(self.stopped.notified());
+            let is_stopped = stopped.as_mut().poll(&mut context).is_ready();
+            if is_stopped || self.interrupted.load(Ordering::Acquire) {
+                continue;
+            }
+            match self.pause() {
+                Some(pause) => std::thread::park_timeout(pause),
+                None => std::thread::park(),
             }
         }
     }
@@ -442,6 +448,27 @@ mod tests {
                 assert_eq!(code(waiter.join().expect("no panic")), "57014");
             });
         }
+    }
+
+    #[test]
+    fn a_time_limit_needs_no_thread_of_the_runtime() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (busy, is_busy) = std::sync::mpsc::channel();
+        runtime.spawn(async move {
+            busy.send(()).expect("it is waited for");
+            let _ = released.recv();
+        });
+        is_busy.recv().expect("it runs");
+        let activity = activity(Duration::from_millis(2), None);
+        let _entered = activity.enter();
+        let waited = activity.wait(&runtime, futures::future::pending::<()>());
+        assert_eq!(code(waited), "57014");
+        drop(release);
     }
 
     #[test]

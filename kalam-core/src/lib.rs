@@ -5,6 +5,7 @@
 //! and [`execute`](Session::execute) SQL.
 
 mod error;
+mod guard;
 
 /// Ids, names, types and their Arrow form. No I/O.
 pub mod model;
@@ -43,6 +44,7 @@ mod scan;
 mod executor;
 
 mod database;
+mod identity;
 mod options;
 mod session;
 
@@ -54,5 +56,7 @@ pub use executor::{
     CancelHandle, Counters, IsolationLevel, NamedData, ParamColumns, Params, PreparedStatement,
     QueryResult, WithinTransaction,
 };
+pub use guard::guarded;
+pub use identity::Identity;
 pub use options::{Durability, Options};
 pub use session::{AppendMode, Session, StatementProgress, TransactionStatus};

@@ -1,11 +1,8 @@
 //! The way into every function: an earlier error is freed, a panic becomes an error.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use kalam_core::env::planted_panic;
-use kalam_core::{Error, SqlState};
+use kalam_core::guarded;
 
 use crate::error::KalamError;
 use crate::failure::{Failure, Result};
@@ -40,29 +37,6 @@ fn put(err: Option<&mut *mut KalamError>, failure: Option<Failure>) {
         failure.map_or(Ok(ptr::null_mut()), |failure| handle::give(KalamError::new(&failure)))
     });
     *err = made.unwrap_or(ptr::null_mut());
-}
-
-/// Turns a panic of `body` into an error.
-pub fn guarded<T, E: From<Error>>(
-    body: impl FnOnce() -> std::result::Result<T, E>,
-) -> std::result::Result<T, E> {
-    // What a panic may have left half-changed is behind a mutex, which it poisons.
-    let body = || {
-        planted_panic();
-        body()
-    };
-    catch_unwind(AssertUnwindSafe(body))
-        .unwrap_or_else(|panic| Err(panicked(panic.as_ref()).into()))
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    Error::new(SqlState::INTERNAL_ERROR, format!("the engine panicked: {message}"))
-        .with_hint("this is a bug; report it with the statement that led to it")
 }
 
 #[cfg(test)]

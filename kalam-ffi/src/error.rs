@@ -3,10 +3,9 @@
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 
-use kalam_core::Position;
+use kalam_core::{Position, guarded};
 
 use crate::argument::end;
-use crate::entry::guarded;
 use crate::failure::Failure;
 use crate::handle::{self, Handled, Kind};
 use crate::status::KalamStatus;

@@ -15,9 +15,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
-use kalam_core::{Error, SqlState};
+use kalam_core::{Error, SqlState, guarded};
 
-use crate::entry::guarded;
 use crate::failure::{Failure, Result};
 
 /// Most rows of one batch.

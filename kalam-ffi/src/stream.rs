@@ -12,9 +12,8 @@ use arrow::array::{Array, RecordBatch, StructArray};
 use arrow::datatypes::SchemaRef;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
-use kalam_core::{Error, ErrorKind, QueryResult, SqlState};
+use kalam_core::{Error, ErrorKind, QueryResult, SqlState, guarded};
 
-use crate::entry::guarded;
 use crate::error::c_text;
 use crate::failure::{Failure, Result};
 use crate::fork::ProcessLocal;

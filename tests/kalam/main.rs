@@ -43,6 +43,7 @@ mod oracle;
 mod ordering;
 mod orders;
 mod parameters;
+mod parity;
 mod parsing;
 mod plan_cache;
 mod position;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// Modules of kalam-core in the order data flows: a module uses what stands above it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "error", "model", "env", "activity", "store", "catalog", "security", "flush", "backup",
-    "vector", "jobs", "scan", "executor", "session", "database",
+    "vector", "jobs", "scan", "executor", "session", "database", "identity",
 ];
 /// What every module may use.
-const FOR_ALL: [&str; 2] = ["error", "options"];
+const FOR_ALL: [&str; 3] = ["error", "guard", "options"];
 /// Where the names that `lib.rs` re-exports live.
 const RE_EXPORTS: [(&str, &str); 13] = [
     ("Error", "error"),

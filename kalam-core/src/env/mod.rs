@@ -15,5 +15,5 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use fault::fault_point;
 pub(crate) use host_key::HostKey;
 pub use id_source::{IdSource, SNOWFLAKE_EPOCH_MS};
-pub use planted_panic::planted_panic;
+pub(crate) use planted_panic::planted_panic;
 pub(crate) use salt::salt;

@@ -1,9 +1,8 @@
 //! A panic that tests plant at the boundary to another language.
 
 /// Panics once for each new value of the environment variable `KALAM_PANIC`, in debug
-/// builds. Every guard of a boundary calls it within what it guards.
+/// builds: what stands at every boundary to another language calls it.
 #[cfg(debug_assertions)]
-#[doc(hidden)]
 pub fn planted_panic() {
     use std::ffi::OsString;
     use std::sync::Mutex;
@@ -21,5 +20,4 @@ pub fn planted_panic() {
 
 /// Optimized builds have no such panics.
 #[cfg(not(debug_assertions))]
-#[doc(hidden)]
 pub fn planted_panic() {}

@@ -6,9 +6,8 @@ use std::ptr;
 use adbc_core::constants as c;
 use adbc_core::error::AdbcStatusCode;
 use adbc_ffi::{FFI_AdbcError, FFI_AdbcErrorDetail};
-use kalam_core::Error;
+use kalam_core::{Error, guarded};
 
-use crate::entry::guarded;
 use crate::error::c_text;
 use crate::failure::{Failure, Result};
 use crate::status::KalamStatus;

@@ -2,10 +2,7 @@
 
 use adbc_core::constants::{ADBC_OPTION_PASSWORD, ADBC_OPTION_USERNAME};
 use kalam_core::model::Role;
-use kalam_core::{Database, Error, Result, Session, SqlState};
-
-/// The user of a connection that names none; its role is `system`.
-const OPENER: &str = "root";
+use kalam_core::{Database, Result, Session};
 
 /// Who connects. Options of the database, which those of a connection replace.
 #[derive(Clone, Default)]
@@ -51,26 +48,8 @@ impl Identity {
     /// # Errors
     /// `28P01`; `22023` for a password without a user or with a role; `3F000`.
     pub(super) fn session(&self, database: &Database) -> Result<Session> {
-        let namespace = self.namespace.as_deref();
-        let Some(password) = &self.password else {
-            let role = match (self.role, &self.user) {
-                (Some(role), _) => role,
-                (None, Some(_)) => Role::User,
-                (None, None) => Role::System,
-            };
-            return database.session(self.user.as_deref().unwrap_or(OPENER), role, namespace);
-        };
-        let (Some(user), None) = (&self.user, self.role) else {
-            return Err(Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                "a password goes with a user, and with no role",
-            )
-            .with_hint("who logs in has the role of their account"));
-        };
-        let session = database.login(user, password)?;
-        if let Some(namespace) = namespace {
-            session.use_namespace(namespace)?;
-        }
-        Ok(session)
+        let role = self.role.map(Role::as_str);
+        kalam_core::Identity::of(self.user.as_deref(), role, self.password.as_deref())?
+            .session(database, self.namespace.as_deref())
     }
 }

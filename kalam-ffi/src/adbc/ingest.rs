@@ -9,12 +9,12 @@ use kalam_core::env::{Clock, SystemClock};
 use kalam_core::model::{KalamDataType, TableKind};
 use kalam_core::{
     AppendMode, Error, Params, Result, Session, SqlState, TransactionStatus, WithinTransaction,
+    guarded,
 };
 
 use super::bound::Bound;
 use super::connection::{Open, check_catalog};
 use super::option::{flag, flag_text, invalid_value};
-use crate::entry::guarded;
 
 /// What to do about the table.
 #[derive(Clone, Copy, PartialEq, Eq)]

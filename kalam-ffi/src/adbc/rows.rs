@@ -8,10 +8,9 @@ use adbc_ffi::FFI_AdbcError;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ffi_stream::FFI_ArrowArrayStream;
-use kalam_core::{CancelHandle, QueryResult, Result};
+use kalam_core::{CancelHandle, QueryResult, Result, guarded};
 
 use super::error::{exported, status};
-use crate::entry::guarded;
 use crate::stream::{self, Source, broken_by};
 
 /// The rows of a result.

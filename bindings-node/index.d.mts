@@ -1,0 +1,3 @@
+export * from './index.cjs';
+import * as kalamdb from './index.cjs';
+export default kalamdb;
