@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::{self, BackupManifest};
 use crate::error::io_error;
+use crate::store::create_directories;
 use crate::{Error, Result, SqlState};
 
 const LOCK_FILE: &str = "LOCK";
@@ -26,7 +27,7 @@ impl BackupFolder {
     pub(super) fn open(path: &Path, database: &str, taken: &[PathBuf]) -> Result<BackupFolder> {
         let place = outside_of(path, taken)?;
         refuse_foreign(&place)?;
-        fs::create_dir_all(&place).map_err(|e| io_error("create folder", &place, e))?;
+        create_directories(&place).map_err(|e| io_error("create folder", &place, e))?;
         let lock_file = place.join(LOCK_FILE);
         let lock = OpenOptions::new()
             .read(true)
