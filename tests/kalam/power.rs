@@ -71,8 +71,8 @@ impl Drop for Disk {
         drop(self.process.stdin.take());
         let unmounted = self.process.wait().is_ok_and(|status| status.success());
         if !unmounted {
-            let umount = Command::new("umount").arg("-l").arg(self.folder.path());
-            _ = { umount }.stderr(Stdio::null()).status();
+            let mut umount = Command::new("umount");
+            _ = umount.arg("-l").arg(self.folder.path()).stderr(Stdio::null()).status();
         }
     }
 }

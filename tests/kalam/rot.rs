@@ -15,7 +15,7 @@ const FLIPS: u64 = 6;
 const QUESTIONS: [&str; 5] = [
     "SELECT k, v, n FROM t ORDER BY k",
     "SELECT COUNT(*), SUM(k), MIN(v), MAX(v) FROM t",
-    "SELECT k, v FROM t WHERE k IN (3, 150, 333)",
+    "SELECT k, v FROM t WHERE k IN (3, 150, 333) ORDER BY k",
     "SELECT _user, k, v FROM all_users('u') ORDER BY _user, k",
     "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 't'",
 ];

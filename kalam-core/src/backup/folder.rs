@@ -1,6 +1,7 @@
 //! The folder of a backup: which one may be, and who holds it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{self, BackupManifest};
@@ -66,7 +67,14 @@ impl BackupFolder {
         }
         let lock_file = place.join(LOCK_FILE);
         // Reading is enough, so that a backup can be on a device that is read-only.
-        let lock = File::open(&lock_file).map_err(|e| io_error("open", &lock_file, e))?;
+        let lock = File::open(&lock_file).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => Error::new(
+                SqlState::DATA_CORRUPTED,
+                format!("file \"{}\" of the backup is missing", lock_file.display()),
+            )
+            .with_hint("an empty file in its place will do"),
+            _ => io_error("open", &lock_file, e),
+        })?;
         locked(&place, lock.try_lock_shared())?;
         match BackupManifest::read(&place)? {
             Some(manifest) if manifest.generation > 0 => {
