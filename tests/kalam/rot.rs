@@ -154,6 +154,7 @@ fn kind(file: &Path) -> String {
         "log" => "log".to_owned(),
         "sst" => "sst".to_owned(),
         "" => stem.to_owned(),
+        _ if stem == "LOG" => stem.to_owned(),
         _ => name.clone(),
     };
     if file.starts_with("backup") { format!("backup {kind}") } else { kind }

@@ -73,6 +73,7 @@ fn a_killed_process_loses_nothing_and_leaves_nothing_half_done() {
     let home = TempDir::new().expect("a temporary folder can be made");
     let dir = home.path().join("database");
     let wanted = number_from("KALAM_KILLS", 0);
+    let work = number_from("KALAM_WORK_MS", 20);
     let mut oracle = Oracle::default();
     let mut random = Seeded(number_from("KALAM_SEED", 20_240_101));
     let begin = Instant::now();
@@ -83,7 +84,7 @@ fn a_killed_process_loses_nothing_and_leaves_nothing_half_done() {
         }
         let durability = if cycles % 2 == 0 { "full" } else { "normal" };
         let child = start(&dir, cycles, durability);
-        let time = Duration::from_millis(20 + random.below(500));
+        let time = Duration::from_millis(work + random.below(500));
         run_and_kill(child, time, &mut oracle);
         let database = fixture::open(&dir);
         oracle.check(&database, cycles);
