@@ -7,7 +7,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 use super::evaluator::Evaluator;
 use super::returning::{AffectedRows, Returning, result};
-use super::target::{Target, TargetTable, target_and};
+use super::target::{PointTarget, Target, TargetTable, target_and};
 use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
@@ -35,12 +35,18 @@ pub(crate) fn run(
     let returning = Returning::new(&statement.returning, table, &target.name, true)?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
     let shows_sources = returning.is_some() && !statement.using.is_empty();
-    let selected = selected(&target, statement, shows_sources);
+    let alone = statement.selection.as_ref().filter(|_| statement.using.is_empty());
+    let point =
+        alone.map(|selection| PointTarget { target: &target, selection, assignments: None });
     let ((deleted, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let found = match selected.point_row(&evaluator, writer, None)? {
+            let found = match &point {
+                Some(point) => point.row(&evaluator, writer)?,
+                None => None,
+            };
+            let found = match found {
                 Some(found) => found,
-                None => selected.rows(&evaluator, view)?,
+                None => selected(&target, statement, shows_sources).rows(&evaluator, view)?,
             };
             let (mut deleted, mut affected) = (0, Vec::new());
             for mut rows in found.rows {
