@@ -231,7 +231,8 @@ const CASES: &[Case] = &[
             "STORAGE FLUSH TABLE t",
             "INSERT INTO t SELECT value, 'v' FROM generate_series(51, 100)",
         ],
-        statement: "UPDATE t SET v = 'w' WHERE k IN (1, 51); DELETE FROM t WHERE k IN (2, 52)",
+        statement: "BEGIN; UPDATE t SET v = 'w' WHERE k IN (1, 51); \
+                    DELETE FROM t WHERE k IN (2, 52); COMMIT",
         points: COMMIT,
         query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
         undone: &[&["v", "100", "100"]],

@@ -81,8 +81,8 @@ impl Drop for Disk {
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let this = std::env::current_exe().expect("a process knows its program");
-        let target = this.ancestors().nth(3).expect("it is in target/debug/deps").join("disk");
+        let child = Path::new(env!("CARGO_BIN_EXE_kalam-test-child"));
+        let target = child.ancestors().nth(2).expect("it is in target/debug").join("disk");
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("disk/Cargo.toml");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
