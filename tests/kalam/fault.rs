@@ -241,7 +241,7 @@ const CASES: &[Case] = &[
     },
     Case {
         before: &[
-            "CREATE STREAM TABLE t (k INT PRIMARY KEY, v TEXT UNIQUE) WITH (TTL_SECONDS = 3600)",
+            "CREATE STREAM TABLE t (k INT PRIMARY KEY, v TEXT) WITH (TTL_SECONDS = 3600)",
             "INSERT INTO t VALUES (1, 'v')",
         ],
         statement: "INSERT INTO t VALUES (2, 'w') ON CONFLICT DO NOTHING",
