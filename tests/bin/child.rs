@@ -3,6 +3,8 @@
 //! It says on standard output what it is about to do and what was acknowledged,
 //! one line each, so that the parent knows what must be there after a kill.
 
+mod crash_writers;
+
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,16 +12,11 @@ use std::process::ExitCode;
 use kalam_core::model::Role;
 use kalam_core::{Database, Error, Options, Params, Session};
 
-/// Writers of the crash test; each has keys and a user of its own.
-const WRITERS: u64 = 3;
-/// Keys of one writer.
-const KEYS: u64 = 60;
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
-        ["crash", dir, seed, durability] => crash(dir, seed, durability),
+        ["crash", dir, seed, durability] => crash_writers::run(dir, seed, durability),
         ["hold", dir] => hold(dir),
         ["fill", dir] => fill(dir),
         ["script", dir] => script(dir, "off"),
@@ -68,120 +65,6 @@ fn hold(dir: &str) -> Result<(), Error> {
     say("open");
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     database.close()
-}
-
-/// Writes until the parent kills the process.
-fn crash(dir: &str, seed: &str, durability: &str) -> Result<(), Error> {
-    let database = open(dir, durability)?;
-    let root = database.session("root", Role::System, None)?;
-    for sql in [
-        "CREATE NAMESPACE IF NOT EXISTS crash",
-        "CREATE SHARED TABLE IF NOT EXISTS crash.s (w INT NOT NULL, k INT NOT NULL, v BIGINT, \
-         pad TEXT, PRIMARY KEY (w, k))",
-        "CREATE USER TABLE IF NOT EXISTS crash.u (k INT PRIMARY KEY, twin INT UNIQUE, v BIGINT, \
-         pad TEXT)",
-    ] {
-        execute(&root, sql)?;
-    }
-    say("ready");
-    let seed: u64 = seed.parse().unwrap_or(0);
-    let mut threads = Vec::new();
-    for writer in 0..WRITERS {
-        let session = database.session(&format!("w{writer}"), Role::Service, None)?;
-        threads.push(std::thread::spawn(move || {
-            let mut random = Seeded(seed * 1_000 + writer);
-            for step in 0u64.. {
-                one_step(&session, writer, step, &mut random);
-            }
-        }));
-    }
-    threads.push(std::thread::spawn(move || {
-        for step in 0u64.. {
-            let sql = [
-                "STORAGE FLUSH TABLE crash.s",
-                "STORAGE FLUSH TABLE crash.u",
-                "STORAGE COMPACT TABLE crash.s",
-                "STORAGE FLUSH TABLE crash.s",
-                "STORAGE COMPACT ALL",
-            ][(step % 5) as usize];
-            if let Err(error) = execute(&root, sql) {
-                say(&format!("error {} {error:?}", error.sqlstate()));
-            }
-        }
-    }));
-    for thread in threads {
-        if thread.join().is_err() {
-            say("error XX000 a writer panicked");
-        }
-    }
-    Ok(())
-}
-
-/// One random change, announced before and acknowledged after.
-fn one_step(session: &Session, writer: u64, step: u64, random: &mut Seeded) {
-    if random.below(4) == 0 {
-        return one_transaction(session, writer, step, random);
-    }
-    let shared = random.below(2) == 0;
-    let first = random.below(KEYS);
-    let last = (first + random.below(12)).min(KEYS - 1);
-    let value = random.below(1_000_000);
-    let verb =
-        ["insert", "batch", "update", "updates", "delete", "deletes"][random.below(6) as usize];
-    let last = if matches!(verb, "insert" | "update" | "delete") { first } else { last };
-    let table = if shared { "crash.s" } else { "crash.u" };
-    let (scope, column) =
-        if shared { (format!("w = {writer} AND "), "w, ") } else { (String::new(), "twin, ") };
-    let pad = "p".repeat((value % 400) as usize);
-    let sql = match verb {
-        "insert" | "batch" => {
-            let own = |k| if shared { writer } else { k };
-            let rows: Vec<String> = (first..=last)
-                .map(|k| format!("({}, {k}, {}, '{pad}')", own(k), value + k))
-                .collect();
-            format!("INSERT INTO {table} ({column}k, v, pad) VALUES {}", rows.join(", "))
-        }
-        "update" | "updates" => format!(
-            "UPDATE {table} SET v = {value} + k, pad = '{pad}' \
-             WHERE {scope}k BETWEEN {first} AND {last}"
-        ),
-        _ => format!("DELETE FROM {table} WHERE {scope}k BETWEEN {first} AND {last}"),
-    };
-    let kind = if shared { "s" } else { "u" };
-    say(&format!("intent {writer} {step} {kind} {verb} {first} {last} {value}"));
-    match execute(session, &sql) {
-        Ok(count) => say(&format!("ack {writer} {step} {count}")),
-        Err(error) => say(&format!("nack {writer} {step} {} {error:?}", error.sqlstate())),
-    }
-}
-
-/// Puts rows into both tables, whatever was there, in one transaction.
-fn one_transaction(session: &Session, writer: u64, step: u64, random: &mut Seeded) {
-    let first = random.below(KEYS);
-    let last = (first + random.below(12)).min(KEYS - 1);
-    let value = random.below(1_000_000);
-    let pad = "p".repeat((value % 400) as usize);
-    let row = |own: u64, k: u64| format!("({own}, {k}, {}, '{pad}')", value + k);
-    let values = |own: &dyn Fn(u64) -> u64| {
-        (first..=last).map(|k| row(own(k), k)).collect::<Vec<_>>().join(", ")
-    };
-    let statements = [
-        "BEGIN".to_owned(),
-        format!("DELETE FROM crash.s WHERE w = {writer} AND k BETWEEN {first} AND {last}"),
-        format!("INSERT INTO crash.s (w, k, v, pad) VALUES {}", values(&|_| writer)),
-        "SAVEPOINT between".to_owned(),
-        format!("DELETE FROM crash.s WHERE w = {writer}"),
-        "DELETE FROM crash.u".to_owned(),
-        "ROLLBACK TO between".to_owned(),
-        format!("DELETE FROM crash.u WHERE k BETWEEN {first} AND {last}"),
-        format!("INSERT INTO crash.u (twin, k, v, pad) VALUES {}", values(&|k| k)),
-        "COMMIT".to_owned(),
-    ];
-    say(&format!("intent {writer} {step} su transaction {first} {last} {value}"));
-    match statements.iter().try_for_each(|sql| execute(session, sql).map(|_| ())) {
-        Ok(()) => say(&format!("ack {writer} {step} {}", 2 * (last - first + 1))),
-        Err(error) => say(&format!("nack {writer} {step} {} {error:?}", error.sqlstate())),
-    }
 }
 
 /// Inserts and flushes until the disk refuses, then says what can be read.

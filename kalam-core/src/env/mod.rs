@@ -4,6 +4,7 @@
 //! [`IdSource`](crate::env::IdSource); tests put a [`ManualClock`](crate::env::ManualClock)
 //! behind them.
 
+mod bug;
 mod clock;
 mod fault;
 mod host_key;
@@ -11,6 +12,7 @@ mod id_source;
 mod planted_panic;
 mod salt;
 
+pub(crate) use bug::has_bug;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use fault::fault_point;
 pub(crate) use host_key::HostKey;

@@ -18,7 +18,7 @@ use super::tiers::{Tiers, wait_for_turn};
 use crate::Result;
 use crate::activity::check_stop;
 use crate::catalog::{Placement, Table, TableDefinition};
-use crate::env::fault_point;
+use crate::env::{fault_point, has_bug};
 use crate::model::{ScopeId, Seq, TableKind, UserId, UserKey};
 use crate::store::{View, WriteSet};
 
@@ -227,6 +227,9 @@ impl Tiers<'_> {
             set.changes.push(Box::new(edit));
             // From here on it is not taken back.
             check_stop()?;
+            if has_bug("input_deleted_early") {
+                chosen.iter().try_for_each(|state| place.delete(&state.meta.path))?;
+            }
             fault_point("compact.before_commit")?;
             self.store.commit(set)?;
             Ok(())

@@ -14,7 +14,7 @@ use super::segment_writer::{SegmentWriter, segment_schema};
 use super::tiers::{Tiers, wait_for_turn};
 use crate::activity::{advance, check_stop};
 use crate::catalog::{Placement, Table, TableDefinition};
-use crate::env::fault_point;
+use crate::env::{fault_point, has_bug};
 use crate::model::{Name, ScopeId, SegmentId, Seq, TableKind, UserId, UserKey};
 use crate::store::{
     DecodeTarget, Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, WriteSet, prefix_end,
@@ -147,7 +147,7 @@ impl Tiers<'_> {
         written: &mut Vec<NewSegment>,
     ) -> Result<()> {
         while !is_empty(cursor)? {
-            let id = SegmentId(u64::try_from(self.tier.ids.snowflake()).unwrap_or_default());
+            let id = self.tier.new_segment_id();
             let path = format!("{}/{:016x}.parquet", placement.folder, id.get());
             let storage = &placement.storage;
             self.tier.announce(storage, id, &path)?;
@@ -289,7 +289,7 @@ impl HotRows {
             let Some((key, record)) = cursor.entry()? else { break };
             let key = &key[SCOPE_PREFIX_LEN..];
             let header = RowHeader::read(record)?;
-            if header.is_deleted() {
+            if header.is_deleted() && !has_bug("tombstone_not_flushed") {
                 self.deleted.insert(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
             }
             self.min_seq = self.min_seq.min(header.seq);

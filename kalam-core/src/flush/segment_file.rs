@@ -14,8 +14,9 @@ use parquet::file::reader::{ChunkReader, Length};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::object_place::{ObjectPlace, Upload};
+use crate::env::has_bug;
 use crate::error::io_error;
-use crate::store::sync_directory;
+use crate::store::{create_directories, sync_directory};
 use crate::{Error, Result, SqlState};
 
 /// Suffix of a file that is being written.
@@ -50,7 +51,9 @@ impl SegmentPlace {
                 let file = root.join(path);
                 let temporary = root.join(format!("{path}{TEMPORARY_SUFFIX}"));
                 let folder = file.parent().expect("a segment's path has a folder");
-                fs::create_dir_all(folder).map_err(|e| io_error("create folder", folder, e))?;
+                create_directories(root)
+                    .and_then(|()| fs::create_dir_all(folder))
+                    .map_err(|e| io_error("create folder", folder, e))?;
                 let out = create_file(&temporary)?;
                 SinkTarget::File { out: BufWriter::with_capacity(1 << 18, out), temporary, file }
             }
@@ -244,7 +247,14 @@ impl SegmentSink<'_> {
         match std::mem::replace(&mut self.target, SinkTarget::Finished) {
             SinkTarget::File { out, temporary, file } => {
                 let publish = || -> io::Result<()> {
-                    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+                    let out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                    if !has_bug("file_not_synced") {
+                        out.sync_all()?;
+                    }
+                    if has_bug("manifest_before_file") {
+                        rename_later(temporary.clone(), file.clone());
+                        return Ok(());
+                    }
                     fs::rename(&temporary, &file)?;
                     sync_parents(self.place.folder(), &file)
                 };
@@ -279,8 +289,19 @@ impl SegmentSink<'_> {
     }
 }
 
+/// A planted bug: the manifest lists the file before its name is there.
+fn rename_later(temporary: PathBuf, file: PathBuf) {
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        fs::rename(temporary, file)
+    });
+}
+
 /// Syncs every folder from the file's up to the root: any of them may be new.
 fn sync_parents(root: Option<&Path>, file: &Path) -> io::Result<()> {
+    if has_bug("folder_not_synced") {
+        return Ok(());
+    }
     let mut folder = file.parent();
     while let Some(path) = folder {
         sync_directory(path)?;

@@ -174,7 +174,7 @@ impl<'a> SegmentsWriter<'a> {
     }
 
     fn begin(&mut self, sample: &RecordBatch, min_key: &[u8]) -> Result<Current<'a>> {
-        let id = SegmentId(u64::try_from(self.tier.ids.snowflake()).unwrap_or_default());
+        let id = self.tier.new_segment_id();
         let path = format!("{}/{:016x}.parquet", self.placement.folder, id.get());
         self.announced.push((id, path.clone()));
         self.tier.announce(&self.placement.storage, id, &path)?;

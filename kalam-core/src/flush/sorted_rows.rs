@@ -13,6 +13,7 @@ use super::tier::ColdTier;
 use crate::Result;
 use crate::activity::check_stop;
 use crate::catalog::Table;
+use crate::env::has_bug;
 use crate::model::Seq;
 
 /// Memory for the rows that are read ahead, of all segments together.
@@ -182,7 +183,7 @@ impl<'a> SortedRows<'a> {
         let state = &source.state;
         for place in 0..u32::try_from(seqs.len()).unwrap_or(u32::MAX) {
             let row = first_row + place;
-            if !state.dead.contains(row) {
+            if !state.dead.contains(row) || has_bug("dead_row_compacted") {
                 kept.push(place);
                 is_deleted.push(false);
                 continue;

@@ -1,5 +1,6 @@
 //! The cold tier as the layers above hold it: manifest, files, open segments.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,9 +18,10 @@ use super::segment::SegmentMeta;
 use super::segment_cache::{OpenSegment, SegmentCache};
 use super::segment_file::{SegmentPlace, SegmentSource};
 use crate::catalog::{DEFAULT_STORAGE, SchemaRegistry, StorageDefinition, StorageKind};
-use crate::env::{HostKey, IdSource, fault_point};
+use crate::env::{HostKey, IdSource, fault_point, has_bug};
+use crate::error::io_error;
 use crate::model::{Name, ScopeId, SegmentId};
-use crate::store::{Store, WriteSet};
+use crate::store::{Store, WriteSet, sync_directory};
 use crate::{Error, ErrorKind, Options, Result, SqlState};
 
 /// Folder of the copies of remote segments, in the database directory.
@@ -132,6 +134,15 @@ impl ColdTier {
             *known = (definition, place);
         }
         Ok(known.1.clone())
+    }
+
+    /// A number that no segment had before.
+    pub(crate) fn new_segment_id(&self) -> SegmentId {
+        if has_bug("file_number_reused") {
+            static LAST: AtomicU64 = AtomicU64::new(0);
+            return SegmentId(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+        SegmentId(u64::try_from(self.ids.snowflake()).unwrap_or_default())
     }
 
     /// The folder of a filesystem storage's path.
@@ -279,19 +290,40 @@ impl ColdTier {
         fault_point("garbage.before_delete")?;
         let mut set = WriteSet::default();
         let mut left = Vec::new();
+        let mut deleted = Vec::new();
         for file in garbage {
             self.cache.forget(file.segment);
             if self.delete_file(file) {
                 GARBAGE.delete(&mut set, &file.segment);
+                deleted.push(file);
             } else {
                 left.push(file.clone());
             }
         }
+        self.sync_deletions(deleted)?;
         fault_point("garbage.before_commit")?;
         if left.len() < garbage.len() {
             store.commit(set)?;
         }
         Ok(left)
+    }
+
+    /// Makes the deletion of files durable, before their notes go: without one, a file that
+    /// came back after a power failure would stay for ever.
+    pub(super) fn sync_deletions<'a>(
+        &self,
+        files: impl IntoIterator<Item = &'a Garbage>,
+    ) -> Result<()> {
+        let folder_of = |file: &Garbage| {
+            let place = self.place(&file.storage).ok()?;
+            let folder = place.folder()?.join(&file.path);
+            // An empty folder went with its file.
+            folder.ancestors().find(|folder| folder.is_dir()).map(Path::to_path_buf)
+        };
+        let folders: BTreeSet<PathBuf> = files.into_iter().filter_map(folder_of).collect();
+        folders.iter().try_for_each(|folder| {
+            sync_directory(folder).map_err(|e| io_error("sync folder", folder, e))
+        })
     }
 
     /// Whether the file is gone now. Its local copy is in any case.

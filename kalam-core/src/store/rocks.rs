@@ -90,8 +90,7 @@ pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<(Rocks, Roc
     let families =
         Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache)));
     let path = path.unwrap_or_else(|| Path::new("/kalamdb-memory"));
-    let rocks = Rocks::open_cf_descriptors(&db, path, families)
-        .map_err(|e| rocks_error("open database", e))?;
+    let rocks = Rocks::open_cf_descriptors(&db, path, families).map_err(|e| open_error(path, e))?;
     Ok((rocks, RocksStatistics(db)))
 }
 
@@ -122,6 +121,20 @@ fn family_options(family: Family, cache: &Cache) -> RocksOptions {
     }
     options.set_block_based_table_factory(&table);
     options
+}
+
+/// The error of an open that failed. A list of files that is not where `CURRENT` says is
+/// damage, and not a device that fails.
+fn open_error(path: &Path, error: rocksdb::Error) -> Error {
+    let is_lost = std::fs::read(path.join("CURRENT"))
+        .is_ok_and(|name| !path.join(String::from_utf8_lossy(&name).trim_end()).exists());
+    if error.kind() == RocksKind::IOError && is_lost {
+        let message = format!("the list of files in \"{}\" is missing", path.display());
+        return Error::new(SqlState::DATA_CORRUPTED, message)
+            .with_hint("restore the database from a backup")
+            .with_source(error);
+    }
+    rocks_error("open database", error)
 }
 
 /// An error of RocksDB as one of ours.
