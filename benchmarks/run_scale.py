@@ -20,7 +20,7 @@ from pathlib import Path
 import kalamdb
 from scale.figure import Figure, Setting
 
-MEASURES = ("open_large", "many_users", "flush_rows", "mixed_load")
+MEASURES = ("open_large", "many_users", "flush_rows", "flush_waits", "mixed_load")
 HEADINGS = ["figure", "value", "goal", ""]
 MINUTES = 30.0
 CACHE = Path(os.environ.get("KALAM_CACHE") or Path.home() / ".cache" / "kalamdb")
