@@ -38,15 +38,9 @@ pub(crate) fn run(
     let selected = selected(&target, statement, shows_sources);
     let ((deleted, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let found = match selected.point_row(&evaluator, writer, None)? {
-                Some(found) => found,
-                None => selected.rows(&evaluator, view)?,
-            };
+            let found = selected.found(&evaluator, (view, writer), None)?;
             let (mut deleted, mut affected) = (0, Vec::new());
-            for mut rows in found.rows {
-                if !statement.using.is_empty() {
-                    rows = rows.distinct(table)?;
-                }
+            for rows in found.rows {
                 deleted += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
                 if returning.is_some() {
                     let (columns, seqs, sources) = (rows.columns, rows.seqs, rows.sources);

@@ -201,12 +201,35 @@ impl Target<'_> {
         Ok(Found { rows, sources })
     }
 
+    /// The rows that the statement is about, each once, whatever FROM puts beside it.
+    /// `assignments` are what the values are of.
+    ///
+    /// # Errors
+    /// `21000` if FROM gives a row several different values, and what the expressions get
+    /// wrong.
+    pub(super) fn found(
+        &self,
+        evaluator: &Evaluator<'_>,
+        (view, writer): (&Arc<View>, &RowWriter<'_>),
+        assignments: Option<&Assignments<'_>>,
+    ) -> Result<Found> {
+        if let Some(found) = self.point_row(evaluator, writer, assignments)? {
+            return Ok(found);
+        }
+        let mut found = self.rows(evaluator, view)?;
+        if self.from.len() > 1 {
+            let rows = found.rows.into_iter().map(|rows| rows.distinct(&self.target.table));
+            found.rows = rows.collect::<Result<_>>()?;
+        }
+        Ok(found)
+    }
+
     /// The row of a WHERE that names the whole primary key, without a planner; `None` if
     /// WHERE is another, or a value needs one. `assignments` are what the values are of.
     ///
     /// # Errors
     /// `XX001`, and what the values raise.
-    pub(super) fn point_row(
+    fn point_row(
         &self,
         evaluator: &Evaluator<'_>,
         writer: &RowWriter<'_>,

@@ -42,15 +42,9 @@ pub(crate) fn run(
     let selected = selected(&target, statement, &assignments, shows_sources);
     let ((updated, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let found = match selected.point_row(&evaluator, writer, Some(&assignments))? {
-                Some(found) => found,
-                None => selected.rows(&evaluator, view)?,
-            };
+            let found = selected.found(&evaluator, (view, writer), Some(&assignments))?;
             let (mut updated, mut moved, mut affected) = (0, Vec::new(), Vec::new());
-            for mut rows in found.rows {
-                if !statement.from.is_empty() {
-                    rows = rows.distinct(table)?;
-                }
+            for rows in found.rows {
                 let change = assignments.apply(&evaluator, table, &rows)?;
                 updated += change.count();
                 if returning.is_some() {
