@@ -6,10 +6,10 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test prove bench scale lint docs wheel install header clean
+.PHONY: help setup quickstart test prove bench bench-smoke scale lint docs wheel install header clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: ## install what is missing: compilers, Python environments, maturin
 	@.ci/setup.sh
@@ -37,6 +37,9 @@ bench: setup ## build with optimization and write benchmarks/results
 	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
 	@$(ENV) step "benchmarks"; "$$VENV_ARROW/bin/python" -u benchmarks/run.py
 	@$(ENV) step "the engine's small paths, and what a call from C costs"; cargo bench --workspace --locked --bench engine --bench point_read
+
+bench-smoke: setup ## count instructions and allocations of the small paths, against tests/small_paths.tsv
+	@$(ENV) cargo test --workspace --locked --test kalam -- --nocapture small_paths::
 
 scale: setup ## measure large sizes and half an hour of mixed load; ARGS="--scale 0.01 --minutes 0.2" is quick
 	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"

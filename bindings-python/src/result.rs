@@ -12,7 +12,7 @@ use pyo3::exceptions::{PyImportError, PyModuleNotFoundError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
 
-use crate::error::{engine, exception};
+use crate::error::{engine, exception, guarded};
 use crate::lookahead::{Decoded, Lookahead};
 use crate::process::{ProcessLocal, drop_detached};
 use crate::schema::{self, ResultSchema, SCHEMA_CAPSULE};
@@ -53,22 +53,24 @@ impl ResultSet {
         !self.schema.fields().is_empty()
     }
 
-    /// Calls the engine with the batches. A failure closes the result: what comes
-    /// after it must not look like a regular end.
+    /// Calls the engine with the batches; with the interpreter if they are there already,
+    /// since letting go of it and taking it again costs more than handing one over.
     fn with_batches<T: Send>(
         &self,
         py: Python<'_>,
         call: impl FnOnce(&mut Batches) -> Result<T> + Send,
     ) -> PyResult<T> {
-        engine(py, || {
-            let mut guard = lock(self.batches.get()?)?;
-            let Some(batches) = guard.as_mut() else { return Err(closed()) };
-            let outcome = call(batches);
-            if outcome.is_err() {
-                *guard = None;
+        let batches = self.batches.get().map_err(|error| exception(py, &error))?;
+        match batches.try_lock() {
+            Ok(guard) if guard.as_ref().is_some_and(Batches::is_ready) => {
+                guarded(|| closing_at_failure(guard, call)).map_err(|error| exception(py, &error))
             }
-            outcome
-        })
+            // Another thread may hold it for long: it is not waited for with the interpreter.
+            guard => {
+                drop(guard);
+                engine(py, || closing_at_failure(lock(batches)?, call))
+            }
+        }
     }
 
     /// Puts rows that were decoded ahead, and that nobody took, back in front.
@@ -88,8 +90,11 @@ impl ResultSet {
         let Some(batch) = self.with_batches(py, |batches| batches.next_up_to(size))? else {
             return Ok(None);
         };
+        if batch.num_rows() == 1 {
+            return Decoded::new(py, batch).map(Some);
+        }
         match Decoded::new(py, batch.clone()) {
-            Err(_) if batch.num_rows() > 1 => {
+            Err(_) => {
                 // Some row has no Python form; those before it do.
                 self.lookahead.one_by_one();
                 self.with_batches(py, |batches| {
@@ -430,9 +435,26 @@ impl ResultSet {
 impl Drop for ResultSet {
     fn drop(&mut self) {
         if let Ok(batches) = self.batches.get_mut() {
-            drop_detached(batches.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            let batches = batches.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+            if !batches.as_ref().is_none_or(Batches::is_ready) {
+                drop_detached(batches);
+            }
         }
     }
+}
+
+/// Calls the engine with the batches. A failure closes the result: what comes after it must
+/// not look like a regular end.
+fn closing_at_failure<T>(
+    mut guard: MutexGuard<'_, Option<Batches>>,
+    call: impl FnOnce(&mut Batches) -> Result<T>,
+) -> Result<T> {
+    let Some(batches) = guard.as_mut() else { return Err(closed()) };
+    let outcome = call(batches);
+    if outcome.is_err() {
+        *guard = None;
+    }
+    outcome
 }
 
 /// Locks for as long as the engine needs for a batch; never with the interpreter

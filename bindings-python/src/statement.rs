@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Field};
 use kalam_core::PreparedStatement;
 use pyo3::prelude::*;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, seconds};
 use crate::error::{engine, exception};
 use crate::parameter;
 use crate::parameter_sets::ParamSets;
@@ -35,12 +35,22 @@ impl Statement {
 impl Statement {
     /// Runs it as Connection.execute() runs its text. When tables changed it is looked up
     /// again; NotSupportedError if its result would have other columns than before.
-    #[pyo3(signature = (params=None))]
-    fn execute(&self, py: Python<'_>, params: Option<&Bound<'_, PyAny>>) -> PyResult<ResultSet> {
+    #[pyo3(signature = (params=None, *, timeout=None))]
+    fn execute(
+        &self,
+        py: Python<'_>,
+        params: Option<&Bound<'_, PyAny>>,
+        timeout: Option<f64>,
+    ) -> PyResult<ResultSet> {
         let session = self.connection.get().session(py)?;
         let prepared = self.prepared(py)?;
         let params = parameter::params(py, params)?;
-        engine(py, || session.execute_prepared(prepared, &params)).map(ResultSet::new)
+        let timeout = timeout.map(seconds).transpose().map_err(|error| exception(py, &error))?;
+        engine(py, || match timeout {
+            Some(timeout) => session.execute_prepared_within(timeout, prepared, &params),
+            None => session.execute_prepared(prepared, &params),
+        })
+        .map(ResultSet::new)
     }
 
     /// Runs it as Connection.executemany() runs its text.

@@ -23,6 +23,11 @@ impl Batches {
         Batches { ahead: VecDeque::new(), query: Some(query) }
     }
 
+    /// Whether what is left is there already: nothing waits for the engine.
+    pub fn is_ready(&self) -> bool {
+        self.query.as_ref().is_none_or(QueryResult::is_ready)
+    }
+
     /// The next batch of at least one row, and `None` at the end.
     pub fn next(&mut self) -> Result<Option<RecordBatch>> {
         if let Some(batch) = self.ahead.pop_front() {

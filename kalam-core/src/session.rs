@@ -181,8 +181,9 @@ impl Session {
         sql: &str,
         params: &Params,
     ) -> Result<QueryResult> {
-        let settings = Options { statement_timeout: timeout, ..(*self.settings()).clone() };
-        self.call(&Arc::new(settings), || self.run_text(sql, params, &NamedData::default()))
+        self.call(&self.settings_within(timeout), || {
+            self.run_text(sql, params, &NamedData::default())
+        })
     }
 
     /// As [`Session::execute`], but the statements find `data` by its names before they find
@@ -198,10 +199,10 @@ impl Session {
         sql: &str,
         params: &Params,
     ) -> Result<QueryResult> {
-        let mut settings = self.settings();
-        if let Some(timeout) = timeout {
-            settings = Arc::new(Options { statement_timeout: timeout, ..(*settings).clone() });
-        }
+        let settings = match timeout {
+            Some(timeout) => self.settings_within(timeout),
+            None => self.settings(),
+        };
         self.call(&settings, || self.run_text(sql, params, data))
     }
 
@@ -307,11 +308,26 @@ impl Session {
         statement: &PreparedStatement,
         params: &Params,
     ) -> Result<QueryResult> {
-        self.failing_transaction(|| {
-            let caller = self.caller()?;
-            let done = self.run_prepared(&caller, statement, params);
-            self.noted(&caller, &statement.parsed().statement, &[], done)
-        })
+        self.failing_transaction(|| self.run_noted(statement, params))
+    }
+
+    /// Runs a prepared statement as [`Session::execute_within`] runs its text.
+    ///
+    /// # Errors
+    /// As [`Session::execute_prepared`], and `57014`.
+    pub fn execute_prepared_within(
+        &self,
+        timeout: Duration,
+        statement: &PreparedStatement,
+        params: &Params,
+    ) -> Result<QueryResult> {
+        self.call(&self.settings_within(timeout), || self.run_noted(statement, params))
+    }
+
+    fn run_noted(&self, statement: &PreparedStatement, params: &Params) -> Result<QueryResult> {
+        let caller = self.caller()?;
+        let done = self.run_prepared(&caller, statement, params);
+        self.noted(&caller, &statement.parsed().statement, &[], done)
     }
 
     fn run_prepared(
@@ -419,6 +435,11 @@ impl Session {
 
     fn settings(&self) -> Arc<Options> {
         self.settings.read().clone()
+    }
+
+    /// The settings, with a limit on the time of a statement.
+    fn settings_within(&self, timeout: Duration) -> Arc<Options> {
+        Arc::new(Options { statement_timeout: timeout, ..(*self.settings()).clone() })
     }
 
     /// As [`Session::failing_transaction`], under these settings.

@@ -264,9 +264,11 @@ class AsyncStatement:
         """The columns of the result."""
         return self._statement.schema
 
-    async def execute(self, params: _Params | None = None) -> AsyncResult:
-        """Run it."""
-        return AsyncResult(await _call(self._statement.execute, params))
+    async def execute(
+        self, params: _Params | None = None, *, timeout: float | None = None
+    ) -> AsyncResult:
+        """Run it; ``timeout`` is in seconds."""
+        return AsyncResult(await _call(self._statement.execute, params, timeout=timeout))
 
     async def executemany(self, seq_of_params: Iterable[_Params]) -> int:
         """Run it for each set of parameters, all or none. Return the rows affected."""

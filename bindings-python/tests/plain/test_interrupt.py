@@ -59,6 +59,16 @@ def test_a_timeout_of_a_call_and_of_the_session(big):
         big.execute(ENDLESS).fetchall()
 
 
+def test_a_timeout_of_a_prepared_statement(big):
+    endless = big.prepare(f"{ENDLESS} AND x > ?")
+    with pytest.raises(kalamdb.CancelledError):
+        endless.execute([-1], timeout=0.01).fetchall()
+    by_id = big.prepare("SELECT id FROM app.big WHERE id = ?")
+    assert by_id.execute([7], timeout=3600).fetchall() == [(7,)]
+    with pytest.raises(kalamdb.DataError, match="timeout"):
+        by_id.execute([7], timeout=0)
+
+
 def test_a_timeout_and_a_limit_of_results_are_configuration():
     with kalamdb.connect(config={"statement_timeout": 10, "max_result_bytes": "1KiB"}) as db:
         with pytest.raises(kalamdb.CancelledError):

@@ -63,6 +63,13 @@ impl QueryResult {
         self.rows_affected
     }
 
+    /// Whether every batch is there already, so that [`next_batch`](Self::next_batch) and
+    /// dropping the result wait for nothing.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !matches!(self.batches, Batches::Running { .. })
+    }
+
     /// The next batch, or `None` at the end. Blocks until it is there; do not call
     /// it from a thread that runs an async executor.
     ///
