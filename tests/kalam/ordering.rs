@@ -145,8 +145,8 @@ fn order_by_key_needs_no_sort_in_any_tier() {
     fixture.run("CREATE SHARED TABLE t (k INT PRIMARY KEY, v INT)");
     let queries = [
         "SELECT k, v FROM t ORDER BY k",
-        "SELECT k, v FROM t ORDER BY k LIMIT 3",
-        "SELECT v, k FROM t WHERE k > 1 ORDER BY k LIMIT 3 OFFSET 1",
+        "SELECT k, -v FROM t ORDER BY k LIMIT 3",
+        "SELECT -v, k FROM t WHERE k > 1 ORDER BY k LIMIT 3 OFFSET 1",
         "SELECT k, SUM(v) FROM t GROUP BY k",
     ];
     let all_sort_nothing = |reads: &[&str]| {

@@ -179,14 +179,12 @@ impl<'a> RowWriter<'a> {
         Ok(found)
     }
 
-    /// The live row of a key, which is without scope.
+    /// Where the live row of a key is, which is without scope, and its columns, then `_seq`.
     ///
     /// # Errors
     /// `XX001`.
-    pub(crate) fn find(&self, key: &[u8]) -> Result<Option<StoredRow>> {
-        let key = [self.prefix.as_slice(), key].concat();
-        let place = self.stored_rows().find(&key)?;
-        Ok(place.map(|place| StoredRow { key, place }))
+    pub(crate) fn find_row(&self, key: &[u8]) -> Result<Option<(RowPlace, Vec<ArrayRef>)>> {
+        self.stored_rows().find_row(&[self.prefix.as_slice(), key].concat())
     }
 
     /// The columns of live rows, then their `_seq`.

@@ -8,7 +8,7 @@ use arrow::compute::{concat, take};
 use super::engine::Engine;
 use super::row_writer::RowPlace;
 use crate::catalog::Table;
-use crate::flush::{KeyLookup, ScopeManifest, read_rows_with_seq};
+use crate::flush::{ColdPosition, KeyLookup, ScopeManifest, read_rows_with_seq};
 use crate::model::SegmentId;
 use crate::store::{DecodeTarget, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View, damaged};
 use crate::{Error, Result, SqlState};
@@ -37,17 +37,49 @@ impl StoredRows<'_> {
     pub(crate) fn find(&self, key: &[u8]) -> Result<Option<RowPlace>> {
         if let Some(stored) = self.view.hot(key, RowHeader::read)? {
             // A deleted hot row says that no segment has a live one.
-            let is_there =
-                !stored.is_deleted() && stored.seq >= self.table.expiry(self.engine.clock.now_ms());
-            return Ok(is_there.then_some(RowPlace::Hot(stored.seq)));
+            return Ok(self.is_live(stored).then_some(RowPlace::Hot(stored.seq)));
         }
+        let found = self.find_cold(key)?;
+        Ok(found.map(|found| RowPlace::Cold(found.segment, found.row)))
+    }
+
+    /// Where the live row with this key is, and its columns, then `_seq`. A hot row is looked
+    /// up once.
+    ///
+    /// # Errors
+    /// `XX001`.
+    pub(crate) fn find_row(&self, key: &[u8]) -> Result<Option<(RowPlace, Vec<ArrayRef>)>> {
+        let mut decoder = self.decoder(1)?;
+        let hot = self.view.hot(key, |record| {
+            let header = RowHeader::read(record)?;
+            if !self.is_live(header) {
+                return Ok(None);
+            }
+            decoder.push(&key[SCOPE_PREFIX_LEN..], record)?;
+            Ok(Some(RowPlace::Hot(header.seq)))
+        })?;
+        match hot {
+            Some(Some(place)) => Ok(Some((place, decoder.finish()?))),
+            Some(None) => Ok(None),
+            None => {
+                let Some(found) = self.find_cold(key)? else { return Ok(None) };
+                let columns = self.read_segment(found.segment, &[found.row])?;
+                Ok(Some((RowPlace::Cold(found.segment, found.row), columns)))
+            }
+        }
+    }
+
+    fn is_live(&self, row: RowHeader) -> bool {
+        !row.is_deleted() && row.seq >= self.table.expiry(self.engine.clock.now_ms())
+    }
+
+    fn find_cold(&self, key: &[u8]) -> Result<Option<ColdPosition>> {
         if self.manifest.segments.is_empty() {
             return Ok(None);
         }
         let tier = &self.engine.tier;
         let lookup = KeyLookup { tier, table: self.table, manifest: self.manifest };
-        let found = lookup.find(&key[SCOPE_PREFIX_LEN..])?.filter(|found| !found.deleted);
-        Ok(found.map(|found| RowPlace::Cold(found.segment, found.row)))
+        Ok(lookup.find(&key[SCOPE_PREFIX_LEN..])?.filter(|found| !found.deleted))
     }
 
     /// The columns of rows, in their order, then `_seq`.
@@ -113,7 +145,7 @@ impl StoredRows<'_> {
 
     fn read_segment(&self, id: SegmentId, places: &[u32]) -> Result<Vec<ArrayRef>> {
         let state = self.manifest.segment(id).ok_or_else(|| damaged("the list of segments"))?;
-        let segment = self.engine.tier.open(&state.meta)?;
-        read_rows_with_seq(&segment, self.table, places)
+        let tier = &self.engine.tier;
+        read_rows_with_seq(&tier.cache, &*tier.open(&state.meta)?, self.table, places)
     }
 }

@@ -64,14 +64,15 @@ impl KeyLookup<'_> {
         let (group, _) = segment
             .row_group_of(first_row)
             .ok_or_else(|| segment.undecodable("its key index is longer than the file"))?;
-        if !self.may_contain(segment, group, key)? {
-            return Ok(None);
-        }
         let number = u32::try_from(block).expect("fewer blocks than rows");
-        let keys = self
-            .tier
-            .cache
-            .block(segment.meta.id, number, || decode_block(self.table, segment, first_row))?;
+        // The bloom filter spares the decoding of a block: one that is decoded says more.
+        let keys = match self.tier.cache.known_block(segment.meta.id, number) {
+            Some(keys) => keys,
+            None if self.may_contain(segment, group, key)? => {
+                block_of(self.tier, self.table, segment, number)?
+            }
+            None => return Ok(None),
+        };
         Ok(keys
             .find(key)
             .map(|index| first_row + u32::try_from(index).expect("a block has few rows")))
@@ -131,6 +132,20 @@ fn key_columns(table: &Table, segment: &OpenSegment) -> Result<Vec<usize>> {
             leaf(column.name.as_str(), &found)
         })
         .collect()
+}
+
+/// The keys of a block, decoded once.
+///
+/// # Errors
+/// `XX001`.
+pub(super) fn block_of(
+    tier: &ColdTier,
+    table: &Table,
+    segment: &OpenSegment,
+    number: u32,
+) -> Result<Arc<KeyBlock>> {
+    let length = u32::try_from(KEY_BLOCK_ROWS).expect("a block has few rows");
+    tier.cache.block(segment.meta.id, number, || decode_block(table, segment, number * length))
 }
 
 /// The keys of the block that begins with a row.

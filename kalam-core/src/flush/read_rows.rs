@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
+use arrow::compute::interleave;
 use datafusion::common::ScalarValue;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 
-use super::segment_cache::OpenSegment;
+use super::segment_cache::{OpenSegment, SegmentCache};
+use super::segment_writer::KEY_BLOCK_ROWS;
 use crate::Result;
 use crate::catalog::{SEQ_COLUMN, Table, initial_value};
 
@@ -24,11 +26,30 @@ pub(crate) fn read_columns(
     rows: usize,
 ) -> Result<Vec<ArrayRef>> {
     let found = InFile::new(segment, table, positions, &[]);
-    let batch = match found.mask(segment) {
-        Some(mask) => Some(read_rows(segment, mask, first_row, rows)?),
-        None => None,
-    };
-    found.columns(segment, batch.as_ref(), rows)
+    match found.mask(segment) {
+        Some(mask) => {
+            let batch = read_rows(segment, mask, first_row, rows)?;
+            found.columns(segment, batch.columns(), rows)
+        }
+        None => found.columns(segment, &[], rows),
+    }
+}
+
+/// Columns of the table, by their positions in it, of the rows at these places, which are
+/// sorted and distinct.
+///
+/// # Errors
+/// `XX001` if they cannot be decoded.
+pub(crate) fn read_columns_at(
+    cache: &SegmentCache,
+    segment: &OpenSegment,
+    table: &Table,
+    positions: &[usize],
+    places: &[u32],
+) -> Result<Vec<ArrayRef>> {
+    let found = InFile::new(segment, table, positions, &[]);
+    let arrays = found.read_at(cache, segment, places)?;
+    found.columns(segment, &arrays, places.len())
 }
 
 /// All columns of the table, then `_seq`, of the rows at these places, which are sorted
@@ -37,18 +58,14 @@ pub(crate) fn read_columns(
 /// # Errors
 /// `XX001` if they cannot be decoded.
 pub(crate) fn read_rows_with_seq(
+    cache: &SegmentCache,
     segment: &OpenSegment,
     table: &Table,
     places: &[u32],
 ) -> Result<Vec<ArrayRef>> {
     let positions: Vec<usize> = (0..table.definition.columns.len()).collect();
     if let Some(seq) = segment.meta.seq() {
-        let found = InFile::new(segment, table, &positions, &[]);
-        let batch = match found.mask(segment) {
-            Some(mask) => Some(read_rows_at(segment, mask, places)?),
-            None => None,
-        };
-        let mut columns = found.columns(segment, batch.as_ref(), places.len())?;
+        let mut columns = read_columns_at(cache, segment, table, &positions, places)?;
         let seq = i64::try_from(seq.get()).unwrap_or(i64::MAX);
         columns.push(Arc::new(Int64Array::from(vec![seq; places.len()])));
         return Ok(columns);
@@ -56,9 +73,8 @@ pub(crate) fn read_rows_with_seq(
     let seq = segment.footer.schema().index_of(SEQ_COLUMN).map_err(|e| segment.undecodable(e))?;
     let own = [seq];
     let found = InFile::new(segment, table, &positions, &own);
-    let mask = found.mask(segment).unwrap_or_else(ProjectionMask::all);
-    let batch = read_rows_at(segment, mask, places)?;
-    found.columns(segment, Some(&batch), places.len())
+    let arrays = found.read_at(cache, segment, places)?;
+    found.columns(segment, &arrays, places.len())
 }
 
 /// Where the wanted columns are in a file.
@@ -93,17 +109,34 @@ impl<'a> InFile<'a> {
         (!self.roots.is_empty()).then(|| ProjectionMask::roots(file, roots))
     }
 
-    /// The columns of `rows` rows, of which `batch` is what the file has.
+    /// What the file has of the rows at these places, which are sorted and distinct: few of
+    /// them out of blocks that stay decoded in the cache.
+    fn read_at(
+        &self,
+        cache: &SegmentCache,
+        segment: &OpenSegment,
+        places: &[u32],
+    ) -> Result<Vec<ArrayRef>> {
+        if self.roots.is_empty() {
+            return Ok(Vec::new());
+        }
+        match Blocks::of(places) {
+            Some(blocks) => blocks.read(cache, segment, &self.roots),
+            None => {
+                let mask = self.mask(segment).unwrap_or_else(ProjectionMask::all);
+                Ok(read_rows_at(segment, mask, places)?.columns().to_vec())
+            }
+        }
+    }
+
+    /// The columns of `rows` rows, of which `arrays` are what the file has.
     pub(super) fn columns(
         &self,
         segment: &OpenSegment,
-        batch: Option<&RecordBatch>,
+        arrays: &[ArrayRef],
         rows: usize,
     ) -> Result<Vec<ArrayRef>> {
-        let read = |root: usize| {
-            let index = self.roots.binary_search(&root).ok()?;
-            batch.and_then(|batch| batch.columns().get(index))
-        };
+        let read = |root: usize| arrays.get(self.roots.binary_search(&root).ok()?);
         let of_table = self.positions.iter().map(|position| {
             let column = &self.table.definition.columns[*position];
             let of_file = segment.column(column.id);
@@ -121,6 +154,87 @@ impl<'a> InFile<'a> {
         });
         of_table.chain(own).collect()
     }
+}
+
+/// Blocks that are decoded for one read at most. What reads more of them reads much of each,
+/// and would push out what point reads have use for.
+const BLOCKS_MAX: usize = 16;
+
+/// Rows by the blocks that they lie in.
+struct Blocks {
+    /// The numbers of the blocks.
+    numbers: Vec<u32>,
+    /// For each row: which of the blocks, and its place in that.
+    rows: Vec<(usize, usize)>,
+}
+
+impl Blocks {
+    /// `None`: too many.
+    fn of(places: &[u32]) -> Option<Blocks> {
+        let length = u32::try_from(KEY_BLOCK_ROWS).expect("a block has few rows");
+        let mut blocks = Blocks { numbers: Vec::new(), rows: Vec::with_capacity(places.len()) };
+        for place in places {
+            let number = place / length;
+            if blocks.numbers.last() != Some(&number) {
+                if blocks.numbers.len() == BLOCKS_MAX {
+                    return None;
+                }
+                blocks.numbers.push(number);
+            }
+            blocks.rows.push((blocks.numbers.len() - 1, (place % length) as usize));
+        }
+        Some(blocks)
+    }
+
+    /// The rows, copied: a result of one row must not hold a thousand.
+    fn read(
+        &self,
+        cache: &SegmentCache,
+        segment: &OpenSegment,
+        roots: &[usize],
+    ) -> Result<Vec<ArrayRef>> {
+        let blocks: Vec<Vec<ArrayRef>> = self
+            .numbers
+            .iter()
+            .map(|number| decoded_block(cache, segment, roots, *number))
+            .collect::<Result<_>>()?;
+        let copied = |column: usize| {
+            let pieces: Vec<&dyn Array> = blocks.iter().map(|b| b[column].as_ref()).collect();
+            interleave(&pieces, &self.rows).map_err(|e| segment.undecodable(e))
+        };
+        (0..roots.len()).map(copied).collect()
+    }
+}
+
+/// Columns of the file of all rows of a block. Each is decoded once and kept: to open a
+/// column costs more than to decode a page of it.
+fn decoded_block(
+    cache: &SegmentCache,
+    segment: &OpenSegment,
+    roots: &[usize],
+    number: u32,
+) -> Result<Vec<ArrayRef>> {
+    let id = segment.meta.id;
+    let known: Vec<Option<ArrayRef>> =
+        roots.iter().map(|root| cache.column(id, *root, number)).collect();
+    let missing: Vec<usize> =
+        roots.iter().zip(&known).filter(|(_, k)| k.is_none()).map(|(root, _)| *root).collect();
+    let mut read = Vec::new();
+    if !missing.is_empty() {
+        let length = u32::try_from(KEY_BLOCK_ROWS).expect("a block has few rows");
+        let first_row = number * length;
+        let rows = length.min(segment.meta.rows.saturating_sub(first_row)) as usize;
+        let file = segment.footer.metadata().file_metadata().schema_descr();
+        let mask = ProjectionMask::roots(file, missing.iter().copied());
+        read = read_rows(segment, mask, first_row, rows)?.columns().to_vec();
+        for (root, array) in missing.iter().zip(&read) {
+            cache.keep_column(id, *root, number, array);
+        }
+    }
+    let mut read = read.into_iter();
+    let all: Option<Vec<ArrayRef>> =
+        known.into_iter().map(|known| known.or_else(|| read.next())).collect();
+    all.ok_or_else(|| segment.undecodable("it has fewer columns than it should"))
 }
 
 /// Reads `rows` rows from `first_row` on, which lie in one row group.

@@ -56,7 +56,7 @@ impl<'a> SegmentBatches<'a> {
         let Some(batch) = self.reader.next() else { return Ok(None) };
         let batch = batch.map_err(|e| self.segment.undecodable(e))?;
         let found = InFile::new(&self.segment, self.table, &self.positions, &self.own);
-        let mut columns = found.columns(&self.segment, Some(&batch), batch.num_rows())?;
+        let mut columns = found.columns(&self.segment, batch.columns(), batch.num_rows())?;
         if let Some(seq) = self.segment.meta.seq() {
             let seq = i64::try_from(seq.get()).unwrap_or(i64::MAX);
             let all = Int64Array::from(vec![seq; batch.num_rows()]);

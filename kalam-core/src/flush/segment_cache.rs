@@ -1,9 +1,11 @@
-//! Open segments: verified once, footers parsed once, key blocks decoded once.
+//! Open segments: verified once, footers parsed once, blocks of keys and columns decoded
+//! once.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arrow::array::{Array, ArrayRef};
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
@@ -53,6 +55,13 @@ impl OpenSegment {
                 meta.bytes
             )));
         }
+        let source = match source {
+            SegmentSource::File(..) if source.len() <= WHOLE_BYTES_MAX => {
+                let whole = source.read(0..source.len()).map_err(|e| damaged(e.to_string()))?;
+                SegmentSource::Memory(whole)
+            }
+            source => source,
+        };
         // Pages carry no checksums, and a flipped bit in one decodes to wrong values
         // more often than to an error: so the whole file is checked before first use.
         let checksum = source.checksum().map_err(|e| damaged(e.to_string()))?;
@@ -123,19 +132,30 @@ impl KeyBlock {
         &self.bytes[start..self.ends[index] as usize]
     }
 
-    /// The index of a key.
-    pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The index of the first key that is not before `key`.
+    pub(crate) fn first_from(&self, key: &[u8]) -> usize {
         let mut low = 0;
-        let mut high = self.ends.len();
+        let mut high = self.len();
         while low < high {
             let middle = usize::midpoint(low, high);
-            match self.key(middle).cmp(key) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(middle),
+            if self.key(middle) < key {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
         }
-        None
+        low
+    }
+
+    /// The index of a key.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
+        let index = self.first_from(key);
+        (index < self.len() && self.key(index) == key).then_some(index)
     }
 }
 
@@ -145,6 +165,33 @@ struct BlockBytes;
 impl Weighter<(SegmentId, u32), Arc<KeyBlock>> for BlockBytes {
     fn weight(&self, _key: &(SegmentId, u32), block: &Arc<KeyBlock>) -> u64 {
         (block.bytes.len() + block.ends.len() * 4 + 64) as u64
+    }
+}
+
+/// A column of a file, by its number in it, and a block of rows.
+type ColumnBlock = (SegmentId, usize, u32);
+
+#[derive(Clone)]
+struct ColumnBytes;
+
+impl Weighter<ColumnBlock, ArrayRef> for ColumnBytes {
+    fn weight(&self, _key: &ColumnBlock, column: &ArrayRef) -> u64 {
+        (column.get_array_memory_size() + 64) as u64
+    }
+}
+
+/// How much memory an open segment holds.
+#[derive(Clone)]
+struct SegmentBytes;
+
+impl Weighter<SegmentId, Arc<OpenSegment>> for SegmentBytes {
+    fn weight(&self, _id: &SegmentId, segment: &Arc<OpenSegment>) -> u64 {
+        let held = match &segment.source {
+            SegmentSource::File(..) => FILE_WEIGHT,
+            SegmentSource::Memory(_) => segment.meta.bytes,
+        };
+        let parsed = segment.footer.metadata().memory_size() as u64;
+        (held + parsed).min(2 * FILE_WEIGHT)
     }
 }
 
@@ -166,29 +213,50 @@ impl Asked {
     }
 }
 
-/// Open segments and their key blocks, under a budget.
+/// Open segments and decoded blocks of them, under a budget.
 pub(crate) struct SegmentCache {
-    segments: Cache<SegmentId, Arc<OpenSegment>>,
+    segments: Cache<SegmentId, Arc<OpenSegment>, SegmentBytes>,
     blocks: Cache<(SegmentId, u32), Arc<KeyBlock>, BlockBytes>,
+    columns: Cache<ColumnBlock, ArrayRef, ColumnBytes>,
     segments_asked: Asked,
     blocks_asked: Asked,
 }
 
 /// Open files at a time; each holds a file descriptor.
-const SEGMENTS_MAX: usize = 512;
-/// A block holds about 1,024 keys: some 20 KiB.
+const FILES_MAX: u64 = 512;
+/// What an open file counts as at least, and twice as much at most: a segment that is too
+/// large for a part of the cache would be opened, and so checked, for every row.
+const FILE_WEIGHT: u64 = 64 << 10;
+/// A file up to here is kept whole: it was read to be checked, and holds no descriptor then.
+const WHOLE_BYTES_MAX: u64 = 256 << 10;
+/// A block holds about 1,024 keys or values: some 20 KiB.
 const BLOCK_BYTES_EXPECTED: u64 = 20 << 10;
 
 impl SegmentCache {
-    /// A cache whose key blocks take at most `block_bytes`.
-    pub(crate) fn new(block_bytes: u64) -> SegmentCache {
-        let blocks = usize::try_from(block_bytes / BLOCK_BYTES_EXPECTED).unwrap_or(16).max(16);
+    /// A cache that takes at most `bytes`: two thirds for columns, a sixth for keys, and a
+    /// sixth for open segments.
+    pub(crate) fn new(bytes: u64) -> SegmentCache {
+        let (columns, rest) = (bytes / 3 * 2, bytes / 6);
+        let open = rest.clamp(FILE_WEIGHT * FILES_MAX / 8, FILE_WEIGHT * FILES_MAX);
+        let count = |bytes: u64, each: u64| usize::try_from(bytes / each).unwrap_or(16).max(16);
+        let blocks = |bytes| count(bytes, BLOCK_BYTES_EXPECTED);
         SegmentCache {
-            segments: Cache::new(SEGMENTS_MAX),
-            blocks: Cache::with_weighter(blocks, block_bytes, BlockBytes),
+            segments: Cache::with_weighter(count(open, FILE_WEIGHT), open, SegmentBytes),
+            blocks: Cache::with_weighter(blocks(rest), rest, BlockBytes),
+            columns: Cache::with_weighter(blocks(columns), columns, ColumnBytes),
             segments_asked: Asked::default(),
             blocks_asked: Asked::default(),
         }
+    }
+
+    /// A column's values in a block, if they are decoded.
+    pub(super) fn column(&self, id: SegmentId, root: usize, block: u32) -> Option<ArrayRef> {
+        self.columns.get(&(id, root, block))
+    }
+
+    /// Keeps a column's values in a block, decoded.
+    pub(super) fn keep_column(&self, id: SegmentId, root: usize, block: u32, values: &ArrayRef) {
+        self.columns.insert((id, root, block), values.clone());
     }
 
     /// The open segment, opened by `open` if it is not there.
@@ -204,6 +272,11 @@ impl SegmentCache {
         });
         self.segments_asked.note(was_missing);
         segment
+    }
+
+    /// A key block, if it is decoded.
+    pub(super) fn known_block(&self, id: SegmentId, block: u32) -> Option<Arc<KeyBlock>> {
+        self.blocks.get(&(id, block)).inspect(|_| self.blocks_asked.note(false))
     }
 
     /// A key block, decoded by `decode` if it is not there.

@@ -85,8 +85,7 @@ impl ColdTier {
     ) -> Result<ColdTier> {
         Ok(ColdTier {
             manifest: Arc::new(Manifest::new(store.clone())),
-            // A quarter as much as RocksDB's blocks: keys are the smaller part.
-            cache: SegmentCache::new((options.cache_bytes / 4) as u64),
+            cache: SegmentCache::new((options.cache_bytes / 4 * 3) as u64),
             ids: ids.clone(),
             segment_rows_max: options.segment_rows_max,
             flushed: FlushCounters::default(),

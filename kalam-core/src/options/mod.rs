@@ -63,7 +63,9 @@ pub struct Options {
     /// sorts and joins spill, and what cannot spill fails with `53200`.
     /// Default: 2 GiB.
     pub memory_limit_bytes: usize,
-    /// Bytes of RocksDB's block cache. Default: 256 MiB.
+    /// Bytes of RocksDB's block cache. What is kept of segments - blocks of columns and keys,
+    /// decoded, and what is known of open files - takes three quarters as much at most.
+    /// Default: 256 MiB.
     pub cache_bytes: usize,
     /// Folder of the default storage's segments; relative paths start in the
     /// database directory. Default: `segments`.

@@ -128,9 +128,9 @@ impl HotExec {
             .collect();
         let layouts = read.table.layouts.clone();
         Ok(HotScanner {
-            cursor: match read.view.hot_cursor(&read.range.0, &read.range.1) {
-                cursor if read.newest_first => cursor.reversed(),
-                cursor => cursor,
+            cursor: match read.newest_first {
+                true => read.view.hot_cursor_from_end(&read.range.0, &read.range.1),
+                false => read.view.hot_cursor(&read.range.0, &read.range.1),
             },
             decoder: RowDecoder::new(targets, layouts, batch_rows)?,
             expiry: read.expiry,

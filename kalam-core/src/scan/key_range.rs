@@ -28,12 +28,14 @@ impl KeyRange {
                 prefix.push(value);
                 continue;
             }
-            return KeyRange::bounded(table, &prefix, comparisons());
+            return KeyRange::new(table, &prefix, comparisons());
         }
-        KeyRange::bounded(table, &prefix, std::iter::empty())
+        KeyRange::new(table, &prefix, std::iter::empty())
     }
 
-    fn bounded(
+    /// The keys that begin with the values of `prefix` and pass the comparisons of the column
+    /// after those.
+    pub(crate) fn new(
         table: &Table,
         prefix: &[ScalarValue],
         comparisons: impl Iterator<Item = (Operator, ScalarValue)>,
@@ -80,6 +82,11 @@ impl KeyRange {
             None => prefix_end(prefix),
         };
         (with_prefix(&self.lower), upper)
+    }
+
+    /// The bounds, without scope.
+    pub(crate) fn bounds(&self) -> (&[u8], Option<&[u8]>) {
+        (&self.lower, self.upper.as_deref())
     }
 
     /// Whether it leaves out any key.

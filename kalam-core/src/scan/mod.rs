@@ -23,6 +23,7 @@ mod unbound_table;
 pub(crate) use all_users_scan::AllUsersScan;
 pub(crate) use expected_rows::expected_rows;
 pub(crate) use keep_order::KeepOrder;
+pub(crate) use key_range::KeyRange;
 pub(crate) use newest_rows::NewestRows;
 pub(crate) use registered_table::{FilesScan, UnboundFiles, modified_us};
 pub(crate) use scan_report::{HOT_ROWS_COUNTED_MAX, ScanNode, ScanReport, ScanReports};

@@ -149,7 +149,10 @@ impl TableScan {
     }
 
     /// What will be read. Counts hot rows one by one, which only EXPLAIN waits for.
-    fn report(&self, user: UserKey, range: &KeyRange) -> Result<ScanReport> {
+    ///
+    /// # Errors
+    /// `XX001`, `58030`.
+    pub(crate) fn report(&self, user: UserKey, range: &KeyRange) -> Result<ScanReport> {
         let scope = ScopeId { table: self.table.definition.id, user };
         let mut report = ScanReport {
             table: self.table.definition.name.clone(),

@@ -82,6 +82,12 @@ impl Snapshot {
         lower: &[u8],
         upper: &[u8],
     ) -> HotCursor {
+        let mut cursor = self.unplaced_cursor(family, lower, upper);
+        cursor.iterator.seek_to_first();
+        cursor
+    }
+
+    fn unplaced_cursor(self: &Arc<Self>, family: Family, lower: &[u8], upper: &[u8]) -> HotCursor {
         let mut options = ReadOptions::default();
         options.set_snapshot(&self.inner);
         options.set_iterate_lower_bound(lower);
@@ -91,13 +97,12 @@ impl Snapshot {
         let iterator = self.db.raw_iterator_cf_opt(&handle(&self.db, family), options);
         // SAFETY: the iterator borrows the database that `snapshot` keeps alive, and
         // is declared, hence dropped, before it.
-        let mut iterator = unsafe {
+        let iterator = unsafe {
             std::mem::transmute::<
                 DBRawIteratorWithThreadMode<'_, Rocks>,
                 DBRawIteratorWithThreadMode<'static, Rocks>,
             >(iterator)
         };
-        iterator.seek_to_first();
         HotCursor {
             iterator,
             own: None,
@@ -119,7 +124,7 @@ impl Snapshot {
         lower: &[u8],
         upper: &[u8],
     ) -> Result<Option<Vec<u8>>> {
-        let mut cursor = self.cursor(family, lower, upper);
+        let mut cursor = self.unplaced_cursor(family, lower, upper);
         cursor.iterator.seek_to_last();
         Ok(cursor.entry()?.map(|(key, _)| key.to_vec()))
     }
@@ -151,16 +156,6 @@ pub(crate) struct HotCursor {
 }
 
 impl HotCursor {
-    /// The same range from its last key to its first.
-    ///
-    /// INVARIANT: the view is of no transaction; own writes are merged in ascending order.
-    pub(crate) fn reversed(mut self) -> HotCursor {
-        debug_assert!(self.own.is_none(), "own writes are merged in ascending order");
-        self.iterator.seek_to_last();
-        self.is_reversed = true;
-        self
-    }
-
     /// The current entry, or `None` at the end.
     ///
     /// # Errors
@@ -286,6 +281,18 @@ impl View {
         let mut cursor = self.snapshot.cursor(Family::Hot, lower, upper);
         cursor.own = self.own.as_ref().map(|own| own.cursor(lower, upper));
         cursor.settle();
+        cursor
+    }
+
+    /// A cursor over the hot rows of `lower..upper` from the last to the first.
+    ///
+    /// INVARIANT: the view is of no transaction; own writes are merged in ascending order.
+    pub(crate) fn hot_cursor_from_end(&self, lower: &[u8], upper: &[u8]) -> HotCursor {
+        debug_assert!(self.own.is_none(), "own writes are merged in ascending order");
+        self.note_read(lower, upper);
+        let mut cursor = self.snapshot.unplaced_cursor(Family::Hot, lower, upper);
+        cursor.iterator.seek_to_last();
+        cursor.is_reversed = true;
         cursor
     }
 

@@ -69,7 +69,8 @@ fn access_path(plan: &LogicalPlan, physical: &Arc<dyn ExecutionPlan>) -> &'stati
     }
 }
 
-fn scan_line(report: &ScanReport) -> String {
+/// What a scan reads, and what it leaves out.
+pub(crate) fn scan_line(report: &ScanReport) -> String {
     let hot = match report.hot_rows {
         rows if rows > HOT_ROWS_COUNTED_MAX => format!("more than {HOT_ROWS_COUNTED_MAX}"),
         rows => rows.to_string(),

@@ -7,7 +7,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 use super::evaluator::Evaluator;
 use super::returning::{AffectedRows, Returning, result};
-use super::target::{Target, TargetTable, target_and};
+use super::target::{PointTarget, Target, TargetTable, target_and};
 use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
@@ -35,12 +35,24 @@ pub(crate) fn run(
     let returning = Returning::new(&statement.returning, table, &target.name, true)?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
     let shows_sources = returning.is_some() && !statement.using.is_empty();
-    let selected = selected(&target, statement, shows_sources);
+    let alone = statement.selection.as_ref().filter(|_| statement.using.is_empty());
+    let point =
+        alone.map(|selection| PointTarget { target: &target, selection, assignments: None });
     let ((deleted, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let found = selected.found(&evaluator, (view, writer), None)?;
+            let found = match &point {
+                Some(point) => point.row(&evaluator, writer)?,
+                None => None,
+            };
+            let found = match found {
+                Some(found) => found,
+                None => selected(&target, statement, shows_sources).rows(&evaluator, view)?,
+            };
             let (mut deleted, mut affected) = (0, Vec::new());
-            for rows in found.rows {
+            for mut rows in found.rows {
+                if !statement.using.is_empty() {
+                    rows = rows.distinct(table)?;
+                }
                 deleted += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
                 if returning.is_some() {
                     let (columns, seqs, sources) = (rows.columns, rows.seqs, rows.sources);

@@ -20,7 +20,7 @@ use crate::catalog::{DELETED_COLUMN, SEQ_COLUMN, Table, seq_field};
 use crate::executor::QueryResult;
 use crate::executor::cte_scope::fold;
 use crate::executor::given_rows::{GivenRows, INDEX_COLUMN};
-use crate::executor::point_read::projection;
+use crate::executor::plain_query::projection;
 use crate::executor::system_columns::{
     exclude_column, exclude_system_columns, mentions_system_columns,
 };

@@ -111,6 +111,14 @@ pub(super) struct Target<'a> {
     pub(super) shows_sources: bool,
 }
 
+/// A statement about rows of the target and of no other relation.
+pub(super) struct PointTarget<'a> {
+    pub(super) target: &'a TargetTable,
+    pub(super) selection: &'a Expr,
+    /// What the new values are of; `None`: there are none.
+    pub(super) assignments: Option<&'a Assignments<'a>>,
+}
+
 /// Rows of the target: all columns, `_seq`, places, hidden keys, what stands beside
 /// them in FROM, and new values.
 pub(super) struct TargetRows {
@@ -201,90 +209,6 @@ impl Target<'_> {
         Ok(Found { rows, sources })
     }
 
-    /// The rows that the statement is about, each once, whatever FROM puts beside it.
-    /// `assignments` are what the values are of.
-    ///
-    /// # Errors
-    /// `21000` if FROM gives a row several different values, and what the expressions get
-    /// wrong.
-    pub(super) fn found(
-        &self,
-        evaluator: &Evaluator<'_>,
-        (view, writer): (&Arc<View>, &RowWriter<'_>),
-        assignments: Option<&Assignments<'_>>,
-    ) -> Result<Found> {
-        if let Some(found) = self.point_row(evaluator, writer, assignments)? {
-            return Ok(found);
-        }
-        let mut found = self.rows(evaluator, view)?;
-        if self.from.len() > 1 {
-            let rows = found.rows.into_iter().map(|rows| rows.distinct(&self.target.table));
-            found.rows = rows.collect::<Result<_>>()?;
-        }
-        Ok(found)
-    }
-
-    /// The row of a WHERE that names the whole primary key, without a planner; `None` if
-    /// WHERE is another, or a value needs one. `assignments` are what the values are of.
-    ///
-    /// # Errors
-    /// `XX001`, and what the values raise.
-    fn point_row(
-        &self,
-        evaluator: &Evaluator<'_>,
-        writer: &RowWriter<'_>,
-        assignments: Option<&Assignments<'_>>,
-    ) -> Result<Option<Found>> {
-        let TargetTable { table, name, .. } = self.target;
-        let is_plain = self.from.len() == 1 && self.from[0].joins.is_empty();
-        let is_stream = table.definition.kind == TableKind::Stream;
-        let Some(selection) = self.selection.filter(|_| is_plain && !is_stream) else {
-            return Ok(None);
-        };
-        let Some(key) = whole_key(table, name, selection, evaluator.params)? else {
-            return Ok(None);
-        };
-        // A value that needs a planner is checked by it, whether there is a row or not.
-        if !self.has_plain_values(evaluator, assignments)? {
-            return Ok(None);
-        }
-        let Some(stored) = writer.find(&key)? else {
-            return Ok(Some(Found { rows: Vec::new(), sources: Vec::new() }));
-        };
-        let place = stored.place;
-        let mut columns = writer.read(&[stored])?;
-        let seqs = columns.pop().expect("it comes after the columns");
-        let values = match assignments {
-            None => Vec::new(),
-            Some(assignments) => {
-                let relations = vec![(name.as_str(), columns.as_slice())];
-                let params = evaluator.params;
-                let row = PlainRows { table, relations, params, rows: 1 };
-                match row.values(assignments)? {
-                    Some(values) => values,
-                    None => return Ok(None),
-                }
-            }
-        };
-        let (places, hidden, sources) = (vec![place], None, Vec::new());
-        let row = TargetRows { columns, seqs, places, hidden, sources, values };
-        Ok(Some(Found { rows: vec![row], sources: Vec::new() }))
-    }
-
-    fn has_plain_values(
-        &self,
-        evaluator: &Evaluator<'_>,
-        assignments: Option<&Assignments<'_>>,
-    ) -> Result<bool> {
-        let Some(assignments) = assignments else { return Ok(true) };
-        let TargetTable { table, name, .. } = self.target;
-        let fields = table.schema.fields().iter();
-        let none: Vec<ArrayRef> = fields.map(|field| new_empty_array(field.data_type())).collect();
-        let relations = vec![(name.as_str(), none.as_slice())];
-        let rows = PlainRows { table, relations, params: evaluator.params, rows: 0 };
-        Ok(rows.values(assignments)?.is_some())
-    }
-
     fn split(&self, batch: &RecordBatch, sources: usize) -> Result<TargetRows> {
         let definition = &self.target.table.definition;
         let columns = definition.columns.len();
@@ -302,6 +226,58 @@ impl Target<'_> {
             sources: batch.columns()[end..end + sources].to_vec(),
             values: batch.columns()[end + sources..].to_vec(),
         })
+    }
+}
+
+impl PointTarget<'_> {
+    /// The row of a WHERE that names the whole primary key, without a planner; `None` if
+    /// WHERE is another, or a value needs one.
+    ///
+    /// # Errors
+    /// `XX001`, and what the values raise.
+    pub(super) fn row(
+        &self,
+        evaluator: &Evaluator<'_>,
+        writer: &RowWriter<'_>,
+    ) -> Result<Option<Found>> {
+        let TargetTable { table, name, .. } = self.target;
+        if table.definition.kind == TableKind::Stream {
+            return Ok(None);
+        }
+        let Some(key) = whole_key(table, name, self.selection, evaluator.params)? else {
+            return Ok(None);
+        };
+        // A value that needs a planner is checked by it, whether there is a row or not.
+        if !self.has_plain_values(evaluator)? {
+            return Ok(None);
+        }
+        let Some((place, mut columns)) = writer.find_row(&key)? else {
+            return Ok(Some(Found { rows: Vec::new(), sources: Vec::new() }));
+        };
+        let seqs = columns.pop().expect("it comes after the columns");
+        let Some(values) = self.values(evaluator, &columns, 1)? else { return Ok(None) };
+        let (places, hidden, sources) = (vec![place], None, Vec::new());
+        let row = TargetRows { columns, seqs, places, hidden, sources, values };
+        Ok(Some(Found { rows: vec![row], sources: Vec::new() }))
+    }
+
+    fn has_plain_values(&self, evaluator: &Evaluator<'_>) -> Result<bool> {
+        let fields = self.target.table.schema.fields().iter();
+        let none: Vec<ArrayRef> = fields.map(|field| new_empty_array(field.data_type())).collect();
+        Ok(self.values(evaluator, &none, 0)?.is_some())
+    }
+
+    /// The new values of rows; `None` if one needs a planner.
+    fn values(
+        &self,
+        evaluator: &Evaluator<'_>,
+        columns: &[ArrayRef],
+        rows: usize,
+    ) -> Result<Option<Vec<ArrayRef>>> {
+        let Some(assignments) = self.assignments else { return Ok(Some(Vec::new())) };
+        let TargetTable { table, name, .. } = self.target;
+        let relations = vec![(name.as_str(), columns)];
+        PlainRows { table, relations, params: evaluator.params, rows }.values(assignments)
     }
 }
 

@@ -8,7 +8,7 @@ use datafusion::logical_expr::LogicalPlan;
 use super::assignment::{Assignments, RowChange};
 use super::evaluator::Evaluator;
 use super::returning::{AffectedRows, Returning, result};
-use super::target::{Target, TargetTable, target_and};
+use super::target::{PointTarget, Target, TargetTable, target_and};
 use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
@@ -39,12 +39,28 @@ pub(crate) fn run(
     let returning = Returning::new(&statement.returning, table, &target.name, false)?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
     let shows_sources = returning.is_some() && !statement.from.is_empty();
-    let selected = selected(&target, statement, &assignments, shows_sources);
+    let alone = statement.selection.as_ref().filter(|_| statement.from.is_empty());
+    let point = alone.map(|selection| PointTarget {
+        target: &target,
+        selection,
+        assignments: Some(&assignments),
+    });
     let ((updated, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let found = selected.found(&evaluator, (view, writer), Some(&assignments))?;
+            let found = match &point {
+                Some(point) => point.row(&evaluator, writer)?,
+                None => None,
+            };
+            let found = match found {
+                Some(found) => found,
+                None => selected(&target, statement, &assignments, shows_sources)
+                    .rows(&evaluator, view)?,
+            };
             let (mut updated, mut moved, mut affected) = (0, Vec::new(), Vec::new());
-            for rows in found.rows {
+            for mut rows in found.rows {
+                if !statement.from.is_empty() {
+                    rows = rows.distinct(table)?;
+                }
                 let change = assignments.apply(&evaluator, table, &rows)?;
                 updated += change.count();
                 if returning.is_some() {

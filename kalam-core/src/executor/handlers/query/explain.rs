@@ -10,17 +10,21 @@ use super::select::prepare;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::explain::{explain_plan, outcome};
+use crate::executor::explain::{explain_plan, outcome, scan_line};
 use crate::executor::gateway::TableAction;
 use crate::executor::handlers::dml;
 use crate::executor::modify_statement::InsertSource;
 use crate::executor::point_read;
 use crate::executor::query_shape::ParsedQuery;
-use crate::executor::resolve::resolve_table;
+use crate::executor::recent_read::{self, RecentRead};
+use crate::executor::resolve::{read_scope, resolve_table};
 use crate::executor::row_writer::key_detail;
 use crate::executor::statement::{Explain, Statement};
 use crate::executor::text_table::TextTable;
 use crate::executor::work::Work;
+use crate::flush::KeyOrder;
+use crate::scan::{Shape, TableScan};
+use crate::store::View;
 use crate::{Error, Result, SqlState};
 
 /// Shows how a statement gets at its rows; with `analyze` runs the query and shows what it
@@ -77,10 +81,46 @@ fn of_query(
         }
         return Ok(lines);
     }
+    if let Some(recent) = recent_read::find(engine, caller, query, params, &view)? {
+        return of_recent(engine, caller, &recent, explain, &view);
+    }
     let mut query = Query::clone(query);
     let planner = prepare(engine, caller, &mut query, view)?;
     let plan = planner.logical(query, params)?;
     explain_plan(engine, planner, &plan, explain)
+}
+
+/// A read that stops at its limit, without a plan.
+fn of_recent(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    recent: &RecentRead,
+    explain: &Explain,
+    view: &Arc<View>,
+) -> Result<Vec<String>> {
+    let path = match recent.order {
+        KeyOrder::Ascending => "key order",
+        KeyOrder::Descending => "recent",
+    };
+    let mut lines = vec![format!("Access path: {path}"), recent.describe()];
+    if let Some(user) = read_scope(engine, caller, &recent.table)? {
+        let scan = TableScan {
+            table: recent.table.clone(),
+            user: Some(user),
+            view: view.clone(),
+            tier: engine.tier.clone(),
+            shape: Shape::User,
+            now_ms: engine.clock.now_ms(),
+            reports: None,
+        };
+        lines.push(scan_line(&scan.report(user, &recent.range)?));
+    }
+    if explain.analyze {
+        let started = Instant::now();
+        let rows = recent.read(engine, caller, view)?.num_rows();
+        lines.push(outcome(rows as u64, started));
+    }
+    Ok(lines)
 }
 
 /// The plan of what a write reads.

@@ -15,6 +15,7 @@ use crate::executor::planner::Planner;
 use crate::executor::point_read;
 use crate::executor::query_plan;
 use crate::executor::query_shape::ParsedQuery;
+use crate::executor::recent_read;
 use crate::executor::system_columns::{hide_in_wildcards, mentions_system_columns};
 use crate::executor::work::Work;
 use crate::store::View;
@@ -34,6 +35,9 @@ pub(crate) fn run(
     // know all of its rows.
     let view = work.view(engine)?;
     if let Some(result) = point_read::run(engine, caller, query, params, &view)? {
+        return Ok(result);
+    }
+    if let Some(result) = recent_read::run(engine, caller, query, params, &view)? {
         return Ok(result);
     }
     query_plan::run(engine, caller, query.shape(), params, view)
