@@ -1,6 +1,5 @@
 """One million hot rows to segments: the time of all cores together."""
 
-import kalamdb
 import pyarrow as pa
 
 from scale.figure import Figure, Setting, connect, processor_seconds
@@ -13,22 +12,6 @@ CHUNK = 10_000
 def run(setting: Setting) -> list[Figure]:
     rows = setting.count(ROWS, 10_000)
     con = connect(setting.empty("flush_rows"))
-    fill(con, rows)
-    flushed: list[tuple[object, ...]] = []
-    wall, used = processor_seconds(
-        lambda: flushed.extend(con.execute("STORAGE FLUSH TABLE t").fetchall())
-    )
-    assert rows in flushed[0], flushed
-    con.close()
-    million = rows / 1_000_000
-    return [
-        Figure(f"flush of {rows:,} hot rows, per million: wall", wall / million, "s"),
-        Figure(f"flush of {rows:,} hot rows, per million: all cores", used / million, "s", 1.0),
-    ]
-
-
-def fill(con: kalamdb.Connection, rows: int) -> None:
-    """A table of hot rows, with the keys 0 to `rows`."""
     con.execute("CREATE TABLE t (id BIGINT PRIMARY KEY, at TIMESTAMP, n INT, text TEXT)")
     for first in range(0, rows, CHUNK):
         ids = list(range(first, min(first + CHUNK, rows)))
@@ -43,3 +26,14 @@ def fill(con: kalamdb.Connection, rows: int) -> None:
                 }
             ),
         )
+    flushed: list[tuple[object, ...]] = []
+    wall, used = processor_seconds(
+        lambda: flushed.extend(con.execute("STORAGE FLUSH TABLE t").fetchall())
+    )
+    assert rows in flushed[0], flushed
+    con.close()
+    million = rows / 1_000_000
+    return [
+        Figure(f"flush of {rows:,} hot rows, per million: wall", wall / million, "s"),
+        Figure(f"flush of {rows:,} hot rows, per million: all cores", used / million, "s", 1.0),
+    ]
