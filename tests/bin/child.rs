@@ -12,6 +12,9 @@ use std::process::ExitCode;
 use kalam_core::model::Role;
 use kalam_core::{Database, Error, Options, Params, Session};
 
+/// How long anything may take in a test that waits for it.
+const STUCK: std::time::Duration = std::time::Duration::from_secs(120);
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -21,10 +24,11 @@ fn main() -> ExitCode {
         ["fill", dir] => fill(dir),
         ["script", dir] => script(dir, "off"),
         ["maintained", dir] => script(dir, "on"),
+        ["beside", dir, file] => beside(dir, Path::new(file)),
         _ => {
             eprintln!(
                 "usage: kalam-test-child crash DIR SEED DURABILITY | hold DIR | fill DIR | \
-                 script DIR < SQL | maintained DIR < SQL"
+                 script DIR < SQL | maintained DIR < SQL | beside DIR FILE < SQL"
             );
             return ExitCode::from(2);
         }
@@ -112,6 +116,53 @@ fn script(dir: &str, auto_maintenance: &str) -> Result<(), Error> {
             Ok(count) => say(&format!("ok {count}")),
             Err(error) => say(&format!("error {} {error}", error.sqlstate())),
         }
+    }
+    database.close()
+}
+
+/// Runs the first statement of standard input until a fault holds it, which the file tells.
+/// Then runs the others, says what became of each, lets the first go on, and says what
+/// became of that.
+fn beside(dir: &str, file: &Path) -> Result<(), Error> {
+    let mut options = Options::default();
+    options.set("auto_maintenance", "off")?;
+    options.ingest_rows_min = 1_000;
+    let database = Database::open(Path::new(dir), options)?;
+    let mut lines: Vec<String> = std::io::stdin().lines().map_while(Result::ok).collect();
+    let held = lines.remove(0);
+    let session = database.session("root", Role::System, None)?;
+    let held = std::thread::spawn(move || execute(&session, &held));
+    let until = std::time::Instant::now() + STUCK;
+    while !file.exists() {
+        assert!(!held.is_finished(), "the statement passed the point");
+        assert!(std::time::Instant::now() < until, "the statement never came to the point");
+        std::thread::yield_now();
+    }
+    let other = database.session("root", Role::System, None)?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for sql in lines {
+            let done = match sql.strip_prefix("UNTIL ") {
+                Some(query) => until_rows(&other, query),
+                None => execute(&other, &sql),
+            };
+            match done {
+                Ok(count) => say(&format!("ok {count}")),
+                Err(error) => say(&format!("error {} {error}", error.sqlstate())),
+            }
+        }
+        // The other side waits.
+        _ = sender.send(());
+    });
+    if receiver.recv_timeout(STUCK).is_err() {
+        say("error XX000 a statement waits for the held one");
+        std::process::exit(4);
+    }
+    std::fs::remove_file(file).expect("the held statement made it");
+    match held.join() {
+        Ok(Ok(count)) => say(&format!("ok {count}")),
+        Ok(Err(error)) => say(&format!("error {} {error}", error.sqlstate())),
+        Err(_) => say("error XX000 the held statement panicked"),
     }
     database.close()
 }

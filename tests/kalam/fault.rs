@@ -76,6 +76,7 @@ const CASES: &[Case] = &[
         ],
         statement: "STORAGE FLUSH TABLE t",
         points: &[
+            "flush.before_read",
             "flush.before_sync",
             "flush.after_sync",
             "flush.before_commit",
@@ -372,6 +373,11 @@ fn run_child(mode: &str, dir: &Path, fault: Option<&str>, statements: &[&str]) -
     if let Some(fault) = fault {
         command.env("KALAM_FAULT", fault);
     }
+    say_and_hear(command, dir, statements)
+}
+
+/// Starts a child, tells it statements, and hears it to its end.
+pub(crate) fn say_and_hear(mut command: Command, dir: &Path, statements: &[&str]) -> Outcome {
     let mut child = command.spawn().expect("the child starts");
     let mut input = child.stdin.take().expect("the input is piped");
     // A child that aborts does not read the rest.

@@ -1,6 +1,7 @@
 //! Open segments: verified once, footers parsed once, blocks of keys and columns decoded
 //! once.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -305,8 +306,12 @@ impl SegmentCache {
         self.blocks_asked.counts()
     }
 
-    /// Forgets a segment whose file is deleted.
-    pub(crate) fn forget(&self, id: SegmentId) {
-        self.segments.remove(&id);
+    /// Forgets segments whose files are deleted. Their key blocks would keep their room in
+    /// the cache until others push them out, which nobody needs for long after a compaction.
+    pub(crate) fn forget(&self, gone: &HashSet<SegmentId>) {
+        for id in gone {
+            self.segments.remove(id);
+        }
+        self.blocks.retain(|(id, _), _| !gone.contains(id));
     }
 }

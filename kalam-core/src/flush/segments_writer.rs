@@ -178,7 +178,8 @@ impl<'a> SegmentsWriter<'a> {
         let path = format!("{}/{:016x}.parquet", self.placement.folder, id.get());
         self.announced.push((id, path.clone()));
         self.tier.announce(&self.placement.storage, id, &path)?;
-        let writer = SegmentWriter::new(self.place, &path, self.table, sample)?;
+        let is_all = sample.num_rows() < BATCH_ROWS;
+        let writer = SegmentWriter::new(self.place, &path, self.table, (sample, is_all))?;
         Ok(Current {
             id,
             path,

@@ -7,20 +7,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
-use parking_lot::Mutex;
 
+use super::local_folder::LocalFolder;
 use super::manifest::{GARBAGE, Garbage, Manifest};
 use super::object_client::client;
 use super::object_io::ObjectIo;
 use super::object_place::ObjectPlace;
 use super::remote_cache::RemoteCache;
+use super::remote_traffic::RemoteCounts;
 use super::segment::SegmentMeta;
 use super::segment_cache::{OpenSegment, SegmentCache};
 use super::segment_file::{SegmentPlace, SegmentSource};
+use super::turns::Turns;
 use crate::catalog::{DEFAULT_STORAGE, SchemaRegistry, StorageDefinition, StorageKind};
 use crate::env::{HostKey, IdSource, fault_point, has_bug};
 use crate::error::io_error;
-use crate::model::{Name, ScopeId, SegmentId};
+use crate::model::{Name, SegmentId};
 use crate::store::{Store, WriteSet, sync_directory};
 use crate::{Error, ErrorKind, Options, Result, SqlState};
 
@@ -65,8 +67,10 @@ pub(crate) struct ColdTier {
     away: DashMap<Name, Instant>,
     object_io: Arc<ObjectIo>,
     remote_cache: Option<Arc<RemoteCache>>,
-    flushing: DashMap<ScopeId, Arc<Mutex<()>>>,
-    compacting: DashMap<ScopeId, Arc<Mutex<()>>>,
+    /// What whoever flushes a scope, or adds segments to it, holds.
+    pub(super) flushing: Turns,
+    /// What whoever compacts a scope holds. Flushes go on meanwhile.
+    pub(super) compacting: Turns,
     /// The database directory; `None` in memory.
     directory: Option<PathBuf>,
 }
@@ -96,8 +100,8 @@ impl ColdTier {
                 let folder = directory.join(REMOTE_CACHE_FOLDER);
                 Arc::new(RemoteCache::new(folder, options.remote_cache_bytes as u64, ids))
             }),
-            flushing: DashMap::new(),
-            compacting: DashMap::new(),
+            flushing: Turns::default(),
+            compacting: Turns::default(),
             directory: directory.map(Path::to_path_buf),
         })
     }
@@ -115,7 +119,7 @@ impl ColdTier {
         }
         let place = Arc::new(match (&definition.kind, &self.directory) {
             (StorageKind::Filesystem { path }, Some(directory)) => {
-                SegmentPlace::Folder(directory.join(path))
+                SegmentPlace::Folder(LocalFolder::new(directory.join(path)))
             }
             (StorageKind::Filesystem { .. }, None) => SegmentPlace::Memory(DashMap::new()),
             _ => {
@@ -143,6 +147,16 @@ impl ColdTier {
             return SegmentId(LAST.fetch_add(1, Ordering::Relaxed) + 1);
         }
         SegmentId(u64::try_from(self.ids.snowflake()).unwrap_or_default())
+    }
+
+    /// What went to and came from object stores.
+    pub(crate) fn remote_counts(&self) -> RemoteCounts {
+        self.object_io.traffic.counts()
+    }
+
+    /// Bytes of the local copies of remote segments; 0 as long as nobody asked for one.
+    pub(crate) fn copy_bytes(&self) -> u64 {
+        self.remote_cache.as_ref().map_or(0, |cache| cache.bytes())
     }
 
     /// The folder of a filesystem storage's path.
@@ -227,17 +241,6 @@ impl ColdTier {
         folders
     }
 
-    /// What whoever flushes the scope holds: one flush at a time.
-    pub(crate) fn flush_turn(&self, scope: ScopeId) -> Arc<Mutex<()>> {
-        self.flushing.entry(scope).or_default().clone()
-    }
-
-    /// What whoever compacts the scope holds: one compaction at a time. Flushes go on
-    /// meanwhile.
-    pub(crate) fn compact_turn(&self, scope: ScopeId) -> Arc<Mutex<()>> {
-        self.compacting.entry(scope).or_default().clone()
-    }
-
     /// The open segment.
     ///
     /// # Errors
@@ -291,8 +294,8 @@ impl ColdTier {
         let mut set = WriteSet::default();
         let mut left = Vec::new();
         let mut deleted = Vec::new();
+        self.cache.forget(&garbage.iter().map(|file| file.segment).collect());
         for file in garbage {
-            self.cache.forget(file.segment);
             if self.delete_file(file) {
                 GARBAGE.delete(&mut set, &file.segment);
                 deleted.push(file);

@@ -60,8 +60,7 @@ pub(super) fn open_checkpoint(path: &Path) -> Result<Rocks> {
     /// Enough for one pass over the manifest.
     const CACHE_BYTES: usize = 8 << 20;
     let cache = Cache::new_lru_cache(CACHE_BYTES);
-    let families =
-        Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache)));
+    let families = descriptors(&cache)?;
     Rocks::open_cf_descriptors_read_only(&RocksOptions::default(), path, families, false)
         .map_err(|e| rocks_error("open checkpoint", e))
 }
@@ -87,11 +86,25 @@ pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<(Rocks, Roc
         let env = Env::mem_env().map_err(|e| rocks_error("create memory database", e))?;
         db.set_env(&env);
     }
-    let families =
-        Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache)));
+    let families = descriptors(&cache)?;
     let path = path.unwrap_or_else(|| Path::new("/kalamdb-memory"));
     let rocks = Rocks::open_cf_descriptors(&db, path, families).map_err(|e| open_error(path, e))?;
     Ok((rocks, RocksStatistics(db)))
+}
+
+/// How much RocksDB does to take blocks of files that are gone out of its cache. Flushes
+/// make hot files short-lived: their blocks would fill the cache to its limit before the
+/// first of them makes room.
+const UNCACHE: &str = "uncache_aggressiveness=1000";
+
+fn descriptors(cache: &Cache) -> Result<Vec<ColumnFamilyDescriptor>> {
+    let one = |family: &Family| {
+        // The crate has no function for this option.
+        let options = family_options(*family, cache).get_options_from_string(UNCACHE);
+        let options = options.map_err(|e| rocks_error("set options", e))?;
+        Ok(ColumnFamilyDescriptor::new(family.name(), options))
+    };
+    Family::ALL.iter().map(one).collect()
 }
 
 fn family_options(family: Family, cache: &Cache) -> RocksOptions {

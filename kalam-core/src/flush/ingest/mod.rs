@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 
+pub(crate) use self::commit::TableOfIngest;
 use self::encoder::{Encoders, Group};
 use self::file::IngestFile;
 use self::pending::Pending;
