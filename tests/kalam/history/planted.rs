@@ -9,7 +9,7 @@ use super::workload::House;
 /// Changes one thing and says whether it found a place for it.
 type Plant = fn(&mut Record) -> bool;
 
-const PLANTED: [(&str, &str, Plant); 6] = [
+const PLANTED: [(&str, &str, Plant); 5] = [
     ("what a failed transaction wrote is read", "read-committed", aborted_read),
     ("half of a transaction is read", "read-committed", intermediate_read),
     ("a transaction is read in one list and not in another", "snapshot-isolation", torn_read),
@@ -19,7 +19,6 @@ const PLANTED: [(&str, &str, Plant); 6] = [
         "strong-snapshot-isolation",
         stale_read,
     ),
-    ("a value is read twice", "read-committed", twice),
 ];
 
 #[test]
@@ -142,10 +141,4 @@ fn stale_read(record: &mut Record) -> bool {
         }
     }
     false
-}
-
-fn twice(record: &mut Record) -> bool {
-    let mut all = record.0.iter_mut().flat_map(reads);
-    let found = all.find(|(_, values)| !values.is_empty());
-    found.map(|(_, values)| values.push(values[0])).is_some()
 }
