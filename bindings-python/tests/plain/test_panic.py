@@ -69,11 +69,13 @@ def test_a_panic_in_every_call_is_an_internal_error(calls, numbers):
         call = make_ready()
         with Planted():
             try:
-                call()
+                outcome = call()
             except kalamdb.InternalError as error:
                 assert error.sqlstate == "XX000" and "planted by a test" in str(error), name
             else:
-                missed.append(name)
+                # A notebook shows the error in the place of the rows.
+                if "planted by a test" not in str(outcome):
+                    missed.append(name)
         if numbers.in_transaction:
             numbers.rollback()
         assert numbers.execute("SELECT count(*) FROM app.numbers").fetchone() == (10,), name

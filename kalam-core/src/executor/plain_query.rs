@@ -168,12 +168,15 @@ pub(super) fn result_schema(table: &Table, columns: &[(usize, String)]) -> Schem
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
+/// Columns that are compared by `=`, and a column with the values of its list.
+pub(super) type EqualsAndList<'a> = (Vec<Comparison<'a>>, (&'a Expr, Vec<ScalarValue>));
+
 /// Columns that are compared by `=`, and at most one list of values of a column: `column IN
 /// (..)`, joined by AND; `None`: the condition is another, or has no list.
 pub(super) fn equals_and_list<'a>(
     expr: &'a Expr,
     params: &'a [ScalarValue],
-) -> Option<(Vec<Comparison<'a>>, (&'a Expr, Vec<ScalarValue>))> {
+) -> Option<EqualsAndList<'a>> {
     match expr {
         Expr::Nested(inner) => equals_and_list(inner, params),
         Expr::BinaryOp { left, op: BinaryOperator::And, right } => {

@@ -306,12 +306,13 @@ impl SegmentCache {
         self.blocks_asked.counts()
     }
 
-    /// Forgets segments whose files are deleted. Their key blocks would keep their room in
+    /// Forgets segments whose files are deleted. Their blocks would keep their room in
     /// the cache until others push them out, which nobody needs for long after a compaction.
     pub(crate) fn forget(&self, gone: &HashSet<SegmentId>) {
         for id in gone {
             self.segments.remove(id);
         }
         self.blocks.retain(|(id, _), _| !gone.contains(id));
+        self.columns.retain(|(id, ..), _| !gone.contains(id));
     }
 }
