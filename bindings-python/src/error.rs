@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use kalam_core::env::planted_panic;
 use kalam_core::{Error as EngineError, ErrorKind, Result, SqlState};
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
@@ -170,10 +169,6 @@ pub fn engine<T: Send>(py: Python<'_>, call: impl FnOnce() -> Result<T> + Send) 
 /// Turns a panic of `call` into an error.
 pub fn guarded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     // What a panic may have left half-changed is behind a mutex, which it poisons.
-    let call = || {
-        planted_panic();
-        call()
-    };
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
