@@ -106,12 +106,11 @@ impl House {
             steps.push(Step::Append(writes, writes + 1));
             steps
         });
-        let mut moment = 10;
         let mut record = Record::default();
         for (process, (session, steps)) in (0..).zip(sessions.iter().zip(steps)) {
             let outcome = session.commit().map_or(End::Failed, |()| End::Committed);
-            moment += 1;
-            record.0.push(Transaction { process, begin: process, end: moment, outcome, steps });
+            let (begin, end) = (process, 10 + process);
+            record.0.push(Transaction { process, begin, end, outcome, steps });
         }
         self.with_final_reads(record)
     }
