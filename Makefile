@@ -6,7 +6,11 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help setup quickstart test prove bench bench-smoke scale lint docs wheel npm install header clean
+=======
+.PHONY: help setup quickstart test prove bench bench-setup bench-smoke scale lint docs wheel install header clean
+>>>>>>> main
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -35,9 +39,9 @@ ARGS ?=
 prove: setup ## run the Rust tests whose names contain OF, as in `make prove OF=crash::`
 	@$(ENV) cargo test --workspace --locked -- $(OF)
 
-bench: setup ## build with optimization and write benchmarks/results
-	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
-	@$(ENV) step "benchmarks"; "$$VENV_ARROW/bin/python" -u benchmarks/run.py
+bench: bench-setup ## measure all jobs beside the peers, optimized, into benchmarks/results and README; ARGS="--only newest" is one job
+	@$(ENV) .ci/wheel.sh release "$$VENV_BENCH"
+	@$(ENV) step "benchmarks"; "$$VENV_BENCH/bin/python" -u benchmarks/run.py $(ARGS)
 	@$(ENV) step "the engine's small paths, and what a call from C costs"; cargo bench --workspace --locked --bench engine --bench point_read
 	@$(ENV) .ci/node.sh release
 	@$(ENV) .ci/node_bench.sh
@@ -45,9 +49,12 @@ bench: setup ## build with optimization and write benchmarks/results
 bench-smoke: setup ## count instructions and allocations of the small paths, against tests/small_paths.tsv
 	@$(ENV) cargo test --workspace --locked --test kalam -- --nocapture small_paths::
 
-scale: setup ## measure large sizes and half an hour of mixed load; ARGS="--scale 0.01 --minutes 0.2" is quick
-	@$(ENV) .ci/wheel.sh release "$$VENV_ARROW"
-	@$(ENV) step "scale"; "$$VENV_ARROW/bin/python" -u benchmarks/run_scale.py $(ARGS)
+scale: bench-setup ## measure large sizes, growth and half an hour of mixed load; ARGS="--scale 0.01 --minutes 0.2" is quick
+	@$(ENV) .ci/wheel.sh release "$$VENV_BENCH"
+	@$(ENV) step "scale"; "$$VENV_BENCH/bin/python" -u benchmarks/run_scale.py $(ARGS)
+
+bench-setup:
+	@.ci/setup.sh bench
 
 lint: setup ## format, clippy, stubs against the built module, Python type check
 	@$(ENV) step "format"; cargo fmt --all --check

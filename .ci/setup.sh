@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes a fresh Debian, Ubuntu or macOS machine able to build and test KalamDB.
 # Installs only what is missing; a second run checks and returns in a second.
+#   setup.sh [bench]     with the peers that the benchmarks measure, 900 MB
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/env.sh
@@ -175,6 +176,7 @@ setup_venv "$python" "$VENV_TOOLS" tools
 setup_venv "$python" "$VENV_PLAIN" plain
 setup_venv "$python" "$VENV_ARROW" arrow
 setup_venv "$python" "$VENV_S3" s3
+[ "${1:-}" != bench ] || setup_venv "$python" "$VENV_BENCH" bench
 setup_azurite
 setup_node
 check_node

@@ -6,12 +6,20 @@ import sqlite3
 import statistics
 import subprocess
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import duckdb
-import pyarrow
-
-import kalamdb
+PACKAGES = {
+    "KalamDB": "kalamdb",
+    "DuckDB": "duckdb",
+    "DataFusion": "datafusion",
+    "LanceDB": "lancedb",
+    "usearch": "usearch",
+    "numpy": "numpy",
+    "PyArrow": "pyarrow",
+    "polars": "polars",
+    "pandas": "pandas",
+}
 
 
 def describe(folder: Path) -> dict[str, str]:
@@ -25,11 +33,16 @@ def describe(folder: Path) -> dict[str, str]:
         "load before": f"{os.getloadavg()[0]:.2f}",
         "fsync of 4 KiB": f"{sync_microseconds(folder):.0f} us",
         "Python": platform.python_version(),
-        "KalamDB": kalamdb.__version__,
         "SQLite": sqlite3.sqlite_version,
-        "DuckDB": duckdb.__version__,
-        "PyArrow": pyarrow.__version__,
+        **{name: installed(package) for name, package in PACKAGES.items()},
     }
+
+
+def installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def processor() -> str:

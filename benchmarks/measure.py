@@ -16,11 +16,13 @@ from stores import Work
 
 @dataclass(frozen=True)
 class Sample:
-    """One measured value, in the job's unit; `answer` is equal for all systems."""
+    """One measured value, in the job's unit; `answer` is the same for all systems, and
+    `detail` has the parts of a job that has parts."""
 
     value: float
     p99: float | None = None
     answer: Any = None
+    detail: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,22 @@ class Goal:
     at_least: float | None = None
 
 
+def unequal(one: Any, other: Any) -> str:
+    """How two answers differ; empty if they do not."""
+    return "" if one == other else f"{one} and {other}"
+
+
 @dataclass(frozen=True)
 class Job:
+    """`differences` says how the answers of two systems differ."""
+
     title: str
     unit: str
     cases: tuple[Case, ...]
     goals: tuple[Goal, ...] = field(default=())
     note: str = ""
+    rounds: int = 5
+    differences: Callable[[Any, Any], str] = unequal
 
 
 def each_call(call: Callable[[Any], Any], arguments: Iterable[Any], warm_up: int = 100) -> Sample:

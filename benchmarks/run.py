@@ -1,8 +1,9 @@
-"""Measures KalamDB beside its peers and writes results/results.md and results.json.
+"""Measures KalamDB beside its peers; writes results/results.md, results.json, charts, README.
 
     python benchmarks/run.py [--rows N] [--rounds N] [--only JOB ...]
 
-Each sample is taken in a process of its own, and the systems of a job take turns, so
+`make bench` runs all jobs at full size in about a quarter of an hour. What a part of the
+jobs or another size finds goes to results/raw. Each sample is taken in a process of its own, and the systems of a job take turns, so
 that a machine that warms up or is busy for a while touches all of them.
 """
 
@@ -13,20 +14,31 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import chart
 import machine
 import report
-from measure import Case, Job, Sample, peak_megabytes
-from stores import Work, build
+from build import build
+from measure import Job, Sample, peak_megabytes
+from stores import Work
 
-JOBS = (
-    "point_read", "newest", "insert_durable", "insert_threads", "insert_normal", "insert_many", "update",
-    "ingest", "flush", "scan", "scan_to_arrow", "group_by_few", "group_by_many",
-    "disk_size", "open_time",
+# Jobs that share stores stand together; the stores of a group are removed after it.
+GROUPS = (
+    (
+        "point_read", "newest", "insert_durable", "insert_threads", "insert_normal", "insert_many",
+        "update", "ingest", "flush", "flush_beside", "scan", "scan_to_arrow", "frames",
+        "group_by_few", "group_by_many", "disk_size", "open_time", "idle_memory", "package_size",
+    ),
+    ("tpch_queries",),
+    ("nearest", "nearest_of_user"),
+    ("many_users",),
+    ("open_large",),
 )
+JOBS = tuple(name for group in GROUPS for name in group)
 ROWS = 1_000_000
 PROBLEMS: list[str] = []
 HERE = Path(__file__).resolve().parent
@@ -88,13 +100,15 @@ def measure(work: Work, name: str, job: Job, rounds: int, common: list[str]) -> 
 def check_answers(job: Job, samples: dict[str, list[Sample]]) -> None:
     """Every system must have found the same rows: a wrong answer is not a fast one."""
     answers = {
-        case.system: json.dumps(sample.answer)
-        for case in job.cases
-        for sample in samples[case.system]
+        system: sample.answer
+        for system, taken in samples.items()
+        for sample in taken
         if sample.answer is not None
     }
-    if len(set(answers.values())) > 1:
-        complain(f"{job.title}: the systems disagree: {answers}")
+    systems = list(answers)
+    for one, other in zip(systems, systems[1:]):
+        if found := job.differences(answers[one], answers[other]):
+            complain(f"{job.title}: {one} and {other} disagree: {found[:500]}")
 
 
 def complain(problem: str) -> None:
@@ -103,23 +117,53 @@ def complain(problem: str) -> None:
     print(f"  {problem}", file=sys.stderr, flush=True)
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--rows", type=int, default=ROWS)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--only", nargs="+", choices=JOBS, default=JOBS, metavar="JOB")
-    options.add_argument("--folder", type=Path, default=CACHE / "bench", help="where to work")
-    options.add_argument("--results", type=Path, help="default: results, or results/raw if partial")
-    options.add_argument("--keep", action="store_true", help="keep the stores for the next run")
-    options.add_argument("--build", metavar="STORE", help=argparse.SUPPRESS)
-    options.add_argument("--sample", nargs=2, help=argparse.SUPPRESS)
-    chosen = options.parse_args()
+def options() -> argparse.Namespace:
+    known = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    known.add_argument("--rows", type=int, default=ROWS)
+    known.add_argument("--rounds", type=int, help="processes for each system; default: as the job says")
+    known.add_argument("--only", nargs="+", choices=JOBS, default=JOBS, metavar="JOB", help=", ".join(JOBS))
+    known.add_argument("--folder", type=Path, default=CACHE / "bench", help="where to work")
+    known.add_argument("--results", type=Path, help="default: results, or results/raw if partial")
+    known.add_argument("--keep", action="store_true", help="keep the stores for the next run")
+    known.add_argument("--build", metavar="STORE", help=argparse.SUPPRESS)
+    known.add_argument("--sample", nargs=2, help=argparse.SUPPRESS)
+    chosen = known.parse_args()
     if chosen.rows < 10_000:
-        options.error("--rows must be at least 10000")
-    work = Work(chosen.folder, chosen.rows)
-    partial = chosen.rows != ROWS or len(chosen.only) != len(JOBS)
-    results = chosen.results or HERE / ("results/raw" if partial else "results")
+        known.error("--rows must be at least 10000")
+    return chosen
+
+
+def measure_all(work: Work, chosen: argparse.Namespace, results: Path) -> list[report.Measured]:
+    """Every job that was asked for; what is known is written after each."""
     common = ["--rows", str(chosen.rows), "--folder", str(chosen.folder)]
+    described = machine.describe(work.folder)
+    print(*(f"{what}: {value}" for what, value in described.items()), sep="\n")
+    work.messages()
+    measured = []
+    for group in GROUPS:
+        for name in (name for name in group if name in chosen.only):
+            job = job_of(name)
+            print(f"\n{job.title}", flush=True)
+            start = time.monotonic()
+            rows = measure(work, name, job, chosen.rounds or job.rounds, common)
+            measured.append(report.Measured(job, rows))
+            report.write(results, described, chosen.rows, measured)
+            report.show(job.title, report.ROW_HEADINGS, [row.cells() for row in rows])
+            print(f"  took {time.monotonic() - start:.0f} s")
+        if not chosen.keep:
+            remove_stores(work)
+    return measured
+
+
+def remove_stores(work: Work) -> None:
+    for store in work.folder.iterdir():
+        if store.is_dir():
+            shutil.rmtree(store)
+
+
+def main() -> None:
+    chosen = options()
+    work = Work(chosen.folder, chosen.rows)
     if chosen.build:
         build(work, chosen.build)
         print("null")
@@ -127,23 +171,17 @@ def main() -> None:
     if chosen.sample:
         take_sample(work, *chosen.sample)
         return
-
+    is_full = chosen.rows == ROWS and len(chosen.only) == len(JOBS)
+    results = chosen.results or HERE / ("results" if is_full else "results/raw")
     if not chosen.keep:
         shutil.rmtree(work.folder, ignore_errors=True)
     work.folder.mkdir(parents=True, exist_ok=True)
-    described = machine.describe(work.folder)
-    print(*(f"{what}: {value}" for what, value in described.items()), sep="\n")
-    work.messages()
-    measured = []
-    for name in chosen.only:
-        job = job_of(name)
-        print(f"\n{job.title}", flush=True)
-        rows = measure(work, name, job, chosen.rounds, common)
-        measured.append((job, rows))
-        report.write(results, described, chosen.rows, measured)
-        report.show(job.title, report.ROW_HEADINGS, [row.cells() for row in rows])
-    goals = [verdict.cells() for job, rows in measured for verdict in report.verdicts(job, rows)]
+    measured = measure_all(work, chosen, results)
+    goals = [verdict.cells() for verdict in report.all_verdicts(measured)]
     report.show("Goals", report.VERDICT_HEADINGS, goals)
+    chart.draw(results, measured)
+    if is_full and not PROBLEMS:
+        report.write_readme(HERE.parent / "README.md", measured)
     print(f"written to {results / 'results.md'}")
     if not chosen.keep:
         shutil.rmtree(work.folder, ignore_errors=True)

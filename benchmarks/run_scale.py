@@ -20,7 +20,7 @@ from pathlib import Path
 import kalamdb
 from scale.figure import Figure, Setting
 
-MEASURES = ("open_large", "many_users", "flush_rows", "mixed_load")
+MEASURES = ("open_large", "many_users", "flush_rows", "growth", "mixed_load")
 HEADINGS = ["figure", "value", "goal", ""]
 MINUTES = 30.0
 CACHE = Path(os.environ.get("KALAM_CACHE") or Path.home() / ".cache" / "kalamdb")
@@ -36,7 +36,9 @@ def main() -> None:
     chosen = options.parse_args()
     if chosen.scale <= 0 or chosen.minutes <= 0:
         options.error("--scale and --minutes must be above 0")
-    setting = Setting(chosen.folder, chosen.scale, chosen.minutes)
+    is_full = chosen.scale == 1 and chosen.minutes >= MINUTES and len(chosen.only) == len(MEASURES)
+    results = RESULTS if is_full else RESULTS / "raw"
+    setting = Setting(chosen.folder, chosen.scale, chosen.minutes, results)
     figures: list[Figure] = []
     for name in chosen.only:
         print(f"\n{name}", flush=True)
@@ -44,8 +46,7 @@ def main() -> None:
             print("  " + "  ".join(cell for cell in figure.cells() if cell), flush=True)
             figures.append(figure)
         shutil.rmtree(setting.folder, ignore_errors=True)
-    is_full = chosen.scale == 1 and chosen.minutes >= MINUTES and len(chosen.only) == len(MEASURES)
-    write(RESULTS if is_full else RESULTS / "raw", figures)
+    write(results, figures)
     missed = [figure.name for figure in figures if figure.verdict == "missed"]
     if missed and is_full:
         sys.exit("missed: " + ", ".join(missed))

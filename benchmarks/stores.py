@@ -1,4 +1,4 @@
-"""The databases that the benchmarks read, each built once from the same messages."""
+"""Where benchmarks work, how they connect, and the databases of chat messages."""
 
 import shutil
 import sqlite3
@@ -195,14 +195,3 @@ BUILDERS: dict[str, Callable[[Work, Path], None]] = {
     "duckdb": build_duckdb,
     "parquet": build_parquet,
 }
-
-
-def build(work: Work, name: str) -> None:
-    """Builds a store unless it is there. A store that was cut off is built again."""
-    store = work.store(name)
-    if (store / ".ready").exists():
-        return
-    shutil.rmtree(store, ignore_errors=True)
-    store.mkdir(parents=True)
-    BUILDERS[name](work, store)
-    (store / ".ready").touch()

@@ -10,7 +10,9 @@ JOB = Job(
     unit="commits/s",
     cases=(
         Case("KalamDB, 1 thread", partial(insert.kalam_threads, 1, 1_000), ("kalam_hot",)),
+        Case("KalamDB, 4 threads", partial(insert.kalam_threads, 4, 500), ("kalam_hot",)),
         Case("KalamDB, 16 threads", partial(insert.kalam_threads, 16, 500), ("kalam_hot",)),
+        Case("KalamDB, 64 threads", partial(insert.kalam_threads, 64, 200), ("kalam_hot",)),
     ),
     goals=(Goal("KalamDB, 16 threads", "KalamDB, 1 thread", at_least=8.0),),
 )

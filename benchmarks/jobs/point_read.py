@@ -16,6 +16,13 @@ def keys(work: Work) -> list[int]:
 def kalam(store: str, work: Work) -> Sample:
     con = connect_kalam(work.store(store))
     sql = "SELECT id, user_id, role, content, score FROM chat.messages WHERE id = ?"
+    statement = con.prepare(sql)
+    return each_call(lambda key: statement.execute([key]).fetchall(), keys(work))
+
+
+def kalam_by_text(store: str, work: Work) -> Sample:
+    con = connect_kalam(work.store(store))
+    sql = "SELECT id, user_id, role, content, score FROM chat.messages WHERE id = ?"
     return each_call(lambda key: con.execute(sql, [key]).fetchall(), keys(work))
 
 
@@ -37,6 +44,8 @@ JOB = Job(
     cases=(
         Case("KalamDB, hot", partial(kalam, "kalam_hot"), ("kalam_hot",)),
         Case("KalamDB, cold", partial(kalam, "kalam_cold"), ("kalam_cold",)),
+        Case("KalamDB, hot, by text", partial(kalam_by_text, "kalam_hot"), ("kalam_hot",)),
+        Case("KalamDB, cold, by text", partial(kalam_by_text, "kalam_cold"), ("kalam_cold",)),
         Case("SQLite", sqlite, ("sqlite",)),
         Case("DuckDB", duckdb, ("duckdb",)),
     ),
@@ -44,5 +53,6 @@ JOB = Job(
         Goal("KalamDB, hot", "SQLite", at_most=1.0),
         Goal("KalamDB, cold", "SQLite", at_most=10.0),
     ),
-    note="Random keys over all rows, through Python, warm caches, rows fetched as tuples.",
+    note="Random keys over all rows, through Python, warm caches, rows fetched as tuples. Prepared, as"
+    " SQLite does by itself with texts that it knows; by text: the text with each call.",
 )

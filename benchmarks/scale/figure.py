@@ -33,11 +33,13 @@ class Figure:
 
 @dataclass
 class Setting:
-    """Where a measure works and how large it is: 1.0 is the size that the goals are for."""
+    """Where a measure works, how large it is, and where its charts go: 1.0 is the size that
+    the goals are for."""
 
     folder: Path
     scale: float
     minutes: float
+    results: Path
 
     def count(self, full: int, least: int = 1) -> int:
         return max(least, round(full * self.scale))
