@@ -6,11 +6,7 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help setup quickstart test prove bench bench-smoke scale lint docs wheel npm install header clean
-=======
-.PHONY: help setup quickstart test prove bench bench-setup bench-smoke scale lint docs wheel install header clean
->>>>>>> main
+.PHONY: help setup quickstart test prove bench bench-smoke scale lint docs wheel npm install header clean bench-setup
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
