@@ -6,7 +6,7 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test prove bench bench-smoke scale lint docs wheel npm install header clean bench-setup
+.PHONY: help setup quickstart test prove torture bench bench-setup bench-smoke scale lint docs wheel npm install header clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,17 @@ OF ?=
 ARGS ?=
 prove: setup ## run the Rust tests whose names contain OF, as in `make prove OF=crash::`
 	@$(ENV) cargo test --workspace --locked -- $(OF)
+
+# Each proof says at its end what it saw; these are the sizes.
+torture: export KALAM_KILLS = 2000
+torture: export KALAM_POWER_CUTS = 500
+torture: export KALAM_FAULTS = all
+torture: export KALAM_FLIPS = 1000
+torture: export KALAM_READS = 100000
+torture: export KALAM_ROUNDS = 1000
+TORTURE := crash:: power:: fault:: rot:: damage:: disk_full:: every_reader_sees_one_moment planted::
+torture: setup ## the proofs of crashes, faults and rot at full size: hours; OF=power:: picks one
+	@$(ENV) step "torture"; cargo test --workspace --locked --test kalam -- --nocapture --test-threads=1 $(or $(OF),$(TORTURE))
 
 bench: bench-setup ## measure all jobs beside the peers, optimized, into benchmarks/results and README; ARGS="--only newest" is one job
 	@$(ENV) .ci/wheel.sh release "$$VENV_BENCH"

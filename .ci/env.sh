@@ -10,8 +10,8 @@ VENV_TOOLS="$KALAM_CACHE/venv-tools"
 VENV_PLAIN="$KALAM_CACHE/venv-plain"
 VENV_ARROW="$KALAM_CACHE/venv-arrow"
 VENV_S3="$KALAM_CACHE/venv-s3"
-NODE_TOOLS="$KALAM_CACHE/node"
 VENV_BENCH="$KALAM_CACHE/venv-bench"
+NODE_TOOLS="$KALAM_CACHE/node"
 
 # rustup finds its toolchains through HOME. Where HOME is not the one that rustup
 # was installed for, they lie beside the cargo that PATH names.

@@ -33,6 +33,8 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Activity>>> = const { RefCell::new(None) };
     /// When this thread last asked the program, in nanoseconds since [`START`].
     static ASKED: Cell<u64> = const { Cell::new(0) };
+    /// Whether this thread only helps the one that called for its statement.
+    static HELPS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What tells by itself how far it is.
@@ -79,6 +81,13 @@ impl Progress {
         self.total.fetch_add(units, Ordering::Relaxed);
     }
 
+    /// All of it is done: at least so many units, if nobody counted.
+    pub(crate) fn complete(&self, units: u64) {
+        let all = self.done.load(Ordering::Relaxed).max(units);
+        self.done.store(all, Ordering::Relaxed);
+        self.total.store(all, Ordering::Relaxed);
+    }
+
     /// Asks a part of the work too how far it is, until that ends.
     pub(crate) fn follow(&self, part: Weak<dyn Measured>) {
         let mut parts = self.parts.lock();
@@ -116,6 +125,8 @@ pub(crate) struct Activity {
     settings: Arc<Options>,
     stop_request: Option<StopRequest>,
     interrupted: AtomicBool,
+    /// Whether nothing of it is left to do, although its result is still held.
+    is_over: AtomicBool,
     stopped: Notify,
     progress: Progress,
     /// When the time of the statement is over, in nanoseconds since [`START`]; while no
@@ -132,6 +143,7 @@ impl Activity {
             settings: settings.clone(),
             stop_request,
             interrupted: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             stopped: Notify::new(),
             progress: Progress::default(),
             deadline: AtomicU64::new(NEVER),
@@ -142,6 +154,7 @@ impl Activity {
     /// Begins again, for another statement under the same settings.
     fn begin(&self) {
         self.interrupted.store(false, Ordering::Release);
+        self.is_over.store(false, Ordering::Relaxed);
         self.progress.reset();
         self.left.store(whole_time(&self.settings), Ordering::Relaxed);
     }
@@ -171,6 +184,19 @@ impl Activity {
             self.deadline.store(now().saturating_add(left), Ordering::Relaxed);
         }
         Entered { activity: self.clone(), before }
+    }
+
+    /// Makes it the statement of a thread that helps the one which is in it, until the
+    /// guard is dropped. Its time passes as that of the other one does, which alone asks
+    /// the program whether to stop.
+    pub(crate) fn help(self: &Arc<Self>) -> Helping {
+        HELPS.set(true);
+        Helping { before: CURRENT.replace(Some(self.clone())) }
+    }
+
+    /// Says that nothing of it is left to do: it is not at work, whoever still holds it.
+    pub(crate) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
     /// Stops it: whoever is in it, or enters it later, fails with `57014`.
@@ -205,7 +231,7 @@ impl Activity {
         let is_own = CURRENT.with_borrow(|current| {
             current.as_ref().is_some_and(|current| std::ptr::eq(Arc::as_ptr(current), self))
         });
-        if !is_own || now.saturating_sub(ASKED.get()) < nanos(ASK_INTERVAL) {
+        if !is_own || HELPS.get() || now.saturating_sub(ASKED.get()) < nanos(ASK_INTERVAL) {
             return Ok(());
         }
         ASKED.set(now);
@@ -290,6 +316,27 @@ pub(crate) fn advance(units: u64) {
     });
 }
 
+/// Counts units of work that the statement of this thread has to do.
+pub(crate) fn expect(units: u64) {
+    CURRENT.with_borrow(|current| {
+        if let Some(activity) = current {
+            activity.progress.expect(units);
+        }
+    });
+}
+
+/// A thread that helps one which is in a statement.
+pub(crate) struct Helping {
+    before: Option<Arc<Activity>>,
+}
+
+impl Drop for Helping {
+    fn drop(&mut self) {
+        HELPS.set(false);
+        CURRENT.set(self.before.take());
+    }
+}
+
 /// A thread in a statement.
 pub(crate) struct Entered {
     activity: Arc<Activity>,
@@ -347,7 +394,10 @@ impl Activities {
     pub(crate) fn progress(&self) -> Option<(u64, u64)> {
         let at_work: Vec<_> = {
             let all = self.all.lock();
-            all.iter().filter(|known| Arc::strong_count(known) > 1).cloned().collect()
+            let is_at_work = |known: &&Arc<Activity>| {
+                Arc::strong_count(known) > 1 && !known.is_over.load(Ordering::Relaxed)
+            };
+            all.iter().filter(is_at_work).cloned().collect()
         };
         at_work.iter().map(|activity| activity.progress.read()).reduce(|all, one| {
             let is_unknown = all.1 == 0 || one.1 == 0;
@@ -469,6 +519,36 @@ mod tests {
         let waited = activity.wait(&runtime, futures::future::pending::<()>());
         assert_eq!(code(waited), "57014");
         drop(release);
+    }
+
+    #[test]
+    fn what_is_over_is_not_at_work_although_it_is_held() {
+        let activities = Activities::default();
+        let settings = Arc::new(Options::default());
+        let held = activities.start(&settings, None);
+        held.progress().expect(7);
+        assert_eq!(activities.progress(), Some((0, 7)));
+        held.end();
+        assert_eq!(activities.progress(), None);
+        drop(held);
+        let again = activities.start(&settings, None);
+        assert_eq!(activities.progress(), Some((0, 0)), "it begins once more");
+        drop(again);
+    }
+
+    #[test]
+    fn who_helps_stops_with_the_statement_and_asks_nobody() {
+        let activity = activity(Duration::ZERO, Some(|| true));
+        let _entered = activity.enter();
+        std::thread::scope(|threads| {
+            let helper = threads.spawn(|| {
+                let _helping = activity.help();
+                check_stop().expect("only the statement's own thread asks");
+                activity.interrupt();
+                code(check_stop())
+            });
+            assert_eq!(helper.join().expect("no panic"), "57014");
+        });
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::env::planted_panic;
 use crate::{Error, SqlState};
 
 /// Turns a panic of `call` into an error, `XX000`.
@@ -11,6 +12,10 @@ use crate::{Error, SqlState};
 /// What `call` raises.
 pub fn guarded<T, E: From<Error>>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     // What a panic may have left half-changed is behind a mutex, which it poisons.
+    let call = || {
+        planted_panic();
+        call()
+    };
     catch_unwind(AssertUnwindSafe(call))
         .unwrap_or_else(|panic| Err(panicked(panic.as_ref()).into()))
 }

@@ -3,6 +3,8 @@
 //! It says on standard output what it is about to do and what was acknowledged,
 //! one line each, so that the parent knows what must be there after a kill.
 
+mod crash_writers;
+
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,24 +12,23 @@ use std::process::ExitCode;
 use kalam_core::model::Role;
 use kalam_core::{Database, Error, Options, Params, Session};
 
-/// Writers of the crash test; each has keys and a user of its own.
-const WRITERS: u64 = 3;
-/// Keys of one writer.
-const KEYS: u64 = 60;
+/// How long anything may take in a test that waits for it.
+const STUCK: std::time::Duration = std::time::Duration::from_secs(120);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
-        ["crash", dir, seed, durability] => crash(dir, seed, durability),
+        ["crash", dir, seed, durability] => crash_writers::run(dir, seed, durability),
         ["hold", dir] => hold(dir),
         ["fill", dir] => fill(dir),
         ["script", dir] => script(dir, "off"),
         ["maintained", dir] => script(dir, "on"),
+        ["beside", dir, file] => beside(dir, Path::new(file)),
         _ => {
             eprintln!(
                 "usage: kalam-test-child crash DIR SEED DURABILITY | hold DIR | fill DIR | \
-                 script DIR < SQL | maintained DIR < SQL"
+                 script DIR < SQL | maintained DIR < SQL | beside DIR FILE < SQL"
             );
             return ExitCode::from(2);
         }
@@ -68,120 +69,6 @@ fn hold(dir: &str) -> Result<(), Error> {
     say("open");
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     database.close()
-}
-
-/// Writes until the parent kills the process.
-fn crash(dir: &str, seed: &str, durability: &str) -> Result<(), Error> {
-    let database = open(dir, durability)?;
-    let root = database.session("root", Role::System, None)?;
-    for sql in [
-        "CREATE NAMESPACE IF NOT EXISTS crash",
-        "CREATE SHARED TABLE IF NOT EXISTS crash.s (w INT NOT NULL, k INT NOT NULL, v BIGINT, \
-         pad TEXT, PRIMARY KEY (w, k))",
-        "CREATE USER TABLE IF NOT EXISTS crash.u (k INT PRIMARY KEY, twin INT UNIQUE, v BIGINT, \
-         pad TEXT)",
-    ] {
-        execute(&root, sql)?;
-    }
-    say("ready");
-    let seed: u64 = seed.parse().unwrap_or(0);
-    let mut threads = Vec::new();
-    for writer in 0..WRITERS {
-        let session = database.session(&format!("w{writer}"), Role::Service, None)?;
-        threads.push(std::thread::spawn(move || {
-            let mut random = Seeded(seed * 1_000 + writer);
-            for step in 0u64.. {
-                one_step(&session, writer, step, &mut random);
-            }
-        }));
-    }
-    threads.push(std::thread::spawn(move || {
-        for step in 0u64.. {
-            let sql = [
-                "STORAGE FLUSH TABLE crash.s",
-                "STORAGE FLUSH TABLE crash.u",
-                "STORAGE COMPACT TABLE crash.s",
-                "STORAGE FLUSH TABLE crash.s",
-                "STORAGE COMPACT ALL",
-            ][(step % 5) as usize];
-            if let Err(error) = execute(&root, sql) {
-                say(&format!("error {} {error:?}", error.sqlstate()));
-            }
-        }
-    }));
-    for thread in threads {
-        if thread.join().is_err() {
-            say("error XX000 a writer panicked");
-        }
-    }
-    Ok(())
-}
-
-/// One random change, announced before and acknowledged after.
-fn one_step(session: &Session, writer: u64, step: u64, random: &mut Seeded) {
-    if random.below(4) == 0 {
-        return one_transaction(session, writer, step, random);
-    }
-    let shared = random.below(2) == 0;
-    let first = random.below(KEYS);
-    let last = (first + random.below(12)).min(KEYS - 1);
-    let value = random.below(1_000_000);
-    let verb =
-        ["insert", "batch", "update", "updates", "delete", "deletes"][random.below(6) as usize];
-    let last = if matches!(verb, "insert" | "update" | "delete") { first } else { last };
-    let table = if shared { "crash.s" } else { "crash.u" };
-    let (scope, column) =
-        if shared { (format!("w = {writer} AND "), "w, ") } else { (String::new(), "twin, ") };
-    let pad = "p".repeat((value % 400) as usize);
-    let sql = match verb {
-        "insert" | "batch" => {
-            let own = |k| if shared { writer } else { k };
-            let rows: Vec<String> = (first..=last)
-                .map(|k| format!("({}, {k}, {}, '{pad}')", own(k), value + k))
-                .collect();
-            format!("INSERT INTO {table} ({column}k, v, pad) VALUES {}", rows.join(", "))
-        }
-        "update" | "updates" => format!(
-            "UPDATE {table} SET v = {value} + k, pad = '{pad}' \
-             WHERE {scope}k BETWEEN {first} AND {last}"
-        ),
-        _ => format!("DELETE FROM {table} WHERE {scope}k BETWEEN {first} AND {last}"),
-    };
-    let kind = if shared { "s" } else { "u" };
-    say(&format!("intent {writer} {step} {kind} {verb} {first} {last} {value}"));
-    match execute(session, &sql) {
-        Ok(count) => say(&format!("ack {writer} {step} {count}")),
-        Err(error) => say(&format!("nack {writer} {step} {} {error:?}", error.sqlstate())),
-    }
-}
-
-/// Puts rows into both tables, whatever was there, in one transaction.
-fn one_transaction(session: &Session, writer: u64, step: u64, random: &mut Seeded) {
-    let first = random.below(KEYS);
-    let last = (first + random.below(12)).min(KEYS - 1);
-    let value = random.below(1_000_000);
-    let pad = "p".repeat((value % 400) as usize);
-    let row = |own: u64, k: u64| format!("({own}, {k}, {}, '{pad}')", value + k);
-    let values = |own: &dyn Fn(u64) -> u64| {
-        (first..=last).map(|k| row(own(k), k)).collect::<Vec<_>>().join(", ")
-    };
-    let statements = [
-        "BEGIN".to_owned(),
-        format!("DELETE FROM crash.s WHERE w = {writer} AND k BETWEEN {first} AND {last}"),
-        format!("INSERT INTO crash.s (w, k, v, pad) VALUES {}", values(&|_| writer)),
-        "SAVEPOINT between".to_owned(),
-        format!("DELETE FROM crash.s WHERE w = {writer}"),
-        "DELETE FROM crash.u".to_owned(),
-        "ROLLBACK TO between".to_owned(),
-        format!("DELETE FROM crash.u WHERE k BETWEEN {first} AND {last}"),
-        format!("INSERT INTO crash.u (twin, k, v, pad) VALUES {}", values(&|k| k)),
-        "COMMIT".to_owned(),
-    ];
-    say(&format!("intent {writer} {step} su transaction {first} {last} {value}"));
-    match statements.iter().try_for_each(|sql| execute(session, sql).map(|_| ())) {
-        Ok(()) => say(&format!("ack {writer} {step} {}", 2 * (last - first + 1))),
-        Err(error) => say(&format!("nack {writer} {step} {} {error:?}", error.sqlstate())),
-    }
 }
 
 /// Inserts and flushes until the disk refuses, then says what can be read.
@@ -229,6 +116,53 @@ fn script(dir: &str, auto_maintenance: &str) -> Result<(), Error> {
             Ok(count) => say(&format!("ok {count}")),
             Err(error) => say(&format!("error {} {error}", error.sqlstate())),
         }
+    }
+    database.close()
+}
+
+/// Runs the first statement of standard input until a fault holds it, which the file tells.
+/// Then runs the others, says what became of each, lets the first go on, and says what
+/// became of that.
+fn beside(dir: &str, file: &Path) -> Result<(), Error> {
+    let mut options = Options::default();
+    options.set("auto_maintenance", "off")?;
+    options.ingest_rows_min = 1_000;
+    let database = Database::open(Path::new(dir), options)?;
+    let mut lines: Vec<String> = std::io::stdin().lines().map_while(Result::ok).collect();
+    let held = lines.remove(0);
+    let session = database.session("root", Role::System, None)?;
+    let held = std::thread::spawn(move || execute(&session, &held));
+    let until = std::time::Instant::now() + STUCK;
+    while !file.exists() {
+        assert!(!held.is_finished(), "the statement passed the point");
+        assert!(std::time::Instant::now() < until, "the statement never came to the point");
+        std::thread::yield_now();
+    }
+    let other = database.session("root", Role::System, None)?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for sql in lines {
+            let done = match sql.strip_prefix("UNTIL ") {
+                Some(query) => until_rows(&other, query),
+                None => execute(&other, &sql),
+            };
+            match done {
+                Ok(count) => say(&format!("ok {count}")),
+                Err(error) => say(&format!("error {} {error}", error.sqlstate())),
+            }
+        }
+        // The other side waits.
+        _ = sender.send(());
+    });
+    if receiver.recv_timeout(STUCK).is_err() {
+        say("error XX000 a statement waits for the held one");
+        std::process::exit(4);
+    }
+    std::fs::remove_file(file).expect("the held statement made it");
+    match held.join() {
+        Ok(Ok(count)) => say(&format!("ok {count}")),
+        Ok(Err(error)) => say(&format!("error {} {error}", error.sqlstate())),
+        Err(_) => say("error XX000 the held statement panicked"),
     }
     database.close()
 }

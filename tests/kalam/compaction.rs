@@ -67,6 +67,24 @@ fn old_files_live_until_the_last_snapshot_and_then_their_space_returns() {
 }
 
 #[test]
+fn a_segment_whose_rows_are_all_dead_goes_without_being_read() {
+    let mut fixture = Fixture::new();
+    interleaved(&fixture, 3, 1000);
+    let all = fixture.segments("t");
+    let live = || "SELECT COUNT(*), SUM(k), MIN(v) FROM t";
+    fixture.run("UPDATE t SET s = 'newer' WHERE v = 0");
+    fixture.run("STORAGE FLUSH TABLE t");
+    let before = fixture.rows(live());
+    // Of the rows of the first segment, no version is read any more.
+    fixture.reopen_after(|_| std::fs::write(&all[0], "no segment").expect("it can be written"));
+    assert_eq!(fixture.rows(live()), before);
+    let compacted = report(fixture.root(), "STORAGE COMPACT TABLE t");
+    assert_eq!(compacted, [["default.t", "3000", "1", "4", "1000"]]);
+    assert_eq!(fixture.rows(live()), before);
+    assert!(!all[0].exists());
+}
+
+#[test]
 fn a_transaction_writes_rows_that_a_compaction_moved_meanwhile() {
     let fixture = Fixture::new();
     interleaved(&fixture, 3, 1000);

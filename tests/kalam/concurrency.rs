@@ -99,7 +99,19 @@ fn a_key_deleted_and_inserted_by_many_threads_is_there_at_most_once() {
     assert_eq!(count, [[balance.load(Ordering::Relaxed).to_string()]]);
 }
 
-/// Writers move money in single statements, a thread flushes, and readers add up.
+/// Ends the others when one of them panics.
+struct StopAtPanic<'a>(&'a AtomicBool);
+
+impl Drop for StopAtPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Writers move money in single statements, threads flush and compact, and readers add up.
+/// With `KALAM_READS` it goes on until there were so many sums.
 #[test]
 fn every_reader_sees_one_moment() {
     let fixture = Fixture::new();
@@ -130,28 +142,35 @@ fn every_reader_sees_one_moment() {
         let session = fixture::root(fixture.database());
         let (flag, read_count) = (&done, &reads);
         scope.spawn(move || {
-            while !flag.load(Ordering::Relaxed) {
-                fixture::run(&session, "STORAGE FLUSH TABLE account");
+            for step in 0u64.. {
+                if flag.load(Ordering::Relaxed) {
+                    break;
+                }
+                let word = if step % 5 == 4 { "COMPACT" } else { "FLUSH" };
+                fixture::run(&session, &format!("STORAGE {word} TABLE account"));
             }
         });
         for _ in 0..2 {
             let session = fixture::root(fixture.database());
             scope.spawn(move || {
+                let _stop = StopAtPanic(flag);
                 while !flag.load(Ordering::Relaxed) {
                     let found = fixture::rows(&session, "SELECT COUNT(*), SUM(money) FROM account");
-                    assert_eq!(found, [["40", "40000"]]);
+                    assert_eq!(found, [["40", "40000"]], "wrong sum");
                     read_count.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
+        let wanted = fixture::number_from("KALAM_READS", 0);
         let begin = Instant::now();
-        while begin.elapsed() < TIME && !done.load(Ordering::Relaxed) {
+        let goes_on = || begin.elapsed() < TIME || reads.load(Ordering::Relaxed) < wanted;
+        while goes_on() && !done.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(20));
         }
         done.store(true, Ordering::Relaxed);
     });
     let (moves, reads) = (moves.into_inner(), reads.into_inner());
-    println!("{moves} transfers, {reads} sums");
+    println!("{moves} transfers, {reads} sums, 0 wrong");
     assert!(moves > 0 && reads > 0);
     assert_eq!(fixture.rows("SELECT COUNT(*), SUM(money) FROM account"), [["40", "40000"]]);
 }

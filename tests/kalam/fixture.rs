@@ -1,5 +1,6 @@
 //! A database in a temporary folder, and rows as text.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -205,6 +206,27 @@ pub fn parquet_files(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// The texts that stand behind `call` in the Rust files below a folder, up to a quote.
+pub fn calls_in(folder: &Path, call: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let entries = std::fs::read_dir(folder).expect("the source can be listed");
+    for path in entries.map(|entry| entry.expect("the source can be listed").path()) {
+        if path.is_dir() {
+            found.extend(calls_in(&path, call));
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).expect("the source can be read");
+        let calls = source.split(call).skip(1);
+        found.extend(calls.map(|rest| rest.split('"').next().unwrap_or_default().to_owned()));
+    }
+    found
+}
+
+/// A number of the environment, such as `KALAM_CYCLES=10000`, or another one.
+pub fn number_from(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().map_or(default, |text| text.parse().expect(variable))
 }
 
 /// Random numbers from a seed, the same on every machine.

@@ -96,6 +96,30 @@ fn the_rows_of_an_owner_wait_for_the_interval_at_most() {
 }
 
 #[test]
+fn rows_wait_no_longer_when_the_clock_steps_back() {
+    let dir = TempDir::new().expect("a temporary folder can be made");
+    let start_ms = SNOWFLAKE_EPOCH_MS + 100_000_000;
+    let clock = Arc::new(ManualClock::new(start_ms));
+    let database = Database::open_with_clock(dir.path(), fixture::options(), clock.clone())
+        .expect("the database opens");
+    let root = fixture::root(&database);
+    create(&root, "interval:60");
+    insert(&database, "alice", 0..3);
+    // A flush that comes later says that the scheduler has seen what came before, and the
+    // clock too.
+    fixture::run(&root, "CREATE TABLE other (k INT) WITH (FLUSH_POLICY = 'rows:1')");
+    fixture::run(&root, "INSERT INTO other VALUES (1)");
+    wait_for(&root, COLD, &[&["NULL", "1"]]);
+    clock.set_ms(start_ms - 50_000_000);
+    fixture::run(&root, "INSERT INTO other VALUES (2)");
+    wait_for(&root, COLD, &[&["NULL", "2"]]);
+    clock.advance_ms(60_000);
+    fixture::run(&root, "INSERT INTO other VALUES (3)");
+    wait_for(&root, COLD, &[&["alice", "3"], &["NULL", "3"]]);
+    database.close().expect("the database closes");
+}
+
+#[test]
 fn a_policy_that_comes_later_and_rows_from_before_the_open_count() {
     let mut fixture = Fixture::new();
     create(fixture.root(), "");

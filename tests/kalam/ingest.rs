@@ -405,3 +405,97 @@ fn composite_and_text_keys_are_compared_whole() {
     assert_eq!(db.rows("SELECT COUNT(*) FROM (SELECT DISTINCT a, b FROM t) AS d"), [["42000"]]);
     assert_eq!(db.rows("SELECT v FROM t WHERE a = 'a long prefix 6' AND b = 5999"), [["v"]]);
 }
+
+#[test]
+fn a_new_table_of_many_rows_is_one_commit_of_segments() {
+    let db = Ingesting::new();
+    db.run("CREATE TABLE source (k BIGINT PRIMARY KEY, v TEXT)");
+    db.run("INSERT INTO source SELECT value, 'v' || value % 10 FROM generate_series(1, 60000)");
+    let as_query = "SELECT k, v, k % 7 AS n FROM source";
+    assert_eq!(db.run(&format!("CREATE TABLE t AS {as_query}")), 60_000);
+    let hot = db.rows("SHOW STATS FOR TABLE t");
+    assert_eq!(hot[0][1..3], ["0", "60000"], "rows in the hot tier and in segments: {hot:?}");
+    assert_eq!(
+        db.rows("SELECT COUNT(*), SUM(k), COUNT(DISTINCT v), MAX(n), COUNT(DISTINCT _seq) FROM t"),
+        [["60000", "1800030000", "10", "6", "1"]]
+    );
+    let again = format!("CREATE TABLE t AS {as_query}");
+    assert_eq!(fixture::refused(&db.root(), &again).0, "42P07");
+    // A query that fails at its end leaves neither table nor file.
+    let files = || fixture::parquet_files(&db.dir.path().join("segments"));
+    let before = files();
+    let fails = "CREATE TABLE gone AS SELECT k, 1 / (59999 - k) AS n FROM source ORDER BY k";
+    assert_eq!(fixture::refused(&db.root(), fails).0, "22012");
+    assert_eq!(fixture::refused(&db.root(), "SELECT * FROM gone").0, "42P01");
+    assert_eq!(files(), before);
+    // Few rows stay hot; no rows are a table too.
+    db.run("CREATE TABLE few AS SELECT k FROM source WHERE k <= 10");
+    let few = db.rows("SHOW STATS FOR TABLE few");
+    assert_eq!(few[0][1..3], ["10", "0"], "{few:?}");
+    db.run("CREATE TABLE none AS SELECT k FROM source WHERE k < 0");
+    assert_eq!(db.rows("SELECT COUNT(*) FROM none"), [["0"]]);
+    // The rows of a USER table are the caller's.
+    db.run("CREATE USER TABLE own AS SELECT k FROM source");
+    assert_eq!(db.rows("SELECT COUNT(*) FROM own"), [["60000"]]);
+    let ann = db.database().session("ann", Role::User, None).expect("a valid user id");
+    assert_eq!(fixture::rows(&ann, "SELECT COUNT(*) FROM own"), [["0"]]);
+}
+
+/// Appends rows to `t`, and runs a statement when most of them are read.
+fn append_while(db: &Ingesting, sql: &'static str) -> Result<u64, String> {
+    let reader = data(0..20_000);
+    let (schema, other) = (reader.schema(), db.root());
+    let batches = reader.enumerate().map(move |(number, batch)| {
+        if number == 3 {
+            fixture::run(&other, sql);
+        }
+        batch
+    });
+    let data = Box::new(RecordBatchIterator::new(batches, schema));
+    let done = db.root().append("t", data, AppendMode::Append);
+    done.map_err(|e| format!("{} {e}", e.sqlstate()))
+}
+
+#[test]
+fn rows_that_are_read_once_outlive_a_change_of_their_table_that_they_fit() {
+    for (sql, column, value) in [
+        ("ALTER TABLE t ADD COLUMN x INT DEFAULT 7", "SUM(x)", "140000"),
+        ("ALTER TABLE t ADD COLUMN x TEXT NOT NULL DEFAULT 'y'", "MIN(x)", "y"),
+        ("ALTER TABLE t RENAME COLUMN v TO w", "MIN(w)", "value 0"),
+        ("ALTER TABLE t DROP COLUMN v", "MIN(n)", "7"),
+        ("ALTER TABLE t ALTER COLUMN n TYPE BIGINT", "SUM(n)", "140000"),
+        ("ALTER TABLE t SET (FLUSH_POLICY = 'rows:100')", "MAX(n)", "7"),
+        ("ALTER TABLE t ALTER COLUMN v DROP NOT NULL", "MAX(n)", "7"),
+    ] {
+        let mut db = Ingesting::new();
+        db.run("CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT NOT NULL, n INT DEFAULT 7)");
+        assert_eq!(append_while(&db, sql), Ok(20_000), "{sql}");
+        for _ in 0..2 {
+            let rows = db.rows(&format!("SELECT COUNT(*), {column} FROM t"));
+            assert_eq!(rows, [["20000", value]], "{sql}");
+            db.reopen();
+        }
+        let rows = db.rows("SELECT MAX(version) FROM system.schemas WHERE table_name = 't'");
+        assert_eq!(rows, [["2"]], "{sql}");
+        // A key of theirs is theirs.
+        let again = "INSERT INTO t SELECT * FROM t WHERE k = 19999";
+        assert_eq!(fixture::refused(&db.root(), again).0, "23505", "{sql}");
+    }
+}
+
+#[test]
+fn rows_that_are_read_once_are_refused_by_a_change_that_they_were_not_checked_for() {
+    for (sql, state) in [
+        ("ALTER TABLE t ALTER COLUMN n SET NOT NULL", "40001"),
+        ("ALTER TABLE t ADD CONSTRAINT positive CHECK (n > 0)", "40001"),
+        ("ALTER TABLE t ADD CONSTRAINT once UNIQUE (v)", "40001"),
+        ("ALTER TABLE t RENAME TO other", "42P01"),
+        ("DROP TABLE t", "42P01"),
+    ] {
+        let db = Ingesting::new();
+        db.run("CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT, n INT DEFAULT 7)");
+        let error = append_while(&db, sql).expect_err("the rows are refused");
+        assert!(error.starts_with(state), "{sql}: {error}");
+        assert!(fixture::parquet_files(&db.dir.path().join("segments")).is_empty(), "{sql}");
+    }
+}

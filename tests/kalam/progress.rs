@@ -32,6 +32,7 @@ fn a_query_counts_the_rows_that_it_read_of_those_that_there_are() {
     }
     assert!(seen.is_sorted(), "{seen:?}");
     assert!(seen.iter().any(|done| (1..80_000).contains(done)), "{seen:?}");
+    assert_eq!(session.progress(), None, "nothing is left to do, although the result is held");
     drop(result);
     assert_eq!(session.progress(), None, "nothing is at work any more");
 }

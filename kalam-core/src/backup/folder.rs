@@ -1,10 +1,12 @@
 //! The folder of a backup: which one may be, and who holds it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{self, BackupManifest};
 use crate::error::io_error;
+use crate::store::create_directories;
 use crate::{Error, Result, SqlState};
 
 const LOCK_FILE: &str = "LOCK";
@@ -26,7 +28,7 @@ impl BackupFolder {
     pub(super) fn open(path: &Path, database: &str, taken: &[PathBuf]) -> Result<BackupFolder> {
         let place = outside_of(path, taken)?;
         refuse_foreign(&place)?;
-        fs::create_dir_all(&place).map_err(|e| io_error("create folder", &place, e))?;
+        create_directories(&place).map_err(|e| io_error("create folder", &place, e))?;
         let lock_file = place.join(LOCK_FILE);
         let lock = OpenOptions::new()
             .read(true)
@@ -65,7 +67,14 @@ impl BackupFolder {
         }
         let lock_file = place.join(LOCK_FILE);
         // Reading is enough, so that a backup can be on a device that is read-only.
-        let lock = File::open(&lock_file).map_err(|e| io_error("open", &lock_file, e))?;
+        let lock = File::open(&lock_file).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => Error::new(
+                SqlState::DATA_CORRUPTED,
+                format!("file \"{}\" of the backup is missing", lock_file.display()),
+            )
+            .with_hint("an empty file in its place will do"),
+            _ => io_error("open", &lock_file, e),
+        })?;
         locked(&place, lock.try_lock_shared())?;
         match BackupManifest::read(&place)? {
             Some(manifest) if manifest.generation > 0 => {

@@ -29,6 +29,7 @@ enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TablePath {
     parts: Vec<Part>,
+    names_table: bool,
 }
 
 impl PathTemplate {
@@ -117,6 +118,17 @@ impl PathTemplate {
         &self.text
     }
 
+    /// Whether no two tables can have the same folder: namespace and name of the table are
+    /// in it, with a `/` between them, which no name has.
+    fn names_table(&self) -> bool {
+        let place = |wanted: Part| self.parts.iter().position(|part| *part == wanted);
+        let (Some(one), Some(other)) = (place(Part::Namespace), place(Part::TableName)) else {
+            return false;
+        };
+        let between = &self.parts[one.min(other)..one.max(other)];
+        between.iter().any(|part| matches!(part, Part::Text(text) if text.contains('/')))
+    }
+
     /// Fills in the table: the step that is done once and cached.
     #[must_use]
     pub fn resolve_table(&self, name: &TableName) -> TablePath {
@@ -136,11 +148,17 @@ impl PathTemplate {
                 _ => parts.push(Part::Text(text)),
             }
         }
-        TablePath { parts }
+        TablePath { parts, names_table: self.names_table() }
     }
 }
 
 impl TablePath {
+    /// Whether no other table can have the same folders.
+    #[must_use]
+    pub fn names_table(&self) -> bool {
+        self.names_table
+    }
+
     /// The folder of a scope's segments, relative to the storage.
     #[must_use]
     pub fn resolve(&self, user: Option<&UserId>) -> String {
@@ -232,6 +250,21 @@ mod tests {
             let resolved = path.resolve(Some(&user));
             let part = resolved.strip_prefix("messages/").expect("stays below the table");
             assert!(!part.contains(['/', '\\', '.']) && part.len() <= 255, "{part}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_of_one_table_where_namespace_and_name_are_parts_of_it() {
+        for (template, is_own) in [
+            ("{namespace}/{tableName}", true),
+            ("u/{tableName}/{userId}/{namespace}", true),
+            ("{namespace}_{tableName}", false),
+            ("{namespace}{tableName}/{userId}", false),
+            ("{tableName}/{userId}", false),
+            ("{userId}/x", false),
+        ] {
+            let path = PathTemplate::parse(template).expect("valid").resolve_table(&table());
+            assert_eq!(path.names_table(), is_own, "{template}");
         }
     }
 

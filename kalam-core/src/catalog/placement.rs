@@ -21,6 +21,8 @@ pub(crate) struct Placement {
     pub(crate) storage: Name,
     /// Relative to the storage.
     pub(crate) folder: String,
+    /// Whether segments of other tables may be in the folder.
+    pub(crate) is_shared: bool,
 }
 
 /// A template with a table filled in, and what it was made of.
@@ -99,8 +101,9 @@ impl SchemaRegistry {
         let options = &table.definition.options;
         let own = user.filter(|_| options.use_user_storage).and_then(|u| self.user_storage(u));
         let storage = self.storage(&own.unwrap_or_else(|| options.storage.clone()))?;
-        let folder = self.storages.path(table, &storage).resolve(user);
-        Ok(Placement { storage: storage.name.clone(), folder })
+        let path = self.storages.path(table, &storage);
+        let (folder, is_shared) = (path.resolve(user), !path.names_table());
+        Ok(Placement { storage: storage.name.clone(), folder, is_shared })
     }
 
     /// The folder of new segments of a scope, relative to their storage: of a user for

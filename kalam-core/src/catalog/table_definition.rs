@@ -127,6 +127,26 @@ impl TableDefinition {
         self.columns.iter().find(|c| c.id == id)
     }
 
+    /// Whether rows that were made for `earlier`, a version of this table, and checked as
+    /// that one says, are what this one says of rows: nothing has to be checked again, and
+    /// whoever reads them knows them as rows of that version.
+    #[must_use]
+    pub fn takes_rows_of(&self, earlier: &TableDefinition) -> bool {
+        let fits = |column: &ColumnDefinition| {
+            // A column that they do not have shows them its initial value.
+            let Some(before) = earlier.column_by_id(column.id) else { return true };
+            (column.nullable || !before.nullable)
+                && (column.chars_max.is_none() || column.chars_max == before.chars_max)
+                && (column.data_type == before.data_type || !self.primary_key.contains(&column.id))
+        };
+        self.id == earlier.id
+            && self.name == earlier.name
+            && self.primary_key == earlier.primary_key
+            && self.checks == earlier.checks
+            && self.uniques == earlier.uniques
+            && self.columns.iter().all(fits)
+    }
+
     /// Whether rows are keyed by the hidden generated key.
     #[must_use]
     pub fn has_hidden_key(&self) -> bool {

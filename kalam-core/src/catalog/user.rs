@@ -1,6 +1,7 @@
 //! Users: their surrogates in keys.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::{DashMap, DashSet};
 use parking_lot::Mutex;
@@ -58,6 +59,7 @@ struct KnownUsers {
     names: DashMap<UserKey, UserId>,
     /// Surrogates that belong to nobody any more. They are never given again.
     purged: DashSet<UserKey>,
+    purges: AtomicUsize,
 }
 
 impl UserDirectory {
@@ -118,9 +120,9 @@ impl UserDirectory {
         self.known.purged.contains(&key)
     }
 
-    /// How many surrogates were taken away since the database was opened.
+    /// How many surrogates were taken away since the database was opened. Every statement asks.
     pub(crate) fn purges(&self) -> usize {
-        self.known.purged.len()
+        self.known.purges.load(Ordering::Acquire)
     }
 
     /// The user with this surrogate. Of those who wrote since the open it is known; for
@@ -168,7 +170,9 @@ impl Change for ForgetUser {
     /// First the one, then the other: whoever reads an old view and remembers the user
     /// afterwards finds out.
     fn publish(&mut self, _epoch: u64) {
-        self.known.purged.insert(self.key);
+        if self.known.purged.insert(self.key) {
+            self.known.purges.fetch_add(1, Ordering::AcqRel);
+        }
         self.known.keys.remove(&self.user);
         self.known.names.remove(&self.key);
     }

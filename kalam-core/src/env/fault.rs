@@ -15,7 +15,7 @@ pub(crate) fn fault_point(_name: &'static str) -> crate::Result<()> {
 #[cfg(debug_assertions)]
 mod planted {
     use std::io::{self, ErrorKind};
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
@@ -24,7 +24,8 @@ mod planted {
     use crate::error::io_error;
 
     /// What `KALAM_FAULT` asks for, as `flush.before_commit=abort` or, to let the first
-    /// two visits pass, `flush.before_commit=abort@2`.
+    /// two visits pass, `flush.before_commit=abort@2`. `hold:PATH` makes a file and waits
+    /// until it is gone.
     static PLANTED: LazyLock<Option<Fault>> =
         LazyLock::new(|| std::env::var("KALAM_FAULT").ok().map(|text| Fault::parse(&text)));
 
@@ -34,13 +35,14 @@ mod planted {
         passes: AtomicU32,
     }
 
-    #[derive(Clone, Copy)]
     enum Action {
         /// The process ends as it does in a crash.
         Abort,
         /// One I/O error.
         Error(ErrorKind),
         Delay(Duration),
+        /// Until a file is gone, which tells that the point is reached.
+        Hold(PathBuf),
     }
 
     impl Fault {
@@ -53,6 +55,7 @@ mod planted {
                 "no_space" => Action::Error(ErrorKind::StorageFull),
                 "denied" => Action::Error(ErrorKind::PermissionDenied),
                 "delay" => Action::Delay(Duration::from_millis(300)),
+                hold if hold.starts_with("hold:") => Action::Hold(hold[5..].into()),
                 _ => panic!("KALAM_FAULT knows no action {action:?}"),
             };
             let passes = passes.parse().expect("KALAM_FAULT counts visits");
@@ -73,14 +76,21 @@ mod planted {
         if fault.passes.fetch_sub(1, Ordering::Relaxed) != 0 {
             return Ok(());
         }
-        match fault.action {
+        match &fault.action {
             Action::Abort => std::process::abort(),
             Action::Error(kind) => {
-                let error = io::Error::new(kind, "a test asked for this error");
+                let error = io::Error::new(*kind, "a test asked for this error");
                 Err(io_error("pass", Path::new(name), error))
             }
             Action::Delay(time) => {
-                std::thread::sleep(time);
+                std::thread::sleep(*time);
+                Ok(())
+            }
+            Action::Hold(file) => {
+                std::fs::write(file, name).map_err(|e| io_error("write", file, e))?;
+                while file.exists() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 Ok(())
             }
         }

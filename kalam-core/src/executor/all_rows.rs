@@ -17,7 +17,7 @@ use super::planner::{Planner, TARGET_RELATION};
 use crate::Result;
 use crate::catalog::{HIDDEN_KEY_COLUMN, Table};
 use crate::model::UserKey;
-use crate::store::{SCOPE_PREFIX_LEN, View, prefix_end, scope_of};
+use crate::store::{SCOPE_PREFIX_LEN, View, prefix_end, scope_of, table_prefix};
 
 /// Whether `condition`, over the table's columns, is true of a live row of any scope.
 /// Hold the table's commits, so that the answer is still right when it is used.
@@ -111,8 +111,7 @@ pub(crate) fn scopes(
     let definition = &table.definition;
     let segments = engine.tier.manifest.table_segments(definition.id, &view.snapshot)?;
     let mut users: BTreeSet<UserKey> = segments.into_iter().map(|s| s.scope.user).collect();
-    let mut from = vec![definition.kind.key_byte()];
-    from.extend_from_slice(&definition.id.get().to_be_bytes());
+    let mut from = table_prefix(definition.kind, definition.id);
     let end = prefix_end(&from);
     // From the first row of each owner to the end of that owner's rows.
     while let Some((key, _)) = view.hot_cursor(&from, &end).entry()? {

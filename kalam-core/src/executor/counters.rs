@@ -50,6 +50,16 @@ pub struct Counters {
     pub segments_flushed: u64,
     /// Bytes of those segments.
     pub bytes_flushed: u64,
+    /// Segments that were uploaded to object stores.
+    pub segments_uploaded: u64,
+    /// Bytes of those segments.
+    pub bytes_uploaded: u64,
+    /// Segments that were fetched from object stores.
+    pub segments_fetched: u64,
+    /// Bytes of those segments.
+    pub bytes_fetched: u64,
+    /// Segments of object stores that were opened from their copy on the local disk.
+    pub copy_hits: u64,
 }
 
 impl Counters {
@@ -64,6 +74,7 @@ impl Counters {
         let (key_block_hits, key_block_misses) = cache.block_counters();
         let store = engine.store.counts();
         let flushed = &engine.tier.flushed;
+        let remote = engine.tier.remote_counts();
         Counters {
             parses,
             parse_hits,
@@ -86,6 +97,11 @@ impl Counters {
             rows_flushed: flushed.rows.load(Ordering::Relaxed),
             segments_flushed: flushed.segments.load(Ordering::Relaxed),
             bytes_flushed: flushed.bytes.load(Ordering::Relaxed),
+            segments_uploaded: remote.uploads,
+            bytes_uploaded: remote.uploaded_bytes,
+            segments_fetched: remote.fetches,
+            bytes_fetched: remote.fetched_bytes,
+            copy_hits: remote.copies_read,
         }
     }
 }

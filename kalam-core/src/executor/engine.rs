@@ -12,6 +12,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tokio::runtime::Runtime;
 
@@ -44,6 +45,20 @@ use crate::{Error, Options, Result, SqlState};
 const PARSED_MAX: usize = 1024;
 /// Longer texts are data rather than statements that come again.
 const PARSED_BYTES_MAX: usize = 16 << 10;
+/// What all of them weigh at most. A parsed text takes some twenty times its bytes: values
+/// that are written into an INSERT would otherwise hold a hundred megabytes.
+const PARSED_BYTES_SUM: u64 = 1 << 20;
+
+#[derive(Clone)]
+struct TextBytes;
+
+impl Weighter<String, Arc<Vec<Arc<Parsed>>>> for TextBytes {
+    fn weight(&self, text: &String, _: &Arc<Vec<Arc<Parsed>>>) -> u64 {
+        /// About what the shortest statement takes, over what its text weighs.
+        const LEAST: u64 = 512;
+        text.len() as u64 + LEAST
+    }
+}
 
 /// What plans that are optimized already are executed with: nothing of a session is
 /// in it, nor the functions, which are in the plan.
@@ -85,7 +100,7 @@ pub(crate) struct Engine {
     pub(crate) plans: PlanCache,
     /// What the database was opened with: the settings that sessions begin with.
     pub(crate) options: Arc<Options>,
-    parsed: Cache<String, Arc<Vec<Arc<Parsed>>>>,
+    parsed: Cache<String, Arc<Vec<Arc<Parsed>>>, TextBytes>,
     parses: AtomicU64,
     parse_hits: AtomicU64,
     runtime: Option<Runtime>,
@@ -168,7 +183,7 @@ impl Engine {
             running,
             plans: PlanCache::default(),
             options: Arc::new(options.clone()),
-            parsed: Cache::new(PARSED_MAX),
+            parsed: Cache::with_weighter(PARSED_MAX, PARSED_BYTES_SUM, TextBytes),
             parses: AtomicU64::new(0),
             parse_hits: AtomicU64::new(0),
             runtime: Some(runtime),

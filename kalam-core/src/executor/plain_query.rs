@@ -167,3 +167,29 @@ pub(super) fn result_schema(table: &Table, columns: &[(usize, String)]) -> Schem
     };
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
+
+/// Columns that are compared by `=`, and at most one list of values of a column: `column IN
+/// (..)`, joined by AND; `None`: the condition is another, or has no list.
+pub(super) fn equals_and_list<'a>(
+    expr: &'a Expr,
+    params: &'a [ScalarValue],
+) -> Option<(Vec<Comparison<'a>>, (&'a Expr, Vec<ScalarValue>))> {
+    match expr {
+        Expr::Nested(inner) => equals_and_list(inner, params),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            let of_left = equals_and_list(left, params);
+            let (list, others) = match of_left {
+                Some(list) => (list, right),
+                None => (equals_and_list(right, params)?, left),
+            };
+            let (mut equal, list) = list;
+            equal.extend(comparisons(others, params)?);
+            Some((equal, list))
+        }
+        Expr::InList { expr, list, negated: false } => {
+            let values = list.iter().map(|item| value(item, params));
+            Some((Vec::new(), (&**expr, values.collect::<Option<_>>()?)))
+        }
+        _ => None,
+    }
+}

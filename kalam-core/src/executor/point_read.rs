@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::common::ScalarValue;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, LimitClause, Query};
 
 use super::caller::Caller;
 use super::engine::Engine;
@@ -15,6 +15,7 @@ use super::plain_query::{
     result_schema,
 };
 use super::query_result::QueryResult;
+use super::recent_read::rows_wanted;
 use super::resolve::read_scope;
 use super::same_value::same_value;
 use crate::catalog::Table;
@@ -80,7 +81,7 @@ pub(crate) fn find(
     params: &[ScalarValue],
 ) -> Result<Option<Point>> {
     let Some((select, name, alias)) = plain_select(query) else { return Ok(None) };
-    if query.order_by.is_some() || query.limit_clause.is_some() {
+    if query.order_by.is_some() || !keeps_a_row(query.limit_clause.as_ref(), params) {
         return Ok(None);
     }
     let Some(conditions) = select.selection.as_ref().and_then(|e| comparisons(e, params)) else {
@@ -95,6 +96,12 @@ pub(crate) fn find(
     }
     authorize_table(TableAction::Read, &table.definition, caller.role)?;
     Ok(Some(Point { table, key, columns }))
+}
+
+/// Whether LIMIT and OFFSET leave one row as it is.
+fn keeps_a_row(clause: Option<&LimitClause>, params: &[ScalarValue]) -> bool {
+    clause.is_none()
+        || rows_wanted(clause, params).is_some_and(|(offset, limit)| offset == 0 && limit > 0)
 }
 
 impl Point {

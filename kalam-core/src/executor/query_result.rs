@@ -88,18 +88,33 @@ impl QueryResult {
 
     fn read_batch(&mut self) -> Result<Option<RecordBatch>> {
         match &mut self.batches {
-            Batches::None => Ok(None),
-            Batches::Ready(batches) => batches.next().map(without_null_items).transpose(),
+            Batches::None => {
+                self.activity.end();
+                Ok(None)
+            }
+            Batches::Ready(batches) => match batches.next() {
+                Some(batch) => without_null_items(batch).map(Some),
+                None => {
+                    self.end();
+                    Ok(None)
+                }
+            },
             Batches::Running { stream, engine, .. } => {
                 match stream.next(engine.runtime(), &self.activity) {
                     Ok(Some(batch)) => without_null_items(batch).map(Some),
                     end => {
-                        self.batches = Batches::None;
+                        self.end();
                         end
                     }
                 }
             }
         }
+    }
+
+    /// Lets go of the query: nothing of it is left to do, however long the result is kept.
+    fn end(&mut self) {
+        self.batches = Batches::None;
+        self.activity.end();
     }
 
     /// Counts a batch against the limit on results.
@@ -112,7 +127,7 @@ impl QueryResult {
         if self.bytes <= limit {
             return Ok(batch);
         }
-        self.batches = Batches::None;
+        self.end();
         Err(Error::new(
             SqlState::PROGRAM_LIMIT_EXCEEDED,
             format!("the result has more than {limit} bytes"),

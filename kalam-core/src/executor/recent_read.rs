@@ -5,12 +5,10 @@
 //! Planning and starting such a query costs ten times as much as reading 50 rows does.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::compute::interleave;
+use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Operator;
 use datafusion::sql::sqlparser::ast::{
@@ -27,13 +25,14 @@ use super::plain_query::{
 use super::query_result::QueryResult;
 use super::resolve::read_scope;
 use super::same_value::same_value;
+use super::tier_rows::{RowOf, TierRows};
+use crate::Result;
 use crate::activity::check_stop;
 use crate::catalog::Table;
-use crate::flush::{KeyOrder, KeyWalk, ScopeId, ScopeManifest, read_columns_at};
+use crate::flush::{KeyOrder, KeyWalk, ScopeId, ScopeManifest};
 use crate::model::{KalamDataType, UserKey};
 use crate::scan::{KeyRange, note_read_without_scope};
-use crate::store::{RowDecoder, RowHeader, SCOPE_PREFIX_LEN, View};
-use crate::{Error, Result, SqlState};
+use crate::store::{RowHeader, SCOPE_PREFIX_LEN, View};
 
 /// Rows that are read this way, those of OFFSET included. With more, what planning costs is
 /// little beside what they cost, and its operators use several threads.
@@ -111,7 +110,10 @@ pub(crate) fn find(
 }
 
 /// OFFSET and LIMIT, if they are few rows.
-fn rows_wanted(clause: Option<&LimitClause>, params: &[ScalarValue]) -> Option<(usize, usize)> {
+pub(super) fn rows_wanted(
+    clause: Option<&LimitClause>,
+    params: &[ScalarValue],
+) -> Option<(usize, usize)> {
     let LimitClause::LimitOffset { limit: Some(limit), offset, limit_by } = clause? else {
         return None;
     };
@@ -227,15 +229,7 @@ impl Wanted<'_> {
 struct Candidate {
     /// Without scope.
     key: Vec<u8>,
-    place: Place,
-}
-
-#[derive(Clone, Copy)]
-enum Place {
-    /// One of the hot rows that were decoded.
-    Hot(usize),
-    /// A row of a segment, by its number in the manifest.
-    Cold(usize, u32),
+    place: RowOf,
 }
 
 impl RecentRead {
@@ -260,23 +254,12 @@ impl RecentRead {
         };
         let scope = ScopeId { table: self.table.definition.id, user };
         let manifest = engine.tier.manifest.scope(scope, view)?;
+        let mut rows = TierRows::new(&engine.tier, &self.table, &self.columns, self.most())?;
         let mut candidates = Vec::new();
-        let hot = self.hot_rows(engine, user, view, &mut candidates)?;
+        self.hot_rows(engine, user, view, &mut rows, &mut candidates)?;
         self.cold_rows(engine, &manifest, &mut candidates)?;
-        let first = self.offset.min(candidates.len());
-        candidates.drain(..first);
-        let rows = candidates.len();
-        let is_hot = candidates.iter().all(|row| matches!(row.place, Place::Hot(_)));
-        let columns = match candidates.first() {
-            // They follow each other as they were decoded.
-            Some(Candidate { place: Place::Hot(from), .. }) if is_hot => {
-                hot.iter().map(|column| column.slice(*from, rows)).collect()
-            }
-            Some(_) => self.joined(engine, &manifest, hot, &candidates)?,
-            None => hot.iter().map(|column| column.slice(0, 0)).collect(),
-        };
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(schema, columns, &options).map_err(internal)
+        let wanted: Vec<RowOf> = candidates.iter().skip(self.offset).map(|row| row.place).collect();
+        rows.batch(schema, &manifest, &wanted)
     }
 
     /// What it comes to, for EXPLAIN.
@@ -309,16 +292,14 @@ impl RecentRead {
         engine: &Engine,
         user: UserKey,
         view: &View,
+        rows: &mut TierRows<'_>,
         candidates: &mut Vec<Candidate>,
-    ) -> Result<Vec<ArrayRef>> {
-        let targets = self.columns.iter().map(|(position, _)| self.table.target(*position));
+    ) -> Result<()> {
         let (lower, upper) = self.range.hot_bounds(&self.table.scope_prefix(user));
         let mut cursor = match self.order {
             KeyOrder::Ascending => view.hot_cursor(&lower, &upper),
             KeyOrder::Descending => view.hot_cursor_from_end(&lower, &upper),
         };
-        let layouts = self.table.layouts.clone();
-        let mut decoder = RowDecoder::new(targets.collect(), layouts, self.most())?;
         let expiry = self.table.expiry(engine.clock.now_ms());
         let mut stored = 0;
         while candidates.len() < self.most()
@@ -327,8 +308,7 @@ impl RecentRead {
             let header = RowHeader::read(record)?;
             if !header.is_deleted() && header.seq >= expiry {
                 let key = &key[SCOPE_PREFIX_LEN..];
-                decoder.push(key, record)?;
-                let place = Place::Hot(candidates.len());
+                let place = rows.push_hot(key, record)?;
                 candidates.push(Candidate { key: key.to_vec(), place });
             }
             stored += 1;
@@ -337,7 +317,7 @@ impl RecentRead {
             }
             cursor.advance();
         }
-        decoder.finish()
+        Ok(())
     }
 
     fn compare(&self, one: &[u8], other: &[u8]) -> Ordering {
@@ -390,7 +370,7 @@ impl RecentRead {
                 if is_behind(key) {
                     return ControlFlow::Break(());
                 }
-                let place = Place::Cold(number, row);
+                let place = RowOf::Segment(number, row);
                 candidates.push(Candidate { key: key.to_vec(), place });
                 found += 1;
                 if found == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -400,51 +380,4 @@ impl RecentRead {
         }
         Ok(())
     }
-
-    /// The columns of candidates of both tiers, in their order.
-    fn joined(
-        &self,
-        engine: &Engine,
-        manifest: &ScopeManifest,
-        hot: Vec<ArrayRef>,
-        candidates: &[Candidate],
-    ) -> Result<Vec<ArrayRef>> {
-        let mut cold: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-        for row in candidates {
-            if let Place::Cold(segment, at) = row.place {
-                cold.entry(segment).or_default().push(at);
-            }
-        }
-        let positions: Vec<usize> = self.columns.iter().map(|(position, _)| *position).collect();
-        let mut pieces = vec![hot];
-        let tier = &engine.tier;
-        for (segment, places) in &mut cold {
-            places.sort_unstable();
-            let open = tier.open(&manifest.segments[*segment].meta)?;
-            pieces.push(read_columns_at(&tier.cache, &open, &self.table, &positions, places)?);
-        }
-        let numbers: Vec<usize> = cold.keys().copied().collect();
-        let order: Vec<(usize, usize)> = candidates
-            .iter()
-            .map(|row| match row.place {
-                Place::Hot(at) => (0, at),
-                Place::Cold(segment, at) => {
-                    let piece = numbers.binary_search(&segment).expect("it was collected above");
-                    let place = cold[&segment].binary_search(&at);
-                    (piece + 1, place.expect("it was collected above"))
-                }
-            })
-            .collect();
-        let column = |column: usize| {
-            let parts: Vec<&dyn Array> =
-                pieces.iter().map(|piece| piece[column].as_ref()).collect();
-            interleave(&parts, &order).map_err(internal)
-        };
-        (0..positions.len()).map(column).collect()
-    }
-}
-
-fn internal(error: arrow::error::ArrowError) -> Error {
-    Error::new(SqlState::INTERNAL_ERROR, "rows of the two tiers do not fit together")
-        .with_source(error)
 }

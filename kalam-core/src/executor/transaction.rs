@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::rebase::rebase;
 use super::row_writer::RowWriter;
 use crate::catalog::Table;
+use crate::env::has_bug;
 use crate::flush::ScopeEdit;
 use crate::model::{ScopeId, Seq, TableId, TableKind, UserKey};
 use crate::security::AuditRecord;
@@ -258,6 +259,12 @@ impl Transaction {
         let mut versions = self.versions.clone();
         let written: Vec<_> = self.written_tables(&run).cloned().collect();
         let _commits: Vec<_> = written.iter().map(|table| table.commits()).collect();
+        if has_bug("transaction_in_halves") {
+            let later = split_by_table(&mut run);
+            engine.store.commit(self.write_set(engine, &run, &versions))?;
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            run = later;
+        }
         for _ in 0..TRIES_MAX {
             match engine.store.commit(self.write_set(engine, &run, &versions)) {
                 Ok(_) => return Ok(()),
@@ -358,4 +365,21 @@ impl Transaction {
             Error::new(SqlState::INVALID_SAVEPOINT, format!("savepoint \"{name}\" does not exist"))
         })
     }
+}
+
+/// A planted bug: takes the writes of one table out of those of several.
+fn split_by_table(run: &mut Run) -> Run {
+    let Some(last) = run.marks.keys().map(|scope| scope.table).max() else { return Run::default() };
+    let (mut first, mut later) = (Run::default(), Run::default());
+    for write in run.writes.iter() {
+        // A key begins with the kind and the table.
+        let is_of_last = write.key[1..5] == last.get().to_be_bytes();
+        if is_of_last { &mut later } else { &mut first }.writes.append(&write);
+    }
+    for (scope, marks) in &run.marks {
+        let half = if scope.table == last { &mut later } else { &mut first };
+        half.marks.insert(*scope, marks.clone());
+    }
+    *run = first;
+    later
 }

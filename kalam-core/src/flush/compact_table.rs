@@ -14,11 +14,11 @@ use super::retention::{
 };
 use super::segments_writer::SegmentsWriter;
 use super::sorted_rows::{SortedRows, Source};
-use super::tiers::{Tiers, wait_for_turn};
+use super::tiers::Tiers;
 use crate::Result;
-use crate::activity::check_stop;
+use crate::activity::{check_stop, expect};
 use crate::catalog::{Placement, Table, TableDefinition};
-use crate::env::fault_point;
+use crate::env::{fault_point, has_bug};
 use crate::model::{ScopeId, Seq, TableKind, UserId, UserKey};
 use crate::store::{View, WriteSet};
 
@@ -95,7 +95,7 @@ impl Tiers<'_> {
         report.done.dropped += hot.removed;
         let view = self.store.view();
         for user in owners_with_marks(&view.snapshot, definition.id)? {
-            self.compact_owner(table, user, Choice::Due, &mut report.done)?;
+            self.compact_owner(table, (user, 0), Choice::Due, &mut report.done)?;
             let next = self.oldest_deletion(ScopeId { table: definition.id, user })?;
             report.next = report.next.into_iter().chain(next).min();
         }
@@ -127,33 +127,66 @@ impl Tiers<'_> {
         let segments = self.tier.manifest.table_segments(definition.id, &view.snapshot)?;
         let owners: BTreeSet<UserKey> = segments.iter().map(|segment| segment.scope.user).collect();
         drop((view, segments));
-        for user in owners {
-            self.compact_owner(table, user, choice, &mut report)?;
+        let owners =
+            owners.into_iter().map(|user| Ok((user, self.chosen_rows(table, user, choice)?)));
+        let owners = owners.collect::<Result<Vec<(UserKey, u64)>>>()?;
+        expect(owners.iter().map(|(_, rows)| rows).sum());
+        for owner in owners {
+            self.compact_owner(table, owner, choice, &mut report)?;
         }
         Ok(report)
     }
 
-    /// Compacts the segments of one owner of a table.
+    /// Rows of the segments of one owner that would be chosen now, dead ones included.
+    fn chosen_rows(&self, table: &Arc<Table>, user: UserKey, choice: Choice) -> Result<u64> {
+        check_stop()?;
+        let Some(id) = self.owner(user)? else { return Ok(0) };
+        let scope = ScopeId { table: table.definition.id, user };
+        let view = self.store.view();
+        let table = &self.registry.current(table)?;
+        let placement = self.registry.placement(table, id.as_ref())?;
+        let chosen = self.choose(table, scope, &placement, &view, choice)?;
+        Ok(rows_of(&chosen))
+    }
+
+    /// Whose rows of a table these are: nobody's of a SHARED one. `None` if they have no
+    /// name any more: they are purged, and so are their segments.
+    fn owner(&self, user: UserKey) -> Result<Option<Option<UserId>>> {
+        match user {
+            UserKey::SHARED => Ok(Some(None)),
+            user => Ok(self.users.user_of(user)?.map(Some)),
+        }
+    }
+
+    fn choose(
+        &self,
+        table: &Arc<Table>,
+        scope: ScopeId,
+        placement: &Placement,
+        view: &View,
+        choice: Choice,
+    ) -> Result<Vec<Arc<SegmentState>>> {
+        let limit = retention_limit(&table.definition, self.now_ms);
+        let (tier, snapshot, storage) = (self.tier, &view.snapshot, &placement.storage);
+        let manifest = tier.manifest.scope(scope, view)?;
+        Candidates { tier, table, scope, storage, snapshot, limit }.choose(&manifest, choice)
+    }
+
+    /// Compacts the segments of one owner of a table, who comes with the rows of them that
+    /// are expected of the statement already.
     ///
     /// # Errors
     /// As [`Tiers::compact_table`].
     pub(crate) fn compact_owner(
         &self,
         table: &Arc<Table>,
-        user: UserKey,
+        (user, expected): (UserKey, u64),
         choice: Choice,
         report: &mut CompactReport,
     ) -> Result<()> {
-        let id = match user {
-            UserKey::SHARED => None,
-            // Whoever has no name any more is purged, and so are the segments.
-            user => match self.users.user_of(user)? {
-                Some(id) => Some(id),
-                None => return Ok(()),
-            },
-        };
+        let Some(id) = self.owner(user)? else { return Ok(()) };
         let scope = ScopeId { table: table.definition.id, user };
-        self.compact_scope(table, scope, id.as_ref(), choice, report)
+        self.compact_scope(table, (scope, id.as_ref()), expected, choice, report)
     }
 
     /// Compacts one scope.
@@ -163,27 +196,22 @@ impl Tiers<'_> {
     fn compact_scope(
         &self,
         table: &Arc<Table>,
-        scope: ScopeId,
-        user: Option<&UserId>,
+        (scope, user): (ScopeId, Option<&UserId>),
+        mut expected: u64,
         choice: Choice,
         report: &mut CompactReport,
     ) -> Result<()> {
-        let turn = self.tier.compact_turn(scope);
-        let _turn = wait_for_turn(&turn)?;
+        let _turn = self.tier.compacting.take(scope)?;
         loop {
             let view = self.store.view();
             // A definition that is current after the view was taken knows every row of it.
             let table = &self.registry.current(table)?;
-            let limit = retention_limit(&table.definition, self.now_ms);
-            let (tier, snapshot) = (self.tier, &view.snapshot);
             let placement = self.registry.placement(table, user)?;
-            let storage = &placement.storage;
-            let candidates = Candidates { tier, table, scope, storage, snapshot, limit };
-            let manifest = self.tier.manifest.scope(scope, &view)?;
-            let chosen = candidates.choose(&manifest, choice)?;
+            let chosen = self.choose(table, scope, &placement, &view, choice)?;
             if chosen.is_empty() {
                 return Ok(());
             }
+            expect(rows_of(&chosen).saturating_sub(std::mem::take(&mut expected)));
             self.replace(table, (scope, &placement), &view, &chosen, report)?;
             drop(view);
             export_manifest(self.tier, self.store, table, scope, &placement);
@@ -227,6 +255,9 @@ impl Tiers<'_> {
             set.changes.push(Box::new(edit));
             // From here on it is not taken back.
             check_stop()?;
+            if has_bug("input_deleted_early") {
+                chosen.iter().try_for_each(|state| place.delete(&state.meta.path))?;
+            }
             fault_point("compact.before_commit")?;
             self.store.commit(set)?;
             Ok(())
@@ -245,4 +276,8 @@ impl Tiers<'_> {
         report.dropped += rows.dropped;
         Ok(())
     }
+}
+
+fn rows_of(segments: &[Arc<SegmentState>]) -> u64 {
+    segments.iter().map(|state| u64::from(state.meta.rows)).sum()
 }

@@ -8,6 +8,7 @@ use crate::env::fault_point;
 use crate::model::Seq;
 use crate::store::{
     Batch, Change, Family, RowHeader, SCOPE_PREFIX_LEN, Store, WatchedKeys, WriteSet, prefix_end,
+    table_prefix,
 };
 
 /// Neighbouring rows that are removed as a range; fewer go one by one, because RocksDB looks
@@ -43,7 +44,7 @@ pub(super) fn evict(
     limit: Seq,
     look: Look,
 ) -> Result<Outlived> {
-    let prefix = [&[table.kind.key_byte()][..], &table.id.get().to_be_bytes()].concat();
+    let prefix = table_prefix(table.kind, table.id);
     let range = prefix.clone()..prefix_end(&prefix);
     let stops_early = look == Look::Front && is_in_time_order(table);
     let mut outlived = Outlived::default();

@@ -11,14 +11,14 @@ use super::manifest::{Flushed, ScopeEdit};
 use super::manifest_export::export_manifest;
 use super::segment::SegmentMeta;
 use super::segment_writer::{SegmentWriter, segment_schema};
-use super::tiers::{Tiers, wait_for_turn};
+use super::tiers::Tiers;
 use crate::activity::{advance, check_stop};
 use crate::catalog::{Placement, Table, TableDefinition};
-use crate::env::fault_point;
+use crate::env::{fault_point, has_bug};
 use crate::model::{Name, ScopeId, SegmentId, Seq, TableKind, UserId, UserKey};
 use crate::store::{
     DecodeTarget, Family, HotCursor, RowDecoder, RowHeader, SCOPE_PREFIX_LEN, WriteSet, prefix_end,
-    scope_prefix,
+    scope_prefix, table_prefix,
 };
 use crate::{Error, Result, SqlState};
 
@@ -31,8 +31,13 @@ pub(crate) struct FlushReport {
     pub(crate) segments: u64,
 }
 
-/// Rows of one owner that are worth a compaction of the hot tier.
-const ROWS_TO_COMPACT: u64 = 50_000;
+impl std::ops::Add for FlushReport {
+    type Output = FlushReport;
+
+    fn add(self, other: FlushReport) -> FlushReport {
+        FlushReport { rows: self.rows + other.rows, segments: self.segments + other.segments }
+    }
+}
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 8192;
@@ -46,46 +51,37 @@ impl Tiers<'_> {
     pub(crate) fn flush_table(&self, table: &Arc<Table>) -> Result<FlushReport> {
         let definition = &table.definition;
         refuse_stream(definition)?;
-        let mut report = FlushReport::default();
-        if definition.kind == TableKind::Shared {
-            self.flush_scope(table, UserKey::SHARED, None, &mut report)?;
-        } else {
-            let view = self.store.view();
-            for (key, user) in self.users.all(&view.snapshot)? {
-                self.flush_scope(table, key, Some(&user), &mut report)?;
-            }
-        }
+        let report = self.flush_owners(table, &self.hot_owners(definition)?)?;
         if report.rows > 0 {
             // Once for the table: a compaction for each scope costs more than it frees.
-            let mut prefix = vec![definition.kind.key_byte()];
-            prefix.extend_from_slice(&definition.id.get().to_be_bytes());
-            self.store.compact_hot(&(prefix.clone()..prefix_end(&prefix)));
+            self.free_hot(definition);
         }
         Ok(report)
+    }
+
+    /// Lets RocksDB drop the rows of a table that were moved.
+    pub(crate) fn free_hot(&self, table: &TableDefinition) {
+        let prefix = table_prefix(table.kind, table.id);
+        self.store.compact_hot(&(prefix.to_vec()..prefix_end(&prefix)));
     }
 
     /// Flushes the rows of one owner of a table.
     ///
     /// # Errors
     /// As [`Tiers::flush_table`].
-    pub(crate) fn flush_owner(
+    pub(super) fn flush_owner(
         &self,
         table: &Arc<Table>,
         user: UserKey,
         report: &mut FlushReport,
     ) -> Result<()> {
-        refuse_stream(&table.definition)?;
-        let before = report.rows;
         if user == UserKey::SHARED {
-            self.flush_scope(table, user, None, report)?;
+            self.flush_scope(table, user, None, report)
         } else if let Some(id) = self.users.user_of(user)? {
-            self.flush_scope(table, user, Some(&id), report)?;
+            self.flush_scope(table, user, Some(&id), report)
+        } else {
+            Ok(())
         }
-        if report.rows - before >= ROWS_TO_COMPACT {
-            let prefix = scope_prefix(table.definition.kind, table.definition.id, user);
-            self.store.compact_hot(&(prefix.to_vec()..prefix_end(&prefix)));
-        }
-        Ok(())
     }
 
     fn flush_scope(
@@ -101,11 +97,11 @@ impl Tiers<'_> {
             return Ok(());
         }
         // Two flushes of one scope would write the same rows twice.
-        let turn = self.tier.flush_turn(ScopeId { table: table.definition.id, user });
-        let _turn = wait_for_turn(&turn)?;
+        let _turn = self.tier.flushing.take(ScopeId { table: table.definition.id, user })?;
         let (watch, view) = self.store.watch(range.clone());
         // A definition that is current after the view was taken knows every row of it.
         let table = &self.registry.current(table)?;
+        fault_point("flush.before_read")?;
         let mut cursor = view.snapshot.cursor(Family::Hot, &range.start, &range.end);
         let scope = ScopeId { table: table.definition.id, user };
         let placement = self.registry.placement(table, user_id)?;
@@ -147,7 +143,7 @@ impl Tiers<'_> {
         written: &mut Vec<NewSegment>,
     ) -> Result<()> {
         while !is_empty(cursor)? {
-            let id = SegmentId(u64::try_from(self.tier.ids.snowflake()).unwrap_or_default());
+            let id = self.tier.new_segment_id();
             let path = format!("{}/{:016x}.parquet", placement.folder, id.get());
             let storage = &placement.storage;
             self.tier.announce(storage, id, &path)?;
@@ -173,7 +169,8 @@ impl Tiers<'_> {
         let place = self.tier.place(storage)?;
         let mut rows = HotRows::new(table, BATCH_ROWS)?;
         let mut batch = rows.next_batch(cursor, self.tier.segment_rows_max)?;
-        let mut writer = SegmentWriter::new(&place, path, table, &batch)?;
+        let is_all = batch.num_rows() < BATCH_ROWS;
+        let mut writer = SegmentWriter::new(&place, path, table, (&batch, is_all))?;
         while batch.num_rows() > 0 {
             check_stop()?;
             let first = rows.keys.len() - batch.num_rows();
@@ -289,7 +286,7 @@ impl HotRows {
             let Some((key, record)) = cursor.entry()? else { break };
             let key = &key[SCOPE_PREFIX_LEN..];
             let header = RowHeader::read(record)?;
-            if header.is_deleted() {
+            if header.is_deleted() && !has_bug("tombstone_not_flushed") {
                 self.deleted.insert(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
             }
             self.min_seq = self.min_seq.min(header.seq);

@@ -1,19 +1,35 @@
 //! `manifest.json` beside the segments, for other tools. The engine never reads it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::manifest::{ScopeManifest, SegmentState};
 use super::tier::ColdTier;
 use crate::catalog::{Placement, Table};
-use crate::model::{Name, ScopeId};
+use crate::model::{Name, ScopeId, TableId};
 use crate::store::Store;
 
-/// Name of the published manifest.
-pub(crate) const FILE: &str = "manifest.json";
+/// Name of the published manifest, in a folder that is the table's own.
+const FILE: &str = "manifest.json";
+
+/// Its name in a folder that other tables may have too: where the template lets them, and
+/// where segments of the table still are although new ones go elsewhere, as after a change
+/// of its name, which another table may have by now.
+fn shared_file(table: TableId) -> String {
+    format!("manifest-{table}.json")
+}
+
+/// Whether a file with this name is a published manifest.
+pub(super) fn is_manifest(name: &OsStr) -> bool {
+    let id =
+        |name: &str| name.strip_prefix("manifest-")?.strip_suffix(".json")?.parse::<u32>().ok();
+    name.to_str().is_some_and(|name| name == FILE || id(name).is_some())
+}
 
 /// Writes the scope's manifest beside its segments, into each folder that has some. It
 /// follows the commit and may be missing or old after a crash, so a failure is a warning.
@@ -33,16 +49,31 @@ pub(crate) fn export_manifest(
         .collect();
     folders.insert((&placement.storage, &placement.folder));
     let mut text = None;
+    let definition = &table.definition;
     for (storage, folder) in folders {
         let Ok(place) = tier.place(storage) else { continue };
         let Some(root) = place.folder() else { continue };
         let text = text.get_or_insert_with(|| document(table, &manifest));
-        let target = root.join(folder).join(FILE);
+        let folder_of_new = (&placement.storage, placement.folder.as_str());
+        let is_own = !placement.is_shared && (storage, folder) == folder_of_new;
+        let folder = root.join(folder);
+        let name = if is_own { FILE.to_owned() } else { shared_file(definition.id) };
+        if !is_own && is_of(&folder.join(FILE), definition.id) {
+            let _ = fs::remove_file(folder.join(FILE));
+        }
+        let target = folder.join(name);
         let new = target.with_extension("json.new");
         if let Err(e) = fs::write(&new, text).and_then(|()| fs::rename(&new, &target)) {
             tracing::warn!(error = %e, path = %target.display(), "the published manifest is out of date");
         }
     }
+}
+
+/// Whether a published manifest is that of a table.
+fn is_of(manifest: &Path, table: TableId) -> bool {
+    let text = fs::read(manifest).ok();
+    let document = text.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    document.is_some_and(|document| document["table_id"] == json!(table))
 }
 
 fn document(table: &Table, manifest: &ScopeManifest) -> Vec<u8> {
@@ -63,6 +94,7 @@ fn document(table: &Table, manifest: &ScopeManifest) -> Vec<u8> {
     let document = json!({
         "format": 1,
         "table": table.definition.name.to_string(),
+        "table_id": table.definition.id,
         "version": manifest.version,
         "segments": segments,
     });

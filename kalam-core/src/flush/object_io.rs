@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
+use super::remote_traffic::RemoteTraffic;
 use crate::activity::check_stop;
 use crate::{Error, Result, SqlState};
 
@@ -17,6 +18,8 @@ const STOP_WAIT: Duration = Duration::from_millis(20);
 /// what it waits for. They start with the first request.
 #[derive(Default)]
 pub(super) struct ObjectIo {
+    /// What the requests were for.
+    pub(super) traffic: RemoteTraffic,
     runtime: Mutex<Option<Runtime>>,
 }
 

@@ -137,6 +137,7 @@ impl ObjectPlace {
             }
         })?;
         done.map_err(|e| self.errors.error("write", path, &e))?;
+        self.io.traffic.uploaded(bytes);
         fault_point("storage.after_put")
     }
 
@@ -146,6 +147,7 @@ impl ObjectPlace {
     /// `XX001` if the object is not there, `58030`.
     pub(super) fn open(&self, path: &str) -> Result<SegmentSource> {
         if let Some((file, bytes)) = self.cache.as_ref().and_then(|cache| cache.open(path)) {
+            self.io.traffic.read_copy();
             return Ok(SegmentSource::File(Arc::new(file), bytes));
         }
         self.fetch(path)
@@ -161,7 +163,8 @@ impl ObjectPlace {
             let got =
                 self.io.run(async move { download(&*client, &location, Vec::new()).await })?;
             let got = got.map_err(|e| self.read_error(path, &e))?;
-            let (bytes, _) = got.map_err(|e| io_error("read", Path::new(path), e))?;
+            let (bytes, size) = got.map_err(|e| io_error("read", Path::new(path), e))?;
+            self.io.traffic.fetched(size);
             return Ok(SegmentSource::Memory(bytes.into()));
         };
         let temporary = cache.temporary(path)?;
@@ -175,6 +178,7 @@ impl ObjectPlace {
         let (_, bytes) = got.and_then(|written| written.map_err(failed)).inspect_err(|_| {
             _ = fs::remove_file(&temporary);
         })?;
+        self.io.traffic.fetched(bytes);
         cache.keep(path, &temporary, bytes);
         Ok(SegmentSource::File(Arc::new(reader), bytes))
     }

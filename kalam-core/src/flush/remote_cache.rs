@@ -97,6 +97,11 @@ impl RemoteCache {
         }
     }
 
+    /// Bytes of all copies; 0 as long as nobody asked for one.
+    pub(super) fn bytes(&self) -> u64 {
+        self.copies.lock().as_ref().map_or(0, |copies| copies.bytes)
+    }
+
     /// Removes a copy.
     pub(super) fn remove(&self, path: &str) {
         let mut copies = self.copies.lock();

@@ -12,7 +12,9 @@ use crate::activity::check_stop;
 use crate::catalog::TableDefinition;
 use crate::env::fault_point;
 use crate::model::{ScopeId, Seq, TableId, UserKey};
-use crate::store::{Expect, Family, RowHeader, Snapshot, Store, WriteSet, damaged, prefix_end};
+use crate::store::{
+    Expect, Family, RowHeader, Snapshot, Store, WriteSet, damaged, prefix_end, table_prefix,
+};
 
 /// The `_seq` below which a deletion is so old that nothing of the row needs to be kept; of
 /// a STREAM table, a row.
@@ -125,8 +127,7 @@ pub(super) fn remove_outlived(
     table: &TableDefinition,
     limit: Seq,
 ) -> Result<Outlived> {
-    let mut prefix = vec![table.kind.key_byte()];
-    prefix.extend_from_slice(&table.id.get().to_be_bytes());
+    let prefix = table_prefix(table.kind, table.id);
     let view = store.view();
     let mut cursor = view.hot_cursor(&prefix, &prefix_end(&prefix));
     let mut set = WriteSet::default();

@@ -1,6 +1,6 @@
 //! Where segment bytes are: a folder, memory, or an object store.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -13,9 +13,10 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::local_folder::{LocalFolder, create_file};
 use super::object_place::{ObjectPlace, Upload};
+use crate::env::has_bug;
 use crate::error::io_error;
-use crate::store::sync_directory;
 use crate::{Error, Result, SqlState};
 
 /// Suffix of a file that is being written.
@@ -24,7 +25,7 @@ pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 /// A place for segments.
 pub(crate) enum SegmentPlace {
     /// A folder.
-    Folder(PathBuf),
+    Folder(LocalFolder),
     /// Memory, for databases that live there.
     Memory(DashMap<String, Bytes>),
     /// An object store.
@@ -42,16 +43,15 @@ impl SegmentPlace {
             SegmentPlace::Object(place) => match place.temporary(path)? {
                 None => SinkTarget::Memory(Vec::new()),
                 Some(temporary) => {
-                    let out = create_file(&temporary)?;
+                    let out =
+                        create_file(&temporary).map_err(|e| io_error("create", &temporary, e))?;
                     SinkTarget::Upload { out: BufWriter::with_capacity(1 << 18, out), temporary }
                 }
             },
-            SegmentPlace::Folder(root) => {
-                let file = root.join(path);
-                let temporary = root.join(format!("{path}{TEMPORARY_SUFFIX}"));
-                let folder = file.parent().expect("a segment's path has a folder");
-                fs::create_dir_all(folder).map_err(|e| io_error("create folder", folder, e))?;
-                let out = create_file(&temporary)?;
+            SegmentPlace::Folder(folder) => {
+                let file = folder.root().join(path);
+                let temporary = folder.root().join(format!("{path}{TEMPORARY_SUFFIX}"));
+                let out = folder.create(&temporary)?;
                 SinkTarget::File { out: BufWriter::with_capacity(1 << 18, out), temporary, file }
             }
         };
@@ -64,8 +64,8 @@ impl SegmentPlace {
     /// `XX001` if it is not there: the manifest lists it, so it must be.
     pub(crate) fn open(&self, path: &str) -> Result<SegmentSource> {
         match self {
-            SegmentPlace::Folder(root) => {
-                let file = root.join(path);
+            SegmentPlace::Folder(folder) => {
+                let file = folder.root().join(path);
                 let opened = File::open(&file).and_then(|f| Ok((f.metadata()?.len(), f)));
                 match opened {
                     Ok((len, opened)) => Ok(SegmentSource::File(Arc::new(opened), len)),
@@ -141,9 +141,9 @@ impl SegmentPlace {
             SegmentPlace::Object(place) => {
                 place.lists(path.rsplit_once('/').map_or("", |(folder, _)| folder))
             }
-            SegmentPlace::Folder(root) => {
-                let file = root.join(path);
-                let folder = file.parent().unwrap_or(root);
+            SegmentPlace::Folder(local) => {
+                let file = local.root().join(path);
+                let folder = file.parent().unwrap_or(local.root());
                 let entries =
                     fs::read_dir(folder).map_err(|e| io_error("list folder", folder, e))?;
                 Ok(entries.flatten().any(|entry| entry.path() == file))
@@ -154,31 +154,7 @@ impl SegmentPlace {
     /// Deletes a file; one that is gone already is fine.
     pub(crate) fn delete(&self, path: &str) -> Result<()> {
         match self {
-            SegmentPlace::Folder(root) => {
-                let file = root.join(path);
-                match fs::remove_file(&file) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                        return Err(io_error("delete", &file, e));
-                    }
-                    _ => {}
-                }
-                // Folders of dropped tables and users go when they are empty.
-                let mut folder = file.parent();
-                while let Some(f) = folder.filter(|f| f != root && f.starts_with(root)) {
-                    // A manifest.json alone describes nothing.
-                    let only_manifest = fs::read_dir(f).is_ok_and(|entries| {
-                        entries.flatten().all(|e| e.file_name() == super::manifest_export::FILE)
-                    });
-                    if !only_manifest {
-                        break;
-                    }
-                    let _ = fs::remove_file(f.join(super::manifest_export::FILE));
-                    if fs::remove_dir(f).is_err() {
-                        break;
-                    }
-                    folder = f.parent();
-                }
-            }
+            SegmentPlace::Folder(folder) => folder.delete(&folder.root().join(path))?,
             SegmentPlace::Memory(files) => {
                 files.remove(path);
             }
@@ -190,15 +166,10 @@ impl SegmentPlace {
     /// The folder on disk, if it is one.
     pub(crate) fn folder(&self) -> Option<&Path> {
         match self {
-            SegmentPlace::Folder(root) => Some(root),
+            SegmentPlace::Folder(folder) => Some(folder.root()),
             SegmentPlace::Memory(_) | SegmentPlace::Object(_) => None,
         }
     }
-}
-
-fn create_file(path: &Path) -> Result<File> {
-    let opened = OpenOptions::new().write(true).create_new(true).open(path);
-    opened.map_err(|e| io_error("create", path, e))
 }
 
 pub(super) fn missing(path: &str) -> Error {
@@ -243,10 +214,18 @@ impl SegmentSink<'_> {
         let checksum = format!("{:032x}", self.hash.digest128());
         match std::mem::replace(&mut self.target, SinkTarget::Finished) {
             SinkTarget::File { out, temporary, file } => {
+                let SegmentPlace::Folder(folder) = self.place else { unreachable!("made by one") };
                 let publish = || -> io::Result<()> {
-                    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+                    let out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                    if !has_bug("file_not_synced") {
+                        out.sync_all()?;
+                    }
+                    if has_bug("manifest_before_file") {
+                        rename_later(temporary.clone(), file.clone());
+                        return Ok(());
+                    }
                     fs::rename(&temporary, &file)?;
-                    sync_parents(self.place.folder(), &file)
+                    folder.sync_names(&file)
                 };
                 publish().map_err(|e| {
                     let _ = fs::remove_file(&temporary);
@@ -279,17 +258,12 @@ impl SegmentSink<'_> {
     }
 }
 
-/// Syncs every folder from the file's up to the root: any of them may be new.
-fn sync_parents(root: Option<&Path>, file: &Path) -> io::Result<()> {
-    let mut folder = file.parent();
-    while let Some(path) = folder {
-        sync_directory(path)?;
-        if Some(path) == root {
-            break;
-        }
-        folder = path.parent();
-    }
-    Ok(())
+/// A planted bug: the manifest lists the file before its name is there.
+fn rename_later(temporary: PathBuf, file: PathBuf) {
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        fs::rename(temporary, file)
+    });
 }
 
 impl Write for SegmentSink<'_> {

@@ -57,7 +57,8 @@ pub(crate) struct WrittenSegment {
 }
 
 impl<'a> SegmentWriter<'a> {
-    /// Starts a segment of `table`; `sample` decides the encodings.
+    /// Starts a segment of `table`; `sample` decides the encodings. If it is all there is,
+    /// the segment is a `small` one.
     ///
     /// # Errors
     /// `53100` or `58030`.
@@ -65,10 +66,11 @@ impl<'a> SegmentWriter<'a> {
         place: &'a SegmentPlace,
         path: &str,
         table: &Table,
-        sample: &RecordBatch,
+        (sample, small): (&RecordBatch, bool),
     ) -> Result<SegmentWriter<'a>> {
         let schema = segment_schema(table);
-        let properties = properties(table, sample.columns(), FLUSH_ZSTD_LEVEL);
+        let rows_max = if small { sample.num_rows() } else { ROW_GROUP_ROWS };
+        let properties = properties(table, (sample.columns(), rows_max), FLUSH_ZSTD_LEVEL);
         let sink = place.create(path)?;
         let options = ArrowWriterOptions::new().with_properties(properties);
         let writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options)
@@ -163,8 +165,13 @@ fn file_field(column: &ColumnDefinition) -> Field {
     column.arrow_field().with_nullable(column.may_hold_null())
 }
 
-/// How the columns of a segment are encoded; `sample` are first values of each.
-pub(super) fn properties(table: &Table, sample: &[ArrayRef], zstd_level: i32) -> WriterProperties {
+/// How the columns of a segment are encoded; `sample` are first values of each, of row
+/// groups of at most `rows_max` rows.
+pub(super) fn properties(
+    table: &Table,
+    (sample, rows_max): (&[ArrayRef], usize),
+    zstd_level: i32,
+) -> WriterProperties {
     let definition = &table.definition;
     let compression = match definition.options.compression {
         Compression::Zstd => {
@@ -176,7 +183,9 @@ pub(super) fn properties(table: &Table, sample: &[ArrayRef], zstd_level: i32) ->
     };
     let mut builder = WriterProperties::builder()
         .set_compression(compression)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        // Bloom filters begin at the size for so many keys and are folded at the end: for
+        // the fifty rows of one user, the size for a whole group would cost the most.
+        .set_max_row_group_row_count(Some(rows_max.max(1)))
         .set_data_page_row_count_limit(KEY_BLOCK_ROWS)
         .set_write_batch_size(KEY_BLOCK_ROWS)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)

@@ -174,11 +174,12 @@ impl<'a> SegmentsWriter<'a> {
     }
 
     fn begin(&mut self, sample: &RecordBatch, min_key: &[u8]) -> Result<Current<'a>> {
-        let id = SegmentId(u64::try_from(self.tier.ids.snowflake()).unwrap_or_default());
+        let id = self.tier.new_segment_id();
         let path = format!("{}/{:016x}.parquet", self.placement.folder, id.get());
         self.announced.push((id, path.clone()));
         self.tier.announce(&self.placement.storage, id, &path)?;
-        let writer = SegmentWriter::new(self.place, &path, self.table, sample)?;
+        let is_all = sample.num_rows() < BATCH_ROWS;
+        let writer = SegmentWriter::new(self.place, &path, self.table, (sample, is_all))?;
         Ok(Current {
             id,
             path,

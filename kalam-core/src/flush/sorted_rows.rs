@@ -11,8 +11,9 @@ use super::manifest::SegmentState;
 use super::segment_batches::SegmentBatches;
 use super::tier::ColdTier;
 use crate::Result;
-use crate::activity::check_stop;
+use crate::activity::{advance, check_stop};
 use crate::catalog::Table;
+use crate::env::has_bug;
 use crate::model::Seq;
 
 /// Memory for the rows that are read ahead, of all segments together.
@@ -25,6 +26,19 @@ pub(super) struct Source {
     pub(super) state: Arc<SegmentState>,
     /// The deletions that its marks tell of.
     pub(super) deletions: HashMap<u32, Seq>,
+}
+
+impl Source {
+    /// Whether its rows are all dead, and none is still to be seen as deleted: what tells
+    /// that is in the manifest, so nothing of the file is read. Deletions before `limit`
+    /// are not kept.
+    fn keeps_nothing(&self, limit: Seq) -> bool {
+        let SegmentState { meta, dead, deleted } = &*self.state;
+        // What no mark tells of was deleted before it was flushed: its `_seq` in the file
+        // is that of the deletion.
+        let deleted_at = |row| self.deletions.get(&row).copied().unwrap_or(meta.max_seq);
+        dead.len() == u64::from(meta.rows) && deleted.iter().all(|row| deleted_at(row) < limit)
+    }
 }
 
 /// Rows decoded together.
@@ -130,6 +144,13 @@ impl<'a> SortedRows<'a> {
 
     fn open(&mut self, source: usize) -> Result<()> {
         let meta = &self.inputs[source].source.state.meta;
+        if self.inputs[source].source.keeps_nothing(self.limit) {
+            let rows = u64::from(meta.rows);
+            self.inputs[source].reading = Reading::Done;
+            self.dropped += rows;
+            advance(rows);
+            return Ok(());
+        }
         let segment = self.tier.open(meta)?;
         let groups = segment.footer.metadata().row_groups();
         let bytes: u64 = groups.iter().map(|g| g.total_byte_size().unsigned_abs()).sum();
@@ -182,7 +203,7 @@ impl<'a> SortedRows<'a> {
         let state = &source.state;
         for place in 0..u32::try_from(seqs.len()).unwrap_or(u32::MAX) {
             let row = first_row + place;
-            if !state.dead.contains(row) {
+            if !state.dead.contains(row) || has_bug("dead_row_compacted") {
                 kept.push(place);
                 is_deleted.push(false);
                 continue;
@@ -201,6 +222,8 @@ impl<'a> SortedRows<'a> {
             moved_seqs[place as usize] = i64::try_from(deleted_at.get()).unwrap_or(i64::MAX);
         }
         *next_row += u32::try_from(seqs.len()).unwrap_or(u32::MAX);
+        // Those that are kept count when they are written.
+        advance((seqs.len() - kept.len()) as u64);
         if !moved_seqs.is_empty() {
             columns[seq_column] = Arc::new(Int64Array::from(moved_seqs));
         }

@@ -1,25 +1,29 @@
 //! The cold tier as the layers above hold it: manifest, files, open segments.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
-use parking_lot::Mutex;
 
+use super::local_folder::LocalFolder;
 use super::manifest::{GARBAGE, Garbage, Manifest};
 use super::object_client::client;
 use super::object_io::ObjectIo;
 use super::object_place::ObjectPlace;
 use super::remote_cache::RemoteCache;
+use super::remote_traffic::RemoteCounts;
 use super::segment::SegmentMeta;
 use super::segment_cache::{OpenSegment, SegmentCache};
 use super::segment_file::{SegmentPlace, SegmentSource};
+use super::turns::Turns;
 use crate::catalog::{DEFAULT_STORAGE, SchemaRegistry, StorageDefinition, StorageKind};
-use crate::env::{HostKey, IdSource, fault_point};
-use crate::model::{Name, ScopeId, SegmentId};
-use crate::store::{Store, WriteSet};
+use crate::env::{HostKey, IdSource, fault_point, has_bug};
+use crate::error::io_error;
+use crate::model::{Name, SegmentId};
+use crate::store::{Store, WriteSet, sync_directory};
 use crate::{Error, ErrorKind, Options, Result, SqlState};
 
 /// Folder of the copies of remote segments, in the database directory.
@@ -63,8 +67,10 @@ pub(crate) struct ColdTier {
     away: DashMap<Name, Instant>,
     object_io: Arc<ObjectIo>,
     remote_cache: Option<Arc<RemoteCache>>,
-    flushing: DashMap<ScopeId, Arc<Mutex<()>>>,
-    compacting: DashMap<ScopeId, Arc<Mutex<()>>>,
+    /// What whoever flushes a scope, or adds segments to it, holds.
+    pub(super) flushing: Turns,
+    /// What whoever compacts a scope holds. Flushes go on meanwhile.
+    pub(super) compacting: Turns,
     /// The database directory; `None` in memory.
     directory: Option<PathBuf>,
 }
@@ -94,8 +100,8 @@ impl ColdTier {
                 let folder = directory.join(REMOTE_CACHE_FOLDER);
                 Arc::new(RemoteCache::new(folder, options.remote_cache_bytes as u64, ids))
             }),
-            flushing: DashMap::new(),
-            compacting: DashMap::new(),
+            flushing: Turns::default(),
+            compacting: Turns::default(),
             directory: directory.map(Path::to_path_buf),
         })
     }
@@ -113,7 +119,7 @@ impl ColdTier {
         }
         let place = Arc::new(match (&definition.kind, &self.directory) {
             (StorageKind::Filesystem { path }, Some(directory)) => {
-                SegmentPlace::Folder(directory.join(path))
+                SegmentPlace::Folder(LocalFolder::new(directory.join(path)))
             }
             (StorageKind::Filesystem { .. }, None) => SegmentPlace::Memory(DashMap::new()),
             _ => {
@@ -132,6 +138,25 @@ impl ColdTier {
             *known = (definition, place);
         }
         Ok(known.1.clone())
+    }
+
+    /// A number that no segment had before.
+    pub(crate) fn new_segment_id(&self) -> SegmentId {
+        if has_bug("file_number_reused") {
+            static LAST: AtomicU64 = AtomicU64::new(0);
+            return SegmentId(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+        SegmentId(u64::try_from(self.ids.snowflake()).unwrap_or_default())
+    }
+
+    /// What went to and came from object stores.
+    pub(crate) fn remote_counts(&self) -> RemoteCounts {
+        self.object_io.traffic.counts()
+    }
+
+    /// Bytes of the local copies of remote segments; 0 as long as nobody asked for one.
+    pub(crate) fn copy_bytes(&self) -> u64 {
+        self.remote_cache.as_ref().map_or(0, |cache| cache.bytes())
     }
 
     /// The folder of a filesystem storage's path.
@@ -216,17 +241,6 @@ impl ColdTier {
         folders
     }
 
-    /// What whoever flushes the scope holds: one flush at a time.
-    pub(crate) fn flush_turn(&self, scope: ScopeId) -> Arc<Mutex<()>> {
-        self.flushing.entry(scope).or_default().clone()
-    }
-
-    /// What whoever compacts the scope holds: one compaction at a time. Flushes go on
-    /// meanwhile.
-    pub(crate) fn compact_turn(&self, scope: ScopeId) -> Arc<Mutex<()>> {
-        self.compacting.entry(scope).or_default().clone()
-    }
-
     /// The open segment.
     ///
     /// # Errors
@@ -279,19 +293,40 @@ impl ColdTier {
         fault_point("garbage.before_delete")?;
         let mut set = WriteSet::default();
         let mut left = Vec::new();
+        let mut deleted = Vec::new();
+        self.cache.forget(&garbage.iter().map(|file| file.segment).collect());
         for file in garbage {
-            self.cache.forget(file.segment);
             if self.delete_file(file) {
                 GARBAGE.delete(&mut set, &file.segment);
+                deleted.push(file);
             } else {
                 left.push(file.clone());
             }
         }
+        self.sync_deletions(deleted)?;
         fault_point("garbage.before_commit")?;
         if left.len() < garbage.len() {
             store.commit(set)?;
         }
         Ok(left)
+    }
+
+    /// Makes the deletion of files durable, before their notes go: without one, a file that
+    /// came back after a power failure would stay for ever.
+    pub(super) fn sync_deletions<'a>(
+        &self,
+        files: impl IntoIterator<Item = &'a Garbage>,
+    ) -> Result<()> {
+        let folder_of = |file: &Garbage| {
+            let place = self.place(&file.storage).ok()?;
+            let folder = place.folder()?.join(&file.path);
+            // An empty folder went with its file.
+            folder.ancestors().find(|folder| folder.is_dir()).map(Path::to_path_buf)
+        };
+        let folders: BTreeSet<PathBuf> = files.into_iter().filter_map(folder_of).collect();
+        folders.iter().try_for_each(|folder| {
+            sync_directory(folder).map_err(|e| io_error("sync folder", folder, e))
+        })
     }
 
     /// Whether the file is gone now. Its local copy is in any case.

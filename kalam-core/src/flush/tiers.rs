@@ -1,19 +1,15 @@
 //! What moves rows from one tier to the other, or within the cold one, works with this.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use parking_lot::{Mutex, MutexGuard};
 
 use super::tier::ColdTier;
-use crate::Result;
 use crate::activity::check_stop;
 use crate::catalog::{SchemaRegistry, UserDirectory};
 use crate::store::Store;
+use crate::{Result, SqlState};
 
-/// How long one who moves rows waits for another at the same scope before it looks whether
-/// it is to stop.
-const TURN_WAIT: Duration = Duration::from_millis(20);
+/// Times that a piece of work runs again because commits of other kinds came first.
+const CONFLICTS_MAX: u32 = 100;
 
 /// Both tiers, and whose rows are in them. Flushes and compactions are its methods.
 pub(crate) struct Tiers<'a> {
@@ -25,15 +21,21 @@ pub(crate) struct Tiers<'a> {
     pub(crate) now_ms: i64,
 }
 
-/// Waits until nobody else has the turn.
+/// Repeats work until no other commit gets in its way.
 ///
 /// # Errors
-/// `57014` if the statement is to stop.
-pub(super) fn wait_for_turn(turn: &Mutex<()>) -> Result<MutexGuard<'_, ()>> {
+/// What the work raises; `40001` after many tries.
+pub(crate) fn past_conflicts<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut conflicts = 0;
     loop {
         check_stop()?;
-        if let Some(turn) = turn.try_lock_for(TURN_WAIT) {
-            return Ok(turn);
+        match work() {
+            Err(e)
+                if e.sqlstate() == SqlState::SERIALIZATION_FAILURE && conflicts < CONFLICTS_MAX =>
+            {
+                conflicts += 1;
+            }
+            done => return done,
         }
     }
 }

@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use super::Jobs;
-use crate::activity::check_stop;
 use crate::catalog::{SchemaRegistry, UserDirectory};
 use crate::env::Clock;
 use crate::flush::{ColdTier, Tiers};
 use crate::store::Store;
 use crate::{Result, SqlState};
-
-/// Times that a piece of work runs again because commits of other kinds came first.
-const CONFLICTS_MAX: u32 = 100;
 
 /// What the background works with. It holds no session and no database handle, and so
 /// keeps no database alive.
@@ -34,25 +30,6 @@ impl BackgroundParts {
             users: &self.users,
             tier: &self.tier,
             now_ms: self.clock.now_ms(),
-        }
-    }
-}
-
-/// Repeats work until no other commit gets in its way.
-///
-/// # Errors
-/// What the work raises; `40001` after many tries.
-pub(super) fn past_conflicts<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
-    let mut conflicts = 0;
-    loop {
-        check_stop()?;
-        match work() {
-            Err(e)
-                if e.sqlstate() == SqlState::SERIALIZATION_FAILURE && conflicts < CONFLICTS_MAX =>
-            {
-                conflicts += 1;
-            }
-            done => return done,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::background_parts::{BackgroundParts, past_conflicts, report};
+use super::background_parts::{BackgroundParts, report};
 use super::background_thread::{BackgroundThread, Stoppable};
 use super::hot_counts::{Calls, HotCounts};
 use super::timers::Timers;
@@ -11,9 +11,9 @@ use super::{Job, JobKind, JobReport, NewJob};
 use crate::Result;
 use crate::activity::{Progress, check_stop};
 use crate::catalog::{FlushPolicy, Table};
-use crate::flush::FlushReport;
+use crate::flush::HotOwner;
 use crate::model::{ScopeId, TableId, TableKind, UserKey};
-use crate::store::{Family, SCOPE_PREFIX_LEN, prefix_end, scope_of, scope_prefix};
+use crate::store::{Family, prefix_end, scope_prefix};
 
 /// How long the rows of a failed flush wait.
 const AFTER_FAILURE_MS: i64 = 30_000;
@@ -142,19 +142,10 @@ impl Run {
         Ok(())
     }
 
-    /// Whose rows of a table are hot. One seek for each.
+    /// Whose rows of a table are hot.
     fn owners(&self, table: &Table) -> Result<Vec<UserKey>> {
-        let prefix = table_prefix(table);
-        let view = self.parts.store.view();
-        let mut cursor = view.snapshot.cursor(Family::Hot, &prefix, &prefix_end(&prefix));
-        let mut owners = Vec::new();
-        while let Some((key, _)) = cursor.entry()? {
-            check_stop()?;
-            let next = prefix_end(&key[..SCOPE_PREFIX_LEN]);
-            owners.push(scope_of(key).user);
-            cursor.seek(&next);
-        }
-        Ok(owners)
+        let owners = self.parts.tiers().hot_owners(&table.definition)?;
+        Ok(owners.into_iter().map(|owner| owner.user).collect())
     }
 
     fn policy(&self, id: TableId) -> Result<Option<(Arc<Table>, FlushPolicy)>> {
@@ -255,8 +246,7 @@ impl Run {
             }
         }
         if compacts && outcome.is_ok() {
-            let prefix = table_prefix(&table);
-            self.parts.store.compact_hot(&(prefix.clone()..prefix_end(&prefix)));
+            self.parts.tiers().free_hot(&table.definition);
         }
         Ok(())
     }
@@ -265,7 +255,7 @@ impl Run {
         let key = format!("flush policy:{}", table.definition.id);
         let left = self.left.iter().position(|job| job.key.as_ref() == Some(&key));
         let parts = &self.parts;
-        let work = |progress: &Progress| flush_users(parts, table, users, progress);
+        let work = |_: &Progress| flush_users(parts, table, users);
         match left.map(|at| self.left.swap_remove(at)) {
             Some(job) => parts.jobs.resume(job, work)?,
             None => {
@@ -282,24 +272,20 @@ impl Run {
     }
 }
 
-/// What the keys of a table's hot rows begin with.
-fn table_prefix(table: &Table) -> Vec<u8> {
-    let definition = &table.definition;
-    [&[definition.kind.key_byte()][..], &definition.id.get().to_be_bytes()].concat()
-}
+/// Rows of one job that are worth a compaction of the hot tier.
+const ROWS_TO_COMPACT: u64 = 50_000;
 
 fn flush_users(
     parts: &BackgroundParts,
     table: &Arc<Table>,
     users: &[UserKey],
-    progress: &Progress,
 ) -> Result<JobReport> {
     let tiers = parts.tiers();
-    let mut report = FlushReport::default();
-    for user in users {
-        past_conflicts(|| tiers.flush_owner(table, *user, &mut report))?;
+    let owners: Vec<HotOwner> = users.iter().copied().map(HotOwner::from).collect();
+    let report = tiers.flush_owners(table, &owners)?;
+    if report.rows >= ROWS_TO_COMPACT {
+        tiers.free_hot(&table.definition);
     }
     parts.tier.collect_garbage(&parts.store)?;
-    progress.expect(report.rows);
     Ok(JobReport { rows: report.rows, segments: report.segments, ..JobReport::default() })
 }

@@ -126,7 +126,8 @@ impl Jobs {
             self.write(active)?;
             fault_point("job.running")?;
             active.activity().progress().reset();
-            work(active.activity().progress())
+            let progress = active.activity().progress();
+            work(progress).inspect(|report| progress.complete(report.rows))
         };
         attempt
             .retry(pauses)

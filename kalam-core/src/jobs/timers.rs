@@ -9,6 +9,8 @@ pub(super) struct Timers<K> {
     heap: BinaryHeap<Reverse<(i64, K)>>,
     /// The moment that holds; others in the heap were set before.
     due: HashMap<K, i64>,
+    /// The latest time that was seen since the clock last stepped back.
+    seen_ms: i64,
 }
 
 impl<K> Default for Timers<K>
@@ -16,7 +18,7 @@ where
     K: Ord,
 {
     fn default() -> Self {
-        Timers { heap: BinaryHeap::new(), due: HashMap::new() }
+        Timers { heap: BinaryHeap::new(), due: HashMap::new(), seen_ms: i64::MIN }
     }
 }
 
@@ -47,7 +49,16 @@ impl<K: Copy + Ord + Hash> Timers<K> {
     }
 
     /// Takes away those whose moment has come.
+    ///
+    /// If the clock stepped back, moments step with it: an hour more is not what anybody
+    /// wanted to wait. Whoever comes too early by that looks, and sets another moment.
     pub(super) fn take_due(&mut self, now_ms: i64) -> Vec<K> {
+        if now_ms < self.seen_ms {
+            let step = self.seen_ms - now_ms;
+            self.due.values_mut().for_each(|at_ms| *at_ms = at_ms.saturating_sub(step));
+            self.heap = self.due.iter().map(|(key, at_ms)| Reverse((*at_ms, *key))).collect();
+        }
+        self.seen_ms = now_ms;
         let mut taken = Vec::new();
         while self.next().is_some_and(|at_ms| at_ms <= now_ms) {
             let Some(Reverse((_, key))) = self.heap.pop() else { break };
@@ -75,5 +86,19 @@ mod tests {
         assert_eq!(timers.take_due(40), ['a']);
         assert!(!timers.contains('a'));
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_makes_nobody_wait_longer() {
+        let mut timers = Timers::default();
+        assert!(timers.take_due(1_000_000).is_empty());
+        timers.set('a', 1_000_060);
+        timers.set('b', 1_000_090);
+        assert!(timers.take_due(1_000_020).is_empty());
+        assert!(timers.take_due(500).is_empty());
+        assert_eq!(timers.next(), Some(540));
+        timers.set('c', 550);
+        assert_eq!(timers.take_due(560), ['a', 'c']);
+        assert_eq!(timers.next(), Some(570));
     }
 }

@@ -22,6 +22,7 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
+use super::pushdown::{chosen_by, projected};
 use super::table_scan::TableScan;
 use crate::model::{UserId, UserKey};
 
@@ -66,8 +67,7 @@ impl TableProvider for AllUsersScan {
         &self,
         filters: &[&Expr],
     ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
-        // They choose users and what is read of each; a filter above still decides.
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        Ok(chosen_by(filters))
     }
 
     async fn scan(
@@ -77,11 +77,7 @@ impl TableProvider for AllUsersScan {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let schema = TableProvider::schema(self);
-        let schema = match projection {
-            Some(projection) => Arc::new(schema.project(projection)?),
-            None => schema,
-        };
+        let schema = projected(TableProvider::schema(self), projection)?;
         // A user who has no rows yet may have some when a transaction commits.
         self.of_one.note_read_of_all();
         let users = self.chosen(state, filters)?;

@@ -12,6 +12,7 @@ mod keep_order;
 mod key_order;
 mod key_range;
 mod newest_rows;
+mod pushdown;
 mod registered_table;
 mod scan_report;
 mod segment_reader;

@@ -21,6 +21,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::pushdown::chosen_by;
 use crate::catalog::{ColumnDefinition, RegisteredFile, RegisteredFiles, ViewDefinition};
 use crate::error::io_error;
 use crate::model::ColumnId;
@@ -50,8 +51,7 @@ impl TableSource for UnboundFiles {
         &self,
         filters: &[&Expr],
     ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
-        // They choose row groups and pages; a filter above still decides.
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        Ok(chosen_by(filters))
     }
 }
 
@@ -162,7 +162,7 @@ impl TableProvider for FilesScan {
         &self,
         filters: &[&Expr],
     ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        Ok(chosen_by(filters))
     }
 
     async fn scan(

@@ -21,6 +21,7 @@ use super::filled_columns::filled_columns;
 use super::hot_exec::{HotExec, HotRange, Rows};
 use super::hot_statistics::HotStatistics;
 use super::key_range::KeyRange;
+use super::pushdown::{chosen_by, projected};
 use super::scan_report::{HOT_ROWS_COUNTED_MAX, ScanReport, ScanReports};
 use super::shape::Shape;
 use crate::Result;
@@ -28,7 +29,7 @@ use crate::activity::Activity;
 use crate::catalog::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use crate::flush::{ColdTier, MarkKind, ScopeId, SegmentState, read_marks};
 use crate::model::{ColumnId, UserKey};
-use crate::store::{RowHeader, View, prefix_end};
+use crate::store::{RowHeader, View, prefix_end, table_prefix};
 
 /// The rows of one scope of a table at one view. The scope is part of the provider,
 /// so no predicate, view or function can widen it.
@@ -75,8 +76,7 @@ impl TableProvider for TableScan {
         &self,
         filters: &[&Expr],
     ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
-        // They choose segments, key ranges and pages; a filter above still decides.
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        Ok(chosen_by(filters))
     }
 
     async fn scan(
@@ -86,11 +86,7 @@ impl TableProvider for TableScan {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let schema = self.schema();
-        let schema = match projection {
-            Some(projection) => Arc::new(schema.project(projection)?),
-            None => schema,
-        };
+        let schema = projected(self.schema(), projection)?;
         let partitions = state.config().target_partitions();
         self.plan(&schema, filters, limit, partitions)
             .map_err(|e| DataFusionError::External(Box::new(e)))
@@ -310,9 +306,8 @@ impl TableScan {
 /// yet. A scope that does not exist has no keys: any row of the table that is written
 /// meanwhile counts.
 pub(crate) fn note_read_without_scope(table: &Table, view: &View) {
-    let scope = table.scope_prefix(UserKey::SHARED);
-    let prefix = &scope[..scope.len() - size_of::<UserKey>()];
-    view.note_read(prefix, &prefix_end(prefix));
+    let prefix = table_prefix(table.definition.kind, table.definition.id);
+    view.note_read(&prefix, &prefix_end(&prefix));
 }
 
 /// `_seq` as the larger of the row's and its mark's; the mark's column goes away.

@@ -7,6 +7,7 @@ use datafusion::common::Result as DataFusionResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableSource};
 
 use super::all_users_scan::with_user_column;
+use super::pushdown::chosen_by;
 use super::shape::Shape;
 use crate::catalog::Table;
 
@@ -43,7 +44,6 @@ impl TableSource for UnboundTable {
         &self,
         filters: &[&Expr],
     ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
-        // They choose segments, key ranges and pages; a filter above still decides.
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        Ok(chosen_by(filters))
     }
 }

@@ -15,6 +15,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch, WriteOptions, properties};
 
+use super::directory::sync_directory;
 use super::log_sync::{LogSync, Syncer};
 use super::read_set::{RecentGuard, RecentWrites};
 use super::rocks::{self, Family, Rocks, RocksStatistics, rocks_error};
@@ -25,7 +26,8 @@ use super::synced_mark::SyncedMark;
 use super::write_observer::WriteObserver;
 use super::write_set::{Batch, Effect, Expect, RowWriteRef, WriteSet};
 use crate::activity::check_stop;
-use crate::env::Clock;
+use crate::env::{Clock, fault_point, has_bug};
+use crate::error::io_error;
 use crate::model::Seq;
 use crate::{Durability, Error, Options, Result, SqlState};
 
@@ -125,6 +127,10 @@ impl Store {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Store>> {
         let (db, statistics) = rocks::open(path, options)?;
+        if let Some(folder) = path.and_then(Path::parent) {
+            // RocksDB syncs what is in its folder, and not the folder's name.
+            sync_directory(folder).map_err(|e| io_error("sync folder", folder, e))?;
+        }
         let db = Arc::new(db);
         let last_seq = db
             .get_cf(&handle(&db, Family::Catalog), LAST_SEQ_KEY)
@@ -155,7 +161,7 @@ impl Store {
             clock,
             queue: Mutex::default(),
             committer: Mutex::new(Committer {
-                last_seq,
+                last_seq: if has_bug("seq_starts_again") { 0 } else { last_seq },
                 recent: Arc::default(),
                 watches: Vec::new(),
             }),
@@ -333,9 +339,11 @@ impl Store {
 
     fn write(&self, batch: WriteBatch, is_synced: bool) -> Result<()> {
         let mut options = WriteOptions::default();
-        options.set_sync(is_synced);
+        options.set_sync(is_synced && !has_bug("log_not_synced"));
         options.disable_wal(self.durability == Durability::Off);
-        self.db.write_opt(batch, &options).map_err(|e| rocks_error("commit", e))
+        fault_point("commit.before_write")?;
+        self.db.write_opt(batch, &options).map_err(|e| rocks_error("commit", e))?;
+        fault_point("commit.after_write")
     }
 
     /// Refuses later commits, waits for the running one, makes all durable.
@@ -441,6 +449,35 @@ impl Store {
         Checkpoint::new(&self.db)
             .and_then(|checkpoint| checkpoint.create_checkpoint(path))
             .map_err(|e| rocks_error("make a checkpoint", e))
+    }
+
+    /// Reads all that is in RocksDB's files, the log included, past every cache, and returns
+    /// how many entries there are.
+    ///
+    /// # Errors
+    /// `XX001` if a byte of them is damaged, or a commit is missing; `57014`, `58030`.
+    pub(crate) fn verify(&self) -> Result<u64> {
+        if self.in_memory {
+            return Ok(0);
+        }
+        let committed = self.last_seq();
+        let files = Snapshot::of_checkpoint(self.db.path())?;
+        // Without a log the newest commits are in memory only.
+        if self.durability != Durability::Off && files.seq()? < committed {
+            return Err(damaged("the log"));
+        }
+        let mut entries = 0;
+        for family in Family::ALL {
+            let mut cursor = files.cursor(family, &[], &[0xff]);
+            while cursor.entry()?.is_some() {
+                if entries % 1024 == 0 {
+                    check_stop()?;
+                }
+                entries += 1;
+                cursor.advance();
+            }
+        }
+        Ok(entries)
     }
 
     /// The epoch of views that are taken now.
@@ -667,5 +704,8 @@ fn is_deleted(record: &[u8]) -> bool {
 ///
 /// Source: the layout of Twitter's Snowflake ids, without a machine number.
 fn next_seq(last: u64, now_ms: i64) -> Seq {
+    if has_bug("seq_starts_again") {
+        return Seq(last + 1);
+    }
     Seq(Seq::first_of_ms(now_ms).get().max(last + 1))
 }

@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind as IoKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
+
 use crate::env::fault_point;
 use crate::error::io_error;
 use crate::{Error, Result, SqlState};
@@ -48,7 +50,7 @@ impl Directory {
             }
             Ok(_) => {}
             Err(e) if e.kind() == IoKind::NotFound && create_if_missing => {
-                fs::create_dir_all(path).map_err(|e| io_error("create directory", path, e))?;
+                create_directories(path).map_err(|e| io_error("create directory", path, e))?;
             }
             Err(e) => return Err(io_error("open directory", path, e)),
         }
@@ -91,7 +93,7 @@ impl Directory {
         if path.exists() && !path.is_dir() {
             return Err(occupied("is a file, not a directory"));
         }
-        fs::create_dir_all(path).map_err(|e| io_error("create directory", path, e))?;
+        create_directories(path).map_err(|e| io_error("create directory", path, e))?;
         let mut entries = fs::read_dir(path).map_err(|e| io_error("list directory", path, e))?;
         if entries.next().is_some() {
             return Err(occupied("is not empty"));
@@ -102,8 +104,7 @@ impl Directory {
             let mut file = File::create_new(&marker)?;
             writeln!(file, "a backup is being restored into this directory")?;
             file.sync_all()?;
-            sync_directory(path)?;
-            path.canonicalize()?.parent().map_or(Ok(()), sync_directory)
+            sync_directory(path)
         };
         write().map_err(|e| io_error("write", &marker, e))?;
         let path = path.canonicalize().map_err(|e| io_error("open directory", path, e))?;
@@ -229,4 +230,15 @@ fn write_format(path: &Path) -> Result<()> {
 /// Makes the names in a directory durable.
 pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Makes a directory and those above it that are missing, and their names durable.
+pub(crate) fn create_directories(path: &Path) -> std::io::Result<()> {
+    // Whoever finds a directory there must not go on before its name is on the device.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock();
+    let path = std::path::absolute(path)?;
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+    fs::create_dir_all(&path)?;
+    missing.into_iter().filter_map(Path::parent).try_for_each(sync_directory)
 }

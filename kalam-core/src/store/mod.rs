@@ -24,9 +24,11 @@ mod write_observer;
 mod write_set;
 
 pub(crate) use commit::{CommitError, KeyWatch, Store, WatchedKeys};
-pub(crate) use directory::{Directory, sync_directory};
+pub(crate) use directory::{Directory, create_directories, sync_directory};
 pub(crate) use entity::{EntityKey, EntityStore, encode_entity, prefix_end};
-pub(crate) use key::{KeyCodec, KeyEncoder, SCOPE_PREFIX_LEN, scope_of, scope_prefix};
+pub(crate) use key::{
+    KeyCodec, KeyEncoder, SCOPE_PREFIX_LEN, scope_of, scope_prefix, table_prefix,
+};
 pub(crate) use mark_set::MarkSet;
 pub(crate) use overlay::{Overlay, Run};
 pub(crate) use read_set::RecentGuard;

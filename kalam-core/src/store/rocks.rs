@@ -60,8 +60,7 @@ pub(super) fn open_checkpoint(path: &Path) -> Result<Rocks> {
     /// Enough for one pass over the manifest.
     const CACHE_BYTES: usize = 8 << 20;
     let cache = Cache::new_lru_cache(CACHE_BYTES);
-    let families =
-        Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache)));
+    let families = descriptors(&cache)?;
     Rocks::open_cf_descriptors_read_only(&RocksOptions::default(), path, families, false)
         .map_err(|e| rocks_error("open checkpoint", e))
 }
@@ -87,12 +86,25 @@ pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<(Rocks, Roc
         let env = Env::mem_env().map_err(|e| rocks_error("create memory database", e))?;
         db.set_env(&env);
     }
-    let families =
-        Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), family_options(f, &cache)));
+    let families = descriptors(&cache)?;
     let path = path.unwrap_or_else(|| Path::new("/kalamdb-memory"));
-    let rocks = Rocks::open_cf_descriptors(&db, path, families)
-        .map_err(|e| rocks_error("open database", e))?;
+    let rocks = Rocks::open_cf_descriptors(&db, path, families).map_err(|e| open_error(path, e))?;
     Ok((rocks, RocksStatistics(db)))
+}
+
+/// How much RocksDB does to take blocks of files that are gone out of its cache. Flushes
+/// make hot files short-lived: their blocks would fill the cache to its limit before the
+/// first of them makes room.
+const UNCACHE: &str = "uncache_aggressiveness=1000";
+
+fn descriptors(cache: &Cache) -> Result<Vec<ColumnFamilyDescriptor>> {
+    let one = |family: &Family| {
+        // The crate has no function for this option.
+        let options = family_options(*family, cache).get_options_from_string(UNCACHE);
+        let options = options.map_err(|e| rocks_error("set options", e))?;
+        Ok(ColumnFamilyDescriptor::new(family.name(), options))
+    };
+    Family::ALL.iter().map(one).collect()
 }
 
 fn family_options(family: Family, cache: &Cache) -> RocksOptions {
@@ -122,6 +134,20 @@ fn family_options(family: Family, cache: &Cache) -> RocksOptions {
     }
     options.set_block_based_table_factory(&table);
     options
+}
+
+/// The error of an open that failed. A list of files that is not where `CURRENT` says is
+/// damage, and not a device that fails.
+fn open_error(path: &Path, error: rocksdb::Error) -> Error {
+    let is_lost = std::fs::read(path.join("CURRENT"))
+        .is_ok_and(|name| !path.join(String::from_utf8_lossy(&name).trim_end()).exists());
+    if error.kind() == RocksKind::IOError && is_lost {
+        let message = format!("the list of files in \"{}\" is missing", path.display());
+        return Error::new(SqlState::DATA_CORRUPTED, message)
+            .with_hint("restore the database from a backup")
+            .with_source(error);
+    }
+    rocks_error("open database", error)
 }
 
 /// An error of RocksDB as one of ours.

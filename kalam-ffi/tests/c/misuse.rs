@@ -182,6 +182,26 @@ fn hostile_calls(function: &Function, out: &mut String) -> usize {
     count
 }
 
+/// One call with a panic planted in it, which is an error and changes nothing.
+fn panicking_call(function: &Function, out: &mut String) -> usize {
+    let arguments: Vec<String> =
+        function.arguments.iter().map(|(name, rust)| valid(name, rust)).collect();
+    let (name, arguments) = (&function.name, arguments.join(", "));
+    if function.arguments.is_empty() {
+        return 0;
+    }
+    let _ = match function.returns.as_deref() {
+        Some("KalamStatus") => writeln!(
+            out,
+            "  plant();\n  FAILS({name}({arguments}), KALAM_STATUS_INTERNAL, NULL);\n  \
+             CHECK(strstr(kalam_error_message(err), \"planted\") != NULL);"
+        ),
+        _ => writeln!(out, "  plant();\n  (void){name}({arguments});"),
+    };
+    let _ = writeln!(out, "  still_works();");
+    1
+}
+
 fn program(calls: fn(&Function, &mut String) -> usize, count_min: usize) -> String {
     let mut body = String::new();
     let mut count = 0;
@@ -218,4 +238,9 @@ fn every_function_refuses_every_handle_that_is_not_its_own() {
 #[test]
 fn every_argument_that_is_wrong_is_named() {
     run_program("hostile", &program(hostile_calls, 150));
+}
+
+#[test]
+fn a_panic_in_every_function_is_an_error_and_the_handles_stay() {
+    run_program("panicking", &program(panicking_call, 50));
 }

@@ -60,6 +60,22 @@ fn threads_and_forks_get_errors() {
     run(&mut Command::new(compile(&source("threads.c"), "threads", &[])));
 }
 
+/// `KALAM_SEQUENCES=2000` tries as many, from `KALAM_SEQUENCES_SEED` on.
+#[test]
+fn calls_in_any_order_with_any_handle_are_fine() {
+    let number = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
+    let program = compile(&source("sequences.c"), "sequences", &SANITIZED);
+    let printed = run(Command::new(program)
+        .arg(number("KALAM_SEQUENCES", "20"))
+        .arg(number("KALAM_SEQUENCES_SEED", "1")));
+    println!("{printed}");
+}
+
+#[test]
+fn eight_threads_share_a_connection() {
+    run(&mut Command::new(compile(&source("eight_threads.c"), "eight_threads", &SANITIZED)));
+}
+
 #[test]
 fn results_outlive_everything_and_valgrind_finds_nothing() {
     let program = compile(&source("lifetimes.c"), "lifetimes", &[]);

@@ -24,12 +24,26 @@ fn a_large_segment_goes_up_and_comes_down_in_parts() {
     assert_eq!(sizes.len(), 1);
     assert!(sizes[0].1 > 8 << 20, "{sizes:?} is one part");
     assert_eq!(server.tell("uploads kalam"), "0");
+    let uploaded = house.open.as_ref().expect("it is open").0.counters();
+    assert_eq!((uploaded.segments_uploaded, uploaded.bytes_uploaded), (1, sizes[0].1));
     house.close();
     std::fs::remove_dir_all(house.database().join("cache")).expect("copies may be removed");
+    let bytes = sizes[0].1;
+    let counters = |house: &House| house.open.as_ref().expect("it is open").0.counters();
     server.gets();
     house.reopen();
+    assert_eq!(counters(&house).segments_fetched, 0);
     assert_eq!(rows(house.root(), SUM), [SUMMED]);
     assert!(server.gets() > 1, "it came in one part");
+    let fetched = counters(&house);
+    assert_eq!((fetched.segments_fetched, fetched.bytes_fetched), (1, bytes));
+    assert_eq!((fetched.segments_uploaded, fetched.bytes_uploaded), (0, 0));
+    house.reopen();
+    assert_eq!(rows(house.root(), SUM), [SUMMED]);
+    let again = counters(&house);
+    assert_eq!((again.segments_fetched, again.copy_hits), (0, 1));
+    let held = "SELECT value FROM system.stats WHERE name = 'copy_bytes'";
+    assert_eq!(rows(house.root(), held), [[bytes.to_string()]]);
 }
 
 #[test]

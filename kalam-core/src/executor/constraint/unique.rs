@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Table, UniqueIndex};
+use crate::env::has_bug;
 use crate::model::{Seq, UserKey};
 use crate::store::{
     Expect, RowHeader, RowWrites, View, damaged, put_unique_entry, unique_key, unique_owner,
@@ -112,6 +113,9 @@ impl UniqueWrites {
             );
         }
         for key in left {
+            if has_bug("unique_entry_left") {
+                break;
+            }
             let Some((seq, _)) = entry(view, &key)? else {
                 return Err(damaged("the index of a UNIQUE constraint"));
             };

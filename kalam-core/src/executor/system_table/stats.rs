@@ -28,14 +28,17 @@ pub(super) fn rows(moment: &Moment<'_>) -> Result<RecordBatch> {
 }
 
 /// What the database did.
-fn counted(c: &Counters) -> [Stat; 21] {
+fn counted(c: &Counters) -> [Stat; 26] {
     [
         ("block_cache_hits", c.block_cache_hits, "blocks that RocksDB found in its cache"),
         ("block_cache_misses", c.block_cache_misses, "blocks that RocksDB read"),
         ("bytes_committed", c.bytes_committed, "bytes that commits wrote to log and hot tier"),
+        ("bytes_fetched", c.bytes_fetched, "bytes of segments fetched from object stores"),
         ("bytes_flushed", c.bytes_flushed, "bytes of the segments that flushes wrote"),
+        ("bytes_uploaded", c.bytes_uploaded, "bytes of segments uploaded to object stores"),
         ("commit_groups", c.commit_groups, "batches that commits were written in"),
         ("commits", c.commits, "commits"),
+        ("copy_hits", c.copy_hits, "segments of object stores opened from their local copy"),
         ("key_block_hits", c.key_block_hits, "blocks of segments' keys found decoded"),
         ("key_block_misses", c.key_block_misses, "blocks of segments' keys decoded"),
         ("parse_hits", c.parse_hits, "texts found parsed"),
@@ -49,7 +52,9 @@ fn counted(c: &Counters) -> [Stat; 21] {
         ("schema_misses", c.schema_misses, "tables whose definition was read"),
         ("segment_hits", c.segment_hits, "segments found open"),
         ("segment_misses", c.segment_misses, "segments opened and checked"),
+        ("segments_fetched", c.segments_fetched, "segments fetched from object stores"),
         ("segments_flushed", c.segments_flushed, "segments that flushes wrote"),
+        ("segments_uploaded", c.segments_uploaded, "segments uploaded to object stores"),
         ("syncs", c.syncs, "times that the log was synced to the device"),
     ]
 }
@@ -82,6 +87,7 @@ fn held(moment: &Moment<'_>) -> Result<Vec<Stat>> {
         ("hot_rows_estimate", hot.rows, "rows in the hot tier, about"),
         ("hot_bytes", hot.bytes, "bytes of the hot tier, in memory and on disk"),
         ("block_cache_bytes", hot.block_cache_bytes, "bytes in RocksDB's block cache"),
+        ("copy_bytes", engine.tier.copy_bytes(), "bytes of local copies of remote segments"),
         ("open_views", engine.store.epochs().count(), "views that statements and results hold"),
         ("memory_used", running.memory_pool.reserved() as u64, "bytes held by running queries"),
         ("memory_limit", engine.options.memory_limit_bytes as u64, "most bytes that they may hold"),

@@ -3,14 +3,17 @@
 //! Keys are looked for at a view. The committer reads no file: a key of the scope that is
 //! written after that view makes the commit fail if it lies between the first and the last
 //! key of a new segment. The ingest then looks that key up, and tries again.
+//!
+//! The rows are in files by then, in the columns of the table as it was. If DDL comes
+//! before the commit, and says nothing of rows that these were not checked for, they are
+//! rows of an earlier version, which every reader knows to read.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::key_check::{Buried, OwnKeys};
 use super::{IngestTarget, IngestedRows};
 use crate::activity::check_stop;
-use crate::catalog::SchemaRegistry;
+use crate::catalog::{SchemaRegistry, Table};
 use crate::env::fault_point;
 use crate::flush::manifest::{ScopeEdit, ScopeManifest};
 use crate::flush::manifest_export::export_manifest;
@@ -24,9 +27,14 @@ use crate::{Error, Result, SqlState};
 const OPEN_TRIES: usize = 3;
 const TRIES_MAX: usize = 1000;
 
-/// How long the ingest waits for a flush of its scope before it looks whether it is to
-/// stop.
-const TURN_WAIT: Duration = Duration::from_millis(20);
+/// What the commit of an ingest says of its table.
+#[derive(Clone, Copy)]
+pub(crate) enum TableOfIngest<'a> {
+    /// It is there.
+    Existing,
+    /// The commit makes it: with this set.
+    New(&'a dyn Fn() -> WriteSet),
+}
 
 impl IngestedRows<'_> {
     /// Makes all rows one commit, with the writes of entries of UNIQUE constraints. After an
@@ -34,29 +42,33 @@ impl IngestedRows<'_> {
     ///
     /// # Errors
     /// [`CommitError::KeyTaken`] for an entry, `23505` for a key, `40001` if the table was
-    /// altered or the rows of its user were taken away, `58030`, `53100`.
+    /// altered so that the rows do not fit it any more, or the rows of its user were taken
+    /// away, `58030`, `53100`.
     pub(crate) fn commit(
         mut self,
         store: &Store,
         registry: &Arc<SchemaRegistry>,
         entries: &RowWrites,
+        of_table: TableOfIngest<'_>,
     ) -> Result<Seq, CommitError> {
         let target = self.target;
+        let mut table = target.table.clone();
         // A flush that ends meanwhile would have all keys looked up once more.
-        let turn = target.tier.flush_turn(target.scope);
-        let _turn = loop {
-            check_stop()?;
-            if let Some(turn) = turn.try_lock_for(TURN_WAIT) {
-                break turn;
-            }
-        };
+        let _turn = target.tier.flushing.take(target.scope)?;
         let own = OwnKeys::new(target, &self.written.segments);
         let mut lookup = Lookup::new(&own, store)?;
         let mut held = None;
         for tries in 1..=TRIES_MAX {
             check_stop()?;
             fault_point("ingest.before_commit")?;
-            let set = self.write_set(&lookup, entries, registry);
+            let set = match of_table {
+                TableOfIngest::New(set) => set(),
+                TableOfIngest::Existing => {
+                    let changes = vec![registry.unchanged(&table)];
+                    WriteSet { changes, ..WriteSet::default() }
+                }
+            };
+            let set = self.with_rows(set, &lookup, entries, registry);
             let committing = held.is_none().then(|| target.table.commits());
             let committed = store.commit(set);
             drop(committing);
@@ -65,12 +77,16 @@ impl IngestedRows<'_> {
                     self.written.keep();
                     target.tier.answered(&target.placement.storage);
                     drop((lookup, held));
-                    let IngestTarget { tier, table, scope, placement, .. } = target;
-                    export_manifest(tier, store, table, scope, placement);
+                    let IngestTarget { tier, scope, placement, .. } = target;
+                    export_manifest(tier, store, &table, scope, placement);
                     return Ok(seq);
                 }
-                Err(error) if !may_help(&error, &target, registry) => return Err(error),
-                Err(_) => {}
+                Err(error) => {
+                    let Some(now) = table_to_retry(&error, &target, &table, registry) else {
+                        return Err(error);
+                    };
+                    table = now;
+                }
             }
             if tries == OPEN_TRIES {
                 held = Some(target.table.hold_commits());
@@ -82,20 +98,20 @@ impl IngestedRows<'_> {
             .into())
     }
 
-    fn write_set(
+    fn with_rows(
         &self,
+        mut set: WriteSet,
         lookup: &Lookup<'_, '_>,
         entries: &RowWrites,
         registry: &Arc<SchemaRegistry>,
     ) -> WriteSet {
         let target = &self.target;
         let prefix = target.table.scope_prefix(target.scope.user);
-        let mut set = WriteSet { rows: entries.clone(), ..WriteSet::default() };
+        set.rows = entries.clone();
         for (key, seq) in &lookup.buried.hot {
             let key = [prefix.as_slice(), key].concat();
             set.rows.push(Expect::Seq(*seq), |out| out.extend_from_slice(&key), |_| {});
         }
-        set.changes.push(registry.unchanged(target.table));
         registry.needs_storage(&mut set, &target.placement.storage);
         let mut edit = ScopeEdit::new(&target.tier.manifest, target.scope);
         edit.expect_version(lookup.manifest.version);
@@ -115,16 +131,21 @@ impl IngestedRows<'_> {
     }
 }
 
-/// Whether the commit lost against others, and may win the next time.
-fn may_help(
+/// The table as it is now, if the commit lost against others and may win the next time.
+fn table_to_retry(
     error: &CommitError,
     target: &IngestTarget<'_>,
+    table: &Arc<Table>,
     registry: &Arc<SchemaRegistry>,
-) -> bool {
-    let CommitError::Other(error) = error else { return false };
-    error.sqlstate() == SqlState::SERIALIZATION_FAILURE
-        && registry.is_current(target.table)
-        && !target.tier.manifest.is_purged(target.scope.user)
+) -> Option<Arc<Table>> {
+    let CommitError::Other(error) = error else { return None };
+    if error.sqlstate() != SqlState::SERIALIZATION_FAILURE
+        || target.tier.manifest.is_purged(target.scope.user)
+    {
+        return None;
+    }
+    let now = registry.current(table).ok()?;
+    now.definition.takes_rows_of(&table.definition).then_some(now)
 }
 
 /// That the keys are free, as a view shows it, and who wrote what since.

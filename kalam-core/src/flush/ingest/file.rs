@@ -19,7 +19,7 @@ use crate::env::fault_point;
 use crate::flush::segment::{ColumnStatistics, SegmentMeta};
 use crate::flush::segment_file::{SegmentPlace, SegmentSink};
 use crate::flush::segment_writer::{
-    ColumnBounds, KEY_INDEX, properties, segment_schema, write_error,
+    ColumnBounds, KEY_INDEX, ROW_GROUP_ROWS, properties, segment_schema, write_error,
 };
 use crate::model::{SegmentId, Seq};
 use crate::{Error, Result, SqlState};
@@ -62,8 +62,11 @@ impl<'a> IngestFile<'a> {
         sample: &[ArrayRef],
     ) -> Result<IngestFile<'a>> {
         fault_point("ingest.before_segment")?;
-        let options =
-            ArrowWriterOptions::new().with_properties(properties(table, sample, INGEST_ZSTD_LEVEL));
+        let options = ArrowWriterOptions::new().with_properties(properties(
+            table,
+            (sample, ROW_GROUP_ROWS),
+            INGEST_ZSTD_LEVEL,
+        ));
         let sink = place.create(&path)?;
         let (writer, factory) =
             ArrowWriter::try_new_with_options(sink, segment_schema(table), options)

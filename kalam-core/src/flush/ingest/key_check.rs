@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::IngestTarget;
 use super::key_cursor::{Found, KeyCursor, MergedKeys, SegmentKeys};
 use crate::activity::check_stop;
+use crate::env::has_bug;
 use crate::flush::manifest::{ScopeManifest, SegmentState};
 use crate::flush::segment::SegmentMeta;
 use crate::flush::segment_cache::OpenSegment;
@@ -111,7 +112,7 @@ impl<'a> OwnKeys<'a> {
     /// `23505` if a live row has one.
     pub(super) fn check_free(&self, manifest: &ScopeManifest, view: &View) -> Result<Buried> {
         let mut buried = Buried::default();
-        if self.target.table.definition.has_hidden_key() {
+        if self.target.table.definition.has_hidden_key() || has_bug("key_not_looked_up") {
             return Ok(buried);
         }
         let (Some(first), Some(last)) =

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 
+pub(crate) use self::commit::TableOfIngest;
 use self::encoder::{Encoders, Group};
 use self::file::IngestFile;
 use self::pending::Pending;
@@ -222,7 +223,7 @@ impl<'a> Ingest<'a> {
         }
         if self.open_file().is_none() {
             let IngestTarget { tier, table, place, placement, .. } = self.target;
-            let id = SegmentId(u64::try_from(tier.ids.snowflake()).unwrap_or_default());
+            let id = tier.new_segment_id();
             let path = format!("{}/{:016x}.parquet", placement.folder, id.get());
             self.written.begun.push((id, path.clone()));
             tier.announce(&placement.storage, id, &path)?;

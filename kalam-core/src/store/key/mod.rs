@@ -29,6 +29,11 @@ pub(crate) fn scope_prefix(
     prefix
 }
 
+/// The prefix that the keys of one table share, of every owner, and no others.
+pub(crate) fn table_prefix(kind: TableKind, table: TableId) -> Vec<u8> {
+    scope_prefix(kind, table, UserKey::SHARED)[..SCOPE_PREFIX_LEN - size_of::<UserKey>()].to_vec()
+}
+
 /// The scope of a hot key.
 pub(crate) fn scope_of(key: &[u8]) -> ScopeId {
     let (mut table, mut user) = ([0; 4], [0; 8]);

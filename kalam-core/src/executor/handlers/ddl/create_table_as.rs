@@ -2,32 +2,35 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{DataType as SqlDataType, Query};
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::create_table::new_name;
+use crate::activity::Activity;
 use crate::catalog::Table;
 use crate::executor::QueryResult;
+use crate::executor::batch_stream::BatchStream;
 use crate::executor::caller::Caller;
 use crate::executor::column_names::name_columns;
 use crate::executor::define_table::define_table;
 use crate::executor::dialect::KalamDialect;
 use crate::executor::engine::Engine;
-use crate::executor::handlers::dml::InsertTarget;
+use crate::executor::handlers::dml::{InsertTarget, Inserted};
 use crate::executor::handlers::query::select::prepare;
 use crate::executor::resolve::write_scope;
 use crate::executor::result_columns::result_columns;
-use crate::executor::row_writer::{RowWriter, Taken};
+use crate::executor::row_writer::RowWriter;
 use crate::executor::statement::{ColumnSpec, CreateTable, CreateTableAs};
+use crate::flush::TableOfIngest;
 use crate::model::{KalamDataType, TableName};
 use crate::store::{View, WriteSet};
 use crate::{Error, Result, SqlState};
 
 /// Creates a table with the columns and the rows of a query, which nobody sees apart:
-/// both are one commit. The rows of a USER or STREAM table are the caller's.
+/// both are one commit. The rows of a USER or STREAM table are the caller's. Many rows go
+/// straight to segments, as those of an INSERT do.
 ///
 /// # Errors
 /// `3F000`, `42P07`, what the definition gets wrong, and what the query does.
@@ -59,8 +62,8 @@ pub(crate) fn run(
     let schema = planner.optimize(&plan)?.schema().inner().clone();
     let table = Arc::new(define(engine, statement, name, &schema)?);
     let done = if statement.with_data {
-        let batches = engine.collect(planner.stream(&plan)?)?;
-        fill(engine, caller, &table, view, &batches).map(QueryResult::affected)
+        let stream = BatchStream::new(planner.stream(&plan)?);
+        fill(engine, caller, &table, &view, stream).map(QueryResult::affected)
     } else {
         let set = created(engine, caller, &table, false);
         engine.store.commit(set).map_err(Error::from).map(|_| QueryResult::empty())
@@ -122,21 +125,20 @@ fn fill(
     engine: &Arc<Engine>,
     caller: &Caller,
     table: &Arc<Table>,
-    view: Arc<View>,
-    batches: &[RecordBatch],
+    view: &Arc<View>,
+    mut stream: BatchStream,
 ) -> Result<u64> {
     let user = write_scope(engine, caller, table)?;
     let names = table.definition.columns.iter().map(|column| column.name.as_str());
     let target = InsertTarget::new(engine, caller, table, names)?;
-    let mut writer = RowWriter::new(engine, table, user, view)?;
-    let mut rows = 0;
-    for batch in batches {
-        let columns = target.complete(batch.columns(), batch.num_rows())?;
-        target.write(&mut writer, &columns, batch.num_rows(), Taken::Refuse)?;
-        rows += batch.num_rows() as u64;
+    let mut writer = RowWriter::new(engine, table, user, view.clone())?;
+    let activity = Activity::current().unwrap_or_default();
+    let next = &mut || stream.next(engine.runtime(), &activity);
+    let set = || created(engine, caller, table, true);
+    match target.insert_into(view, &mut writer, next, TableOfIngest::New(&set))? {
+        Inserted::Committed(rows) => Ok(rows),
+        Inserted::Written(rows) => writer.commit_with(set()).map(|_| rows),
     }
-    writer.commit_with(created(engine, caller, table, true))?;
-    Ok(rows)
 }
 
 /// The table's part of the commit.

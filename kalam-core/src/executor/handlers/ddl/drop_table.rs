@@ -13,7 +13,7 @@ use crate::executor::row_writer::retrying;
 use crate::executor::statement::TableRef;
 use crate::flush::{ScopeEdit, ScopeId};
 use crate::model::TableId;
-use crate::store::{WriteSet, unique_table_prefix};
+use crate::store::{WriteSet, table_prefix, unique_table_prefix};
 use crate::{Error, ErrorKind, SqlState};
 
 /// Drops tables with all rows of all users, in one commit.
@@ -141,8 +141,7 @@ fn remove_rows(engine: &Engine, table: &Table, set: &mut WriteSet) -> Result<()>
         edit.remove_all();
         set.changes.push(Box::new(edit));
     }
-    let mut prefix = vec![table.definition.kind.key_byte()];
-    prefix.extend_from_slice(&id.get().to_be_bytes());
+    let prefix = table_prefix(table.definition.kind, id);
     set.changes.push(Box::new(RemoveRows { prefix }));
     if !table.uniques.is_empty() {
         set.changes.push(Box::new(RemoveRows { prefix: unique_table_prefix(id) }));

@@ -12,7 +12,7 @@ use crate::executor::batch_stream::batch_bytes;
 use crate::executor::constraint::{UniqueWrites, check_rows, duplicate_entry};
 use crate::executor::plan_error::from_datafusion;
 use crate::executor::row_writer::{RowWriter, Taken, duplicate_key};
-use crate::flush::{Ingest, IngestTarget};
+use crate::flush::{Ingest, IngestTarget, TableOfIngest};
 use crate::model::{ScopeId, TableKind};
 use crate::store::{CommitError, RowWrites, View};
 use crate::{Error, Result, SqlState};
@@ -32,6 +32,14 @@ pub(crate) type NextBatch<'a> = dyn FnMut() -> Result<Option<RecordBatch>> + 'a;
 /// Complete columns, and how many rows they are.
 type Complete = (Vec<ArrayRef>, usize);
 
+/// Rows that were taken, and what is left to do.
+pub(crate) enum Inserted {
+    /// They are writes of the statement, which are to be committed.
+    Written(u64),
+    /// They are in segments, committed.
+    Committed(u64),
+}
+
 impl InsertTarget<'_> {
     /// Inserts all rows. Of a statement that is a commit of its own,
     /// [`Options::ingest_rows_min`](crate::Options) rows and more go past the hot tier and
@@ -46,6 +54,22 @@ impl InsertTarget<'_> {
         writer: &mut RowWriter<'_>,
         next: &mut NextBatch<'_>,
     ) -> Result<u64> {
+        match self.insert_into(view, writer, next, TableOfIngest::Existing)? {
+            Inserted::Written(rows) | Inserted::Committed(rows) => Ok(rows),
+        }
+    }
+
+    /// As [`InsertTarget::insert_all`], for a table that may be made by the same commit.
+    ///
+    /// # Errors
+    /// As [`InsertTarget::insert_all`], and what the changes of the new table raise.
+    pub(crate) fn insert_into(
+        &self,
+        view: &View,
+        writer: &mut RowWriter<'_>,
+        next: &mut NextBatch<'_>,
+        of_table: TableOfIngest<'_>,
+    ) -> Result<Inserted> {
         if !self.takes_bulk(writer) {
             let mut total = 0;
             while let Some(batch) = next()? {
@@ -53,7 +77,7 @@ impl InsertTarget<'_> {
                 self.write(writer, &columns, batch.num_rows(), Taken::Refuse)?;
                 total += batch.num_rows() as u64;
             }
-            return Ok(total);
+            return Ok(Inserted::Written(total));
         }
         let mut chunks = Chunks { next, rest: VecDeque::new() };
         let mut held: Vec<Complete> = Vec::new();
@@ -64,14 +88,15 @@ impl InsertTarget<'_> {
                 for (columns, rows) in &held {
                     self.write(writer, columns, *rows, Taken::Refuse)?;
                 }
-                return Ok(rows as u64);
+                return Ok(Inserted::Written(rows as u64));
             };
             let columns = self.complete(batch.columns(), batch.num_rows())?;
             rows += batch.num_rows();
             bytes += batch_bytes(&batch);
             held.push((columns, batch.num_rows()));
         }
-        self.ingest(view, writer.scope(), held, &mut chunks)
+        let rows = self.ingest(view, writer.scope(), held, (&mut chunks, of_table))?;
+        Ok(Inserted::Committed(rows))
     }
 
     /// Whether many rows of the writer's statement may go past the hot tier: rows of a
@@ -89,7 +114,7 @@ impl InsertTarget<'_> {
         view: &View,
         scope: ScopeId,
         held: Vec<Complete>,
-        chunks: &mut Chunks<'_, '_>,
+        (chunks, of_table): (&mut Chunks<'_, '_>, TableOfIngest<'_>),
     ) -> Result<u64> {
         let (engine, table) = (self.engine, self.table());
         table.check_view(view)?;
@@ -140,7 +165,7 @@ impl InsertTarget<'_> {
         let mut entries = RowWrites::default();
         uniques.finish(table, (view, false), &mut entries)?;
         let ingested = ingest.finish()?;
-        match ingested.commit(&engine.store, &engine.registry, &entries) {
+        match ingested.commit(&engine.store, &engine.registry, &entries, of_table) {
             Ok(_) => Ok(total),
             Err(CommitError::KeyTaken(key)) => Err(taken(table, &key)),
             Err(CommitError::Other(e)) => Err(e),

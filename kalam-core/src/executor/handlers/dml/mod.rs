@@ -16,6 +16,7 @@ mod target;
 pub(crate) mod update;
 mod written_rows;
 
+pub(crate) use bulk::Inserted;
 pub(crate) use evaluator::{given_query, with_ctes};
 pub(crate) use merge::{merge_actions, merge_from};
 pub(crate) use new_rows::{InsertTarget, undefined_column, undefined_column_of};

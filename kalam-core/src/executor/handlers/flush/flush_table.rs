@@ -32,9 +32,8 @@ pub(crate) fn run(engine: &Engine, caller: &Caller, table: &TableRef) -> Result<
     engine.audit.write(caller.did("STORAGE FLUSH TABLE", Some(name)))?;
     let key = format!("flush:{}", table.definition.id);
     let new = NewJob::of_statement(JobKind::Flush, &table.definition.name).with_key(key);
-    let (id, done) = engine.jobs.run(&new, |progress| {
+    let (id, done) = engine.jobs.run(&new, |_| {
         let report = flush(engine, &table)?;
-        progress.expect(report.rows);
         Ok(JobReport { rows: report.rows, segments: report.segments, ..JobReport::default() })
     })?;
     Ok(report(id, &[(table, FlushReport { rows: done.rows, segments: done.segments })]))

@@ -10,7 +10,6 @@ use crate::executor::resolve::resolve_table;
 use crate::executor::statement::TableRef;
 use crate::flush::Choice;
 use crate::jobs::JobKind;
-use crate::store::prefix_end;
 
 /// Removes what nobody can see of one table: rows of a STREAM table whose time is over,
 /// older versions of rows, deleted rows after their retention, files that no result reads
@@ -36,8 +35,6 @@ pub(crate) fn run(
     let name = definition.name.clone();
     engine.audit.write(caller.did("VACUUM", Some(name.to_string())))?;
     let result = maintain(engine, JobKind::Cleanup, &name, &[table], Choice::All)?;
-    let mut prefix = vec![definition.kind.key_byte()];
-    prefix.extend_from_slice(&definition.id.get().to_be_bytes());
-    engine.store.compact_hot(&(prefix.clone()..prefix_end(&prefix)));
+    engine.tiers().free_hot(&definition);
     Ok(result)
 }

@@ -13,6 +13,7 @@ use crate::executor::engine::Engine;
 use crate::executor::explain::{explain_plan, outcome, scan_line};
 use crate::executor::gateway::TableAction;
 use crate::executor::handlers::dml;
+use crate::executor::key_list_read;
 use crate::executor::modify_statement::InsertSource;
 use crate::executor::point_read;
 use crate::executor::query_shape::ParsedQuery;
@@ -78,6 +79,17 @@ fn of_query(
             };
             lines.push(format!("Found: {place}"));
             lines.push(outcome(rows, started));
+        }
+        return Ok(lines);
+    }
+    if let Some(list) = key_list_read::find(engine, caller, query, params)? {
+        let (name, keys) = (&list.table.definition.name, list.keys.len());
+        let mut lines =
+            vec!["Access path: point".to_owned(), format!("Lookup of {keys} keys in {name}")];
+        if explain.analyze {
+            let started = Instant::now();
+            let rows = list.read(engine, caller, &view)?.num_rows();
+            lines.push(outcome(rows as u64, started));
         }
         return Ok(lines);
     }

@@ -11,6 +11,7 @@ use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
+use crate::executor::key_list_read;
 use crate::executor::planner::Planner;
 use crate::executor::point_read;
 use crate::executor::query_plan;
@@ -35,6 +36,9 @@ pub(crate) fn run(
     // know all of its rows.
     let view = work.view(engine)?;
     if let Some(result) = point_read::run(engine, caller, query, params, &view)? {
+        return Ok(result);
+    }
+    if let Some(result) = key_list_read::run(engine, caller, query, params, &view)? {
         return Ok(result);
     }
     if let Some(result) = recent_read::run(engine, caller, query, params, &view)? {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::activity::check_stop;
+use crate::catalog::DEFAULT_STORAGE;
 use crate::executor::QueryResult;
 use crate::executor::engine::Engine;
 use crate::executor::text_table::{TextColumn, TextTable};
@@ -10,10 +11,11 @@ use crate::model::Name;
 use crate::{Result, SqlState};
 
 /// Writes, reads, lists and deletes a small file; `extended` also reads every segment
-/// that the storage holds and compares size and checksum with the manifest.
+/// that the storage holds and compares size and checksum with the manifest. Of the storage
+/// `local` it reads the files of the hot tier too.
 ///
-/// Returns a row for each step, and with `extended` one for all segments and one for each
-/// damaged one: `step` TEXT, `ok` BOOLEAN, `detail` TEXT or NULL. What does not work is a
+/// Returns a row for each step, and with `extended` one for all segments, one for each
+/// damaged one, and one for the hot tier: `step` TEXT, `ok` BOOLEAN, `detail` TEXT or NULL. What does not work is a
 /// row, not an error.
 ///
 /// # Errors
@@ -45,6 +47,15 @@ pub(crate) fn run(engine: &Engine, name: &str, extended: bool) -> Result<QueryRe
         let whole = count - damaged.len();
         steps.push(("segments", Ok(Some(format!("{whole} of {count} as the manifest says")))));
         steps.extend(damaged);
+        if name.as_str() == DEFAULT_STORAGE {
+            let entries = engine.store.verify();
+            if let Err(e) = &entries
+                && e.sqlstate() == SqlState::QUERY_CANCELED
+            {
+                return Err(e.duplicate());
+            }
+            steps.push(("hot", entries.map(|count| Some(format!("{count} entries can be read")))));
+        }
     }
     let flags = steps.iter().map(|(_, outcome)| outcome.is_ok()).collect();
     let details = steps.iter().map(|(_, outcome)| match outcome {

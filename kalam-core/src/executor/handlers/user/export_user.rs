@@ -27,7 +27,7 @@ use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::flush::segment_schema;
 use crate::model::UserId;
-use crate::store::{View, sync_directory};
+use crate::store::{View, create_directories, sync_directory};
 use crate::{Error, Result, SqlState};
 
 const MANIFEST: &str = "manifest.json";
@@ -56,7 +56,7 @@ pub(crate) fn run(
     engine.audit.write(record.with_detail(format!("to {folder}")))?;
     let partial = target.with_added_extension(PARTIAL);
     clear_partial(&partial)?;
-    fs::create_dir_all(&partial).map_err(|e| io_error("create folder", &partial, e))?;
+    create_directories(&partial).map_err(|e| io_error("create folder", &partial, e))?;
     let written = write_all(engine, caller, user, &partial).and_then(|report| {
         fault_point("export.before_rename")?;
         let publish = || -> std::io::Result<()> {
