@@ -64,7 +64,7 @@ impl Answer {
         if matches!(form, Form::Stream) {
             return Ok(Answer::Stream(Box::new(Stream::new(result))));
         }
-        call::reads(result.cancel_handle());
+        call::reads(&result.cancel_handle());
         let (schema, rows_affected) = (result.schema(), result.rows_affected());
         let mut batches = Vec::new();
         while let Some(batch) = result.next_batch()? {
@@ -143,7 +143,7 @@ impl Batches {
 impl Batches {
     /// Rows that the statement changed, or null.
     #[napi(getter)]
-    #[expect(clippy::cast_precision_loss, reason = "nobody changes 2^53 rows")]
+    #[allow(clippy::cast_precision_loss, reason = "nobody changes 2^53 rows")]
     pub fn rows_affected(&self) -> Option<f64> {
         self.rows_affected.map(|rows| rows as f64)
     }
@@ -162,7 +162,7 @@ impl Batches {
 
     /// How many rows there are.
     #[napi(getter)]
-    #[expect(clippy::cast_precision_loss, reason = "memory holds less than 2^53 rows")]
+    #[allow(clippy::cast_precision_loss, reason = "memory holds less than 2^53 rows")]
     pub fn row_count(&self, env: &Env) -> napi::Result<f64> {
         self.read(Js::new(env), |batches| {
             Ok(batches.iter().map(RecordBatch::num_rows).sum::<usize>() as f64)
@@ -222,11 +222,12 @@ impl Batches {
         zero_copy: bool,
     ) -> napi::Result<Unknown<'env>> {
         let js = Js::new(env);
-        let forms = outcome(js, self.schema.fields().iter().map(typed_form).collect())?;
+        let forms: Result<Vec<String>> = self.schema.fields().iter().map(typed_form).collect();
+        let forms = outcome(js, forms)?;
         let batches = self.take(js)?;
         let (_, batch) = outcome(js, gather(&self.schema, batches).and_then(portable_batch))?;
         let pair = js.array(2)?;
-        js.put(pair, 0, texts(js, forms)?)?;
+        js.put(pair, 0, texts(js, &forms)?)?;
         js.put(pair, 1, export(js, batch, zero_copy)?)?;
         Ok(js.unknown(pair))
     }
@@ -246,7 +247,7 @@ fn gather(schema: &SchemaRef, mut batches: Vec<RecordBatch>) -> Result<RecordBat
         .map_err(|error| Error::new(SqlState::FEATURE_NOT_SUPPORTED, error.to_string()))
 }
 
-fn texts(js: Js, texts: Vec<String>) -> napi::Result<Raw> {
+fn texts(js: Js, texts: &[String]) -> napi::Result<Raw> {
     let array = js.array(texts.len())?;
     for (place, text) in texts.iter().enumerate() {
         js.put(array, place, js.text(text)?)?;

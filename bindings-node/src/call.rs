@@ -71,7 +71,7 @@ pub fn stop_requested() -> bool {
 }
 
 /// Lets the call of this thread be stopped by what it reads from now on.
-pub fn reads(result: CancelHandle) {
+pub fn reads(result: &CancelHandle) {
     STOP.with_borrow(|stop| {
         let Some(stop) = stop else { return };
         *stop.result() = Some(result.clone());
@@ -137,7 +137,7 @@ pub fn promise<'env, T: Send + 'static>(
     WAITING.with(|waiting| waiting.note(&stop));
     let (deferred, promise) = env.create_deferred()?;
     THREADS.spawn_blocking(move || {
-        let outcome = stoppable(stop, work);
+        let outcome = stoppable(&stop, work);
         let_go(keeps);
         deferred.resolve(move |env| {
             let js = Js::new(&env);
@@ -150,7 +150,7 @@ pub fn promise<'env, T: Send + 'static>(
     Ok(promise)
 }
 
-fn stoppable<T>(stop: Arc<Stop>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+fn stoppable<T>(stop: &Arc<Stop>, work: impl FnOnce() -> Result<T>) -> Result<T> {
     if stop.is_asked() {
         return Err(Error::new(SqlState::QUERY_CANCELED, "the call was stopped before it began"));
     }

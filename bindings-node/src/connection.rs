@@ -1,4 +1,9 @@
 //! `Connection`: one user's session.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_arguments,
+    reason = "napi hands owned values to methods, and each is an argument"
+)]
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -282,7 +287,7 @@ impl Connection {
     /// Rows that the statements at work have done, and that there are (-1: not known); nothing
     /// if nothing is at work.
     #[napi]
-    #[expect(clippy::cast_precision_loss, reason = "for people, who see some digits")]
+    #[allow(clippy::cast_precision_loss, reason = "for people, who see some digits")]
     pub fn progress<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
         promise(

@@ -21,3 +21,5 @@ mod statement;
 mod stream;
 mod typed_form;
 mod value;
+
+pub use connect::{open, restore};

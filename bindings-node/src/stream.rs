@@ -41,7 +41,7 @@ impl Stream {
         let next = move || {
             let mut result = result.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(open) = result.as_mut() else { return Ok(None) };
-            call::reads(open.cancel_handle());
+            call::reads(&open.cancel_handle());
             while let Some(batch) = open.next_batch()? {
                 if batch.num_rows() > 0 {
                     return Ok(Some(Batches::new(batch.schema(), None, vec![batch])));

@@ -14,7 +14,7 @@ const messages = [];
 
 before(async () => {
   cpSync(example, folder, { recursive: true });
-  const lines = execFileSync(process.env.KALAM_TEST_PYTHON, [join(example, 'dialogues.py')], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const lines = execFileSync(process.env.KALAM_TEST_PYTHON, [join(process.env.KALAM_SOURCE, 'examples/dialogues.py')], { encoding: 'utf8', maxBuffer: 1 << 28 });
   writeFileSync(join(folder, 'dialogues.jsonl'), lines);
   for (const line of lines.trimEnd().split('\n')) messages.push(JSON.parse(line));
   const { Store } = await import(pathToFileURL(join(folder, 'store.mjs')));

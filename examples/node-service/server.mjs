@@ -1,5 +1,6 @@
 // A chat history over HTTP, with a session for each person.
 //
+//     python ../dialogues.py > dialogues.jsonl
 //     node server.mjs chat.kalam dialogues.jsonl
 //     curl -H 'x-user: english-humor' 'localhost:8080/messages?limit=5'
 //
