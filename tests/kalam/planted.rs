@@ -77,7 +77,7 @@ const BUGS: &[Planted] = &[
     Planted {
         bug: "unique_entry_left",
         proof: CRASH,
-        says: &["wrong entries", "the index of a UNIQUE"],
+        says: &["wrong entries", "the index of a UNIQUE", "unique constraint \"u_twin_key\""],
         with: &[],
     },
     Planted { bug: "seq_starts_again", proof: CRASH, says: &["_seq went back"], with: &[] },

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, TimeUnit};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result as DataFusionResult, ScalarValue};
+use datafusion::common::{DFSchema, Result as DataFusionResult, ScalarValue, plan_datafusion_err};
 use datafusion::logical_expr::expr::{InSubquery, ScalarFunction};
+use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::{
     Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Join, LogicalPlan, LogicalPlanBuilder,
     Operator, Projection, Subquery, Union,
@@ -158,7 +159,9 @@ fn in_expression(mut expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
             keep_fraction(left, right, schema)
         }
         Expr::Between(Between { expr, low, high, .. }) => {
-            make_alike(&mut [expr, low, high], &[], schema)
+            let changed = make_alike(&mut [expr, low, high], &[], schema);
+            check_bounds(expr, low, high, schema)?;
+            changed
         }
         Expr::InList(list) => {
             let mut exprs: Vec<&mut Expr> = list.list.iter_mut().collect();
@@ -183,6 +186,20 @@ fn in_expression(mut expr: Expr, schema: &DFSchema) -> DataFusionResult<Transfor
         _ => false,
     };
     Ok(if changed { Transformed::yes(expr) } else { Transformed::no(expr) })
+}
+
+/// Refuses a BETWEEN of types that have none in common, as DataFusion refuses a comparison
+/// of them; of this it says that it is a bug of its own.
+fn check_bounds(expr: &Expr, low: &Expr, high: &Expr, schema: &DFSchema) -> DataFusionResult<()> {
+    let common = |left: &DataType, right: &DataType| {
+        comparison_coercion(left, right).ok_or_else(|| {
+            plan_datafusion_err!("BETWEEN compares {left} with {right}, which have no common type")
+        })
+    };
+    let value = expr.get_type(schema)?;
+    let low = common(&value, &low.get_type(schema)?)?;
+    let high = common(&value, &high.get_type(schema)?)?;
+    common(&low, &high).map(drop)
 }
 
 /// Gives the quotient of decimals at least [`QUOTIENT_DIGITS`] after the point, where

@@ -27,7 +27,8 @@ use super::plan_cache::PlanCache;
 use super::rounding_cast::RoundCasts;
 use super::spill_directory::spill_directory;
 use super::statement::Parsed;
-use super::stop_rule::{logical_rules, physical_rules};
+use super::stop_rule::{logical_rules, stopping};
+use super::unambiguous_pushdown::physical_rules;
 use crate::activity::Activity;
 use crate::catalog::{
     DEFAULT_NAMESPACE, Namespace, SchemaRegistry, StorageDefinition, UserDirectory,
@@ -356,8 +357,6 @@ fn planning_context(options: &Options, spill: DiskManagerMode) -> Result<Session
     settings.sql_parser.parse_float_as_decimal = true;
     // Errors of planning know the place of what they name.
     settings.sql_parser.collect_spans = true;
-    // Views would take about half of the processor time of filters on text: of TPC-H's
-    // queries 12 and 19 stand out beside stock DataFusion, which has the same plans.
     settings.execution.parquet.schema_force_view_types = false;
     // MIN and MAX in one query lose the rows of files that come after one whose values
     // are all NULL: the filter then tests for one of the two only.
@@ -374,7 +373,7 @@ fn planning_context(options: &Options, spill: DiskManagerMode) -> Result<Session
         .with_runtime_env(runtime)
         .with_default_features()
         .with_optimizer_rules(logical_rules())
-        .with_physical_optimizer_rules(physical_rules())
+        .with_physical_optimizer_rules(stopping(physical_rules()))
         .with_physical_optimizer_rule(Arc::new(NewestRows))
         .with_physical_optimizer_rule(Arc::new(KeepOrder))
         .build();

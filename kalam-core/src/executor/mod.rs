@@ -77,6 +77,7 @@ mod text_table;
 mod tier_rows;
 mod transaction;
 mod type_name;
+mod unambiguous_pushdown;
 mod user_statement;
 mod view;
 mod work;

@@ -6,7 +6,7 @@ use datafusion::common::ScalarValue;
 use super::literal_type::text_value;
 
 /// Whole numbers up to here are the same in DOUBLE.
-const DOUBLE_EXACT_MAX: i64 = 1 << 53;
+const DOUBLE_EXACT_MAX: u64 = 1 << 53;
 
 /// The value in another type, if no comparison with a value of that type could tell
 /// the difference; never for NULL.
@@ -45,7 +45,7 @@ fn whole_number(number: i64, data_type: &DataType) -> Option<ScalarValue> {
         DataType::Int64 => Some(ScalarValue::Int64(Some(number))),
         DataType::Int32 => i32::try_from(number).ok().map(|n| ScalarValue::Int32(Some(n))),
         DataType::Int16 => i16::try_from(number).ok().map(|n| ScalarValue::Int16(Some(n))),
-        DataType::Float64 if number.abs() <= DOUBLE_EXACT_MAX => {
+        DataType::Float64 if number.unsigned_abs() <= DOUBLE_EXACT_MAX => {
             #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
             let double = number as f64;
             Some(ScalarValue::Float64(Some(double)))

@@ -8,7 +8,6 @@ use datafusion::common::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::activity::check_stop;
@@ -24,10 +23,12 @@ pub(crate) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     Optimizer::new().rules.into_iter().flat_map(|rule| [rule, stop.clone()]).collect()
 }
 
-/// DataFusion's physical rules, which stop between one another.
-pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+/// These physical rules, which stop between one another.
+pub(crate) fn stopping(
+    rules: impl IntoIterator<Item = Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let stop: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(StopRule);
-    PhysicalOptimizer::new().rules.into_iter().flat_map(|rule| [rule, stop.clone()]).collect()
+    rules.into_iter().flat_map(|rule| [rule, stop.clone()]).collect()
 }
 
 fn check() -> DataFusionResult<()> {

@@ -153,6 +153,14 @@ impl VisitorMut for Settle {
                     .with_position(position(expr.span().start));
             return ControlFlow::Break(error.into());
         }
+        if let Expr::Subquery(query) = expr
+            && selects_nothing(&query.body)
+        {
+            let error =
+                Error::new(SqlState::SYNTAX_ERROR, "subquery must return one column, not none")
+                    .with_position(position(expr.span().start));
+            return ControlFlow::Break(error.into());
+        }
         balance(expr);
         ControlFlow::Continue(())
     }
@@ -178,6 +186,27 @@ fn take_fetch(query: &mut Query) -> bool {
         }
     }
     true
+}
+
+/// Whether a query has no columns: `SELECT FROM t`.
+fn selects_nothing(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Select(select) => {
+            let is_all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_));
+            let has_nothing = |from: &TableWithJoins| {
+                let tables = from.joins.iter().map(|join| &join.relation);
+                std::iter::once(&from.relation).chain(tables).all(|table| match table {
+                    TableFactor::Derived { subquery, .. } => selects_nothing(&subquery.body),
+                    _ => false,
+                })
+            };
+            select.projection.iter().all(is_all) && select.from.iter().all(has_nothing)
+                || select.projection.is_empty()
+        }
+        SetExpr::Query(query) => selects_nothing(&query.body),
+        SetExpr::SetOperation { left, .. } => selects_nothing(left),
+        _ => false,
+    }
 }
 
 fn refused_body(body: &SetExpr) -> Option<&'static str> {

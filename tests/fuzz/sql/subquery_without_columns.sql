@@ -1,0 +1,1 @@
+UPDATE t SET v = (SELECT FROM t WHERE k = 2) WHERE k = 1
