@@ -42,8 +42,15 @@ torture: export KALAM_FAULTS = all
 torture: export KALAM_FLIPS = 1000
 torture: export KALAM_READS = 100000
 torture: export KALAM_ROUNDS = 1000
-TORTURE := crash:: power:: fault:: rot:: damage:: disk_full:: every_reader_sees_one_moment planted::
-torture: setup ## the proofs of crashes, faults and rot at full size: hours; OF=power:: picks one
+torture: export KALAM_ORACLE = 25000
+torture: export KALAM_HISTORIES = 1000
+torture: export KALAM_TRANSACTIONS = 2000
+torture: export KALAM_CANARY = 100000
+torture: export KALAM_FUZZ = 150000
+torture: export KALAM_DECODER = 1000
+TORTURE := crash:: power:: fault:: rot:: damage:: disk_full:: every_reader_sees_one_moment planted:: \
+	oracle:: history:: canary:: fuzz:: decoder::
+torture: setup ## the proofs at full size: hours; OF=power:: picks one
 	@$(ENV) step "torture"; cargo test --workspace --locked --test kalam -- --nocapture --test-threads=1 $(or $(OF),$(TORTURE))
 
 bench: bench-setup ## measure all jobs beside the peers, optimized, into benchmarks/results and README; ARGS="--only newest" is one job
