@@ -57,6 +57,7 @@ bench: bench-setup ## measure all jobs beside the peers, optimized, into benchma
 	@$(ENV) .ci/wheel.sh release "$$VENV_BENCH"
 	@$(ENV) step "benchmarks"; "$$VENV_BENCH/bin/python" -u benchmarks/run.py $(ARGS)
 	@$(ENV) step "the engine's small paths, and what a call from C costs"; cargo bench --workspace --locked --bench engine --bench point_read
+	@$(ENV) .ci/python_bench.sh
 	@$(ENV) .ci/node.sh release
 	@$(ENV) .ci/node_bench.sh
 
