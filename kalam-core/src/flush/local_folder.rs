@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use dashmap::DashSet;
+use parking_lot::RwLock;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::manifest_export::is_manifest;
@@ -22,11 +23,13 @@ pub(crate) struct LocalFolder {
     /// since the database was opened: a flush of many users syncs each folder above theirs
     /// once, and not for each of them.
     durable: DashSet<u64>,
+    /// Locked while folders that are empty are taken away.
+    emptied: RwLock<()>,
 }
 
 impl LocalFolder {
     pub(super) fn new(root: PathBuf) -> LocalFolder {
-        LocalFolder { root, durable: DashSet::new() }
+        LocalFolder { root, durable: DashSet::new(), emptied: RwLock::new(()) }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -38,18 +41,12 @@ impl LocalFolder {
     /// # Errors
     /// `53100` or `58030`.
     pub(super) fn create(&self, path: &Path) -> Result<File> {
-        const TRIES_MAX: u32 = 4;
         let root = &self.root;
         create_directories(root).map_err(|e| io_error("create folder", root, e))?;
         let folder = path.parent().unwrap_or(root);
-        for _ in 1..TRIES_MAX {
-            fs::create_dir_all(folder).map_err(|e| io_error("create folder", folder, e))?;
-            match create_file(path) {
-                // Whoever deleted the last file in it took the folder away again.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                made => return made.map_err(|e| io_error("create", path, e)),
-            }
-        }
+        // Whoever deletes the last file in it would take the folder away again.
+        let _stays = self.emptied.read();
+        fs::create_dir_all(folder).map_err(|e| io_error("create folder", folder, e))?;
         create_file(path).map_err(|e| io_error("create", path, e))
     }
 
@@ -82,6 +79,7 @@ impl LocalFolder {
             _ => {}
         }
         // Folders of dropped tables and users go when they are empty.
+        let _taken = self.emptied.write();
         let mut folder = file.parent();
         while let Some(f) = folder.filter(|f| *f != self.root && f.starts_with(&self.root)) {
             // A published manifest alone describes nothing.
@@ -138,5 +136,24 @@ mod tests {
         folder.delete(&file("1.parquet")).expect("it can be deleted");
         assert!(file("2.parquet").exists(), "a folder with a segment stays");
         assert!(folder.create(&file("2.parquet")).is_err(), "no file takes another's place");
+    }
+
+    #[test]
+    fn a_folder_that_another_empties_meanwhile_stays_for_a_new_file() {
+        let home = tempfile::TempDir::new().expect("a temporary folder can be made");
+        let folder = LocalFolder::new(home.path().to_owned());
+        std::thread::scope(|threads| {
+            for thread in 0..4 {
+                let (folder, home) = (&folder, home.path());
+                threads.spawn(move || {
+                    for number in 0..200 {
+                        let file = home.join(format!("a/b/{thread}_{number}.parquet"));
+                        drop(folder.create(&file).expect("it is made"));
+                        folder.delete(&file).expect("it can be deleted");
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(home.path()).expect("the root stays").count(), 0);
     }
 }
