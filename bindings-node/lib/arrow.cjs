@@ -17,66 +17,75 @@ function checked(arrow) {
 
 /** What was handed out uncopied, and where it lies. */
 class Meta {
-  #addresses = [];
-  /** Buffers that were handed out as they are. */
-  external = 0;
+  /** Where each buffer lay in the engine's memory; 0n: it was copied. */
+  addresses;
   /** Buffers that were copied once. */
-  copied = 0;
+  copied;
 
-  add(addresses) {
-    this.#addresses.push(addresses);
-    for (const address of addresses) {
-      if (address === 0n) this.copied++;
-      else this.external++;
-    }
+  constructor(addresses) {
+    this.addresses = addresses;
+    this.copied = addresses.reduce((count, address) => count + (address === 0n), 0);
+  }
+
+  /** Buffers that were handed out as they are. */
+  get external() {
+    return this.addresses.length - this.copied;
   }
 
   /** Whether nothing was copied. */
   get zeroCopy() {
     return this.copied === 0;
   }
-
-  /** Where each buffer lay in the engine's memory; 0n: it was copied. */
-  get addresses() {
-    const all = new BigUint64Array(this.external + this.copied);
-    let place = 0;
-    for (const part of this.#addresses) {
-      all.set(part, place);
-      place += part.length;
-    }
-    return all;
-  }
 }
 
-/** Reads the arrays of one batch in the order of Arrow's IPC. */
+/** Reads exported batches and their arrays in the order of Arrow's IPC. */
 class Reader {
-  constructor(part) {
-    this.layout = part[1];
-    this.part = part;
-    this.node = 0;
-    this.buffer = 3;
+  #layout;
+  #buffers;
+  #place = 0;
+  #buffer = 0;
+
+  constructor(layout, buffers) {
+    this.#layout = layout;
+    this.#buffers = buffers;
   }
 
-  next() {
-    const node = this.node;
-    const [length, nullCount, count] = this.layout.subarray(node, node + 3);
-    this.node = node + 3;
-    const validity = this.part[this.buffer++];
-    const start = this.buffer;
-    this.buffer = start + count;
-    return { length, nullCount, validity, buffers: this.part.slice(start, this.buffer) };
+  get done() {
+    return this.#place === this.#layout.length;
+  }
+
+  /** The number of rows of the batch that begins here. */
+  rows() {
+    return this.#layout[this.#place++];
+  }
+
+  /** The array that begins here; those of its children come next. */
+  array() {
+    const place = this.#place;
+    const [layout, buffers, first] = [this.#layout, this.#buffers, this.#buffer];
+    const count = layout[place + 2];
+    this.#place = place + 3;
+    this.#buffer = first + 1 + count;
+    return {
+      length: layout[place],
+      nullCount: layout[place + 1],
+      validity: buffers[first],
+      buffers: count === 1 ? [buffers[first + 1]] : buffers.slice(first + 1, first + 1 + count),
+    };
   }
 }
 
-/** The columns of arrow-js that lie over buffers. */
-class Columns {
-  constructor(arrow) {
+/** The batches of arrow-js that lie over buffers. */
+class Batches {
+  constructor(arrow, schema) {
     this.arrow = arrow;
     this.Type = arrow.Type;
+    this.schema = schema;
+    this.struct = new arrow.Struct(schema.fields);
   }
 
   data(type, reader) {
-    const { length, nullCount, validity, buffers } = reader.next();
+    const { length, nullCount, validity, buffers } = reader.array();
     const props = { type, length, nullCount, offset: 0 };
     if (validity) props.nullBitmap = new Uint8Array(validity);
     const { Type } = this;
@@ -118,12 +127,11 @@ class Columns {
     return this.arrow.makeData(props);
   }
 
-  batch(schema, part) {
-    const reader = new Reader(part);
-    const children = schema.fields.map((field) => this.data(field.type, reader));
-    const type = new this.arrow.Struct(schema.fields);
-    const data = this.arrow.makeData({ type, length: part[0], nullCount: 0, children });
-    return new this.arrow.RecordBatch(schema, data);
+  next(reader) {
+    const length = reader.rows();
+    const children = this.schema.fields.map((field) => this.data(field.type, reader));
+    const data = this.arrow.makeData({ type: this.struct, length, nullCount: 0, children });
+    return new this.arrow.RecordBatch(this.schema, data);
   }
 }
 
@@ -133,18 +141,15 @@ class Columns {
  */
 function tableOf(batches, arrow, zeroCopy = true, schemas = new Map()) {
   checked(arrow);
-  const parts = batches.export(zeroCopy, !schemas.has(arrow));
-  const ipc = parts.shift();
+  const [ipc, layout, addresses, buffers] = batches.export(zeroCopy, !schemas.has(arrow));
   if (ipc !== null) schemas.set(arrow, arrow.tableFromIPC(ipc).schema);
   const schema = schemas.get(arrow);
-  const meta = new Meta();
-  const columns = new Columns(arrow);
-  const made = parts.map((part) => {
-    meta.add(part[2]);
-    return columns.batch(schema, part);
-  });
+  const reader = new Reader(layout, buffers);
+  const maker = new Batches(arrow, schema);
+  const made = [];
+  while (!reader.done) made.push(maker.next(reader));
   const table = made.length ? new arrow.Table(schema, made) : new arrow.Table(schema);
-  return Object.defineProperty(table, 'meta', { value: meta });
+  return Object.defineProperty(table, 'meta', { value: new Meta(addresses) });
 }
 
 module.exports = { Meta, Reader, checked, tableOf };

@@ -11,7 +11,7 @@ const typedArrays = {
 
 /** The buffers of a column as typed arrays, by the form that the compiled half names. */
 function items(form, reader) {
-  const { length, nullCount, validity, buffers } = reader.next();
+  const { length, nullCount, validity, buffers } = reader.array();
   const column = { length, nullCount, validity: validity ? new Uint8Array(validity) : null };
   const [kind, stride, inner] = form.split(' ');
   switch (kind) {
@@ -39,15 +39,14 @@ function items(form, reader) {
 /** The columns of batches, which are handed out, by name. */
 function columnsOf(batches, zeroCopy = true) {
   const { names, types } = batches;
-  const [forms, part] = batches.exportGathered(zeroCopy);
-  const meta = new Meta();
-  meta.add(part[2]);
-  const reader = new Reader(part);
+  const [forms, layout, addresses, buffers] = batches.exportGathered(zeroCopy);
+  const reader = new Reader(layout, buffers);
+  const length = reader.rows();
   const columns = Object.create(null);
   names.forEach((name, place) => {
     columns[name] = { type: types[place], ...items(forms[place], reader) };
   });
-  return { length: part[0], columns, meta };
+  return { length, columns, meta: new Meta(addresses) };
 }
 
 module.exports = { columnsOf };

@@ -10,7 +10,6 @@ use arrow::datatypes::{Schema, SchemaRef};
 use kalam_core::{Error, QueryResult, Result, SqlState};
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
-use napi::sys::TypedarrayType;
 use napi_derive::napi;
 
 use crate::buffer::{Export, own_bytes, portable};
@@ -193,8 +192,8 @@ impl Batches {
         })
     }
 
-    /// Hands the memory of the batches out: the schema as Arrow IPC, or null, then for each batch its
-    /// number of rows, layout, addresses and buffers.
+    /// Hands the memory of the batches out: the schema as Arrow IPC, or null, then what
+    /// `Export::finish` says.
     #[napi]
     pub fn export<'env>(
         &self,
@@ -204,17 +203,17 @@ impl Batches {
     ) -> napi::Result<Unknown<'env>> {
         let js = Js::new(env);
         let batches = self.take(js)?;
-        let parts = js.array(batches.len() + 1)?;
-        for (place, batch) in batches.into_iter().enumerate() {
+        let mut exported = Export::new(js, zero_copy)?;
+        for batch in batches {
             let (_, batch) = outcome(js, portable_batch(batch))?;
-            js.scoped(|| js.put(parts, place + 1, export(js, batch, zero_copy)?))?;
+            js.scoped(|| exported.batch(batch))?;
         }
-        js.put(parts, 0, if with_schema { self.schema_ipc(js)? } else { js.null()? })?;
-        Ok(js.unknown(parts))
+        let schema = if with_schema { self.schema_ipc(js)? } else { js.null()? };
+        Ok(js.unknown(exported.finish(schema)?))
     }
 
-    /// The same of all batches as one, which several are copied for: the form of each column,
-    /// then the parts.
+    /// The same of all batches as one, which several are copied for, with the form of each
+    /// column instead of the schema.
     #[napi]
     pub fn export_gathered<'env>(
         &self,
@@ -226,10 +225,9 @@ impl Batches {
         let forms = outcome(js, forms)?;
         let batches = self.take(js)?;
         let (_, batch) = outcome(js, gather(&self.schema, batches).and_then(portable_batch))?;
-        let pair = js.array(2)?;
-        js.put(pair, 0, texts(js, &forms)?)?;
-        js.put(pair, 1, export(js, batch, zero_copy)?)?;
-        Ok(js.unknown(pair))
+        let mut exported = Export::new(js, zero_copy)?;
+        exported.batch(batch)?;
+        Ok(js.unknown(exported.finish(texts(js, &forms)?)?))
     }
 
     /// Lets go of the rows.
@@ -287,28 +285,6 @@ fn portable_batch(batch: RecordBatch) -> Result<(SchemaRef, RecordBatch)> {
     let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &options)
         .map_err(|e| Error::new(SqlState::INTERNAL_ERROR, e.to_string()))?;
     Ok((schema, batch))
-}
-
-fn export(js: Js, batch: RecordBatch, zero_copy: bool) -> napi::Result<Raw> {
-    let rows = batch.num_rows();
-    let data: Vec<_> = batch.columns().iter().map(|column| column.to_data()).collect();
-    // From here on only `data` holds the buffers.
-    drop(batch);
-    let mut exported = Export::new(js, zero_copy);
-    data.into_iter().try_for_each(|data| exported.array(data))?;
-    let Export { buffers, layout, addresses, .. } = exported;
-    let parts = js.array(buffers.len() + 3)?;
-    js.put(parts, 0, count(js, rows)?)?;
-    let layout_bytes: Vec<u8> = layout.iter().flat_map(|value| value.to_ne_bytes()).collect();
-    let bytes = js.copied(&layout_bytes)?;
-    js.put(parts, 1, js.typed(TypedarrayType::float64_array, layout.len(), bytes)?)?;
-    let address_bytes: Vec<u8> = addresses.iter().flat_map(|value| value.to_ne_bytes()).collect();
-    let bytes = js.copied(&address_bytes)?;
-    js.put(parts, 2, js.typed(TypedarrayType::biguint64_array, addresses.len(), bytes)?)?;
-    for (place, buffer) in buffers.into_iter().enumerate() {
-        js.put(parts, place + 3, buffer)?;
-    }
-    Ok(parts)
 }
 
 fn handed_out() -> Error {

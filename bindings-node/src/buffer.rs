@@ -7,11 +7,12 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 
-use arrow::array::{Array, ArrayData, ArrayRef, make_array};
+use arrow::array::{Array, ArrayData, ArrayRef, RecordBatch, make_array};
 use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer};
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use kalam_core::{Error, SqlState};
+use napi::sys::TypedarrayType;
 use napi::{Result, check_status, sys};
 
 use crate::error::exception;
@@ -22,29 +23,61 @@ thread_local! {
     static REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// ArrayBuffers in the order of Arrow's IPC: for each array its validity (null if all values
-/// are valid), its buffers, then its children.
+/// ArrayBuffers of batches in the order of Arrow's IPC: for each array its validity (null if
+/// all values are valid), its buffers, then its children.
+///
+/// What is told of all batches goes over in one typed array: a call of Node-API for each of
+/// them would cost as much as their buffers.
 pub struct Export {
     js: Js,
     /// Whether memory may be handed out uncopied.
     zero_copy: bool,
-    /// The ArrayBuffers.
-    pub buffers: Vec<Raw>,
-    /// For each array: length, number of NULLs, number of buffers beside validity.
-    pub layout: Vec<f64>,
+    /// The ArrayBuffers, an array of JavaScript.
+    buffers: Raw,
+    buffer_count: usize,
+    /// For each batch its number of rows, then for each array: length, number of NULLs, number
+    /// of buffers beside validity.
+    layout: Vec<f64>,
     /// Where each buffer was in the engine's memory, 0 if it was copied.
-    pub addresses: Vec<u64>,
+    addresses: Vec<u64>,
 }
 
 impl Export {
     /// Of nothing yet.
-    pub fn new(js: Js, zero_copy: bool) -> Self {
-        Export { js, zero_copy, buffers: Vec::new(), layout: Vec::new(), addresses: Vec::new() }
+    pub fn new(js: Js, zero_copy: bool) -> Result<Self> {
+        let buffers = js.array(0)?;
+        let (layout, addresses) = (Vec::new(), Vec::new());
+        Ok(Export { js, zero_copy, buffers, buffer_count: 0, layout, addresses })
     }
 
-    /// Takes an array that nothing else holds any more.
+    /// Takes a batch that nothing else holds any more.
+    #[expect(clippy::cast_precision_loss, reason = "memory holds less than 2^53 rows")]
+    pub fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+        self.layout.push(batch.num_rows() as f64);
+        let arrays: Vec<_> = batch.columns().iter().map(|column| column.to_data()).collect();
+        // From here on only `arrays` holds the buffers.
+        drop(batch);
+        arrays.into_iter().try_for_each(|data| self.array(data))
+    }
+
+    /// An array of `head`, layout, addresses and the array of buffers.
+    pub fn finish(self, head: Raw) -> Result<Raw> {
+        let js = self.js;
+        let layout: Vec<u8> = self.layout.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        let layout = js.copied(&layout)?;
+        let addresses: Vec<u8> = self.addresses.iter().flat_map(|at| at.to_ne_bytes()).collect();
+        let addresses = js.copied(&addresses)?;
+        let parts = js.array(4)?;
+        js.put(parts, 0, head)?;
+        js.put(parts, 1, js.typed(TypedarrayType::float64_array, self.layout.len(), layout)?)?;
+        let kind = TypedarrayType::biguint64_array;
+        js.put(parts, 2, js.typed(kind, self.addresses.len(), addresses)?)?;
+        js.put(parts, 3, self.buffers)?;
+        Ok(parts)
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "an array has less than 2^53 values")]
-    pub fn array(&mut self, data: ArrayData) -> Result<()> {
+    fn array(&mut self, data: ArrayData) -> Result<()> {
         let data = at_start(self.js, data)?;
         let has_offsets = has_offsets(data.data_type());
         let (_, length, nulls, _, mut buffers, children) = data.into_parts();
@@ -59,7 +92,7 @@ impl Export {
                 let bits = nulls.into_inner();
                 self.buffer(whole_bits(bits))?;
             }
-            None => self.buffers.push(self.js.null()?),
+            None => self.put(self.js.null()?)?,
         }
         buffers.into_iter().try_for_each(|buffer| self.buffer(buffer))?;
         children.into_iter().try_for_each(|child| self.array(child))
@@ -75,8 +108,13 @@ impl Export {
             Ok(own) => external(self.js, own)?,
             Err(shared) => (self.js.copied(&shared)?, 0),
         };
-        self.buffers.push(made);
         self.addresses.push(address);
+        self.put(made)
+    }
+
+    fn put(&mut self, buffer: Raw) -> Result<()> {
+        self.js.put(self.buffers, self.buffer_count, buffer)?;
+        self.buffer_count += 1;
         Ok(())
     }
 }
@@ -88,7 +126,7 @@ pub fn own_bytes(js: Js, memory: MutableBuffer) -> Result<Raw> {
         0 => js.copied(&[])?,
         _ => external(js, memory)?.0,
     };
-    js.typed(sys::TypedarrayType::uint8_array, length, buffer)
+    js.typed(TypedarrayType::uint8_array, length, buffer)
 }
 
 /// Hands memory to the collector of JavaScript; its address, or 0 where the host wants a copy.

@@ -58,6 +58,13 @@ pub(super) struct HotRange {
 /// Stored rows between two looks at whether the statement is to stop: some milliseconds.
 const ROWS_UNCHECKED: u32 = 4096;
 
+/// Bytes of records that a batch is made of: few enough for a core's cache, and so many that
+/// what a batch costs those who read it does not count.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// The most rows of a batch after the first, which holds few so that it comes soon.
+const BATCH_ROWS: usize = 64 << 10;
+
 /// Scans a range of hot keys of one scope, decoding only the columns asked for.
 pub(super) struct HotExec {
     read: HotRange,
@@ -127,15 +134,16 @@ impl HotExec {
             .map(|field| hot_target(&read.table, field.name()))
             .collect();
         let layouts = read.table.layouts.clone();
+        let left = read.limit.unwrap_or(usize::MAX);
         Ok(HotScanner {
             cursor: match read.newest_first {
                 true => read.view.hot_cursor_from_end(&read.range.0, &read.range.1),
                 false => read.view.hot_cursor(&read.range.0, &read.range.1),
             },
-            decoder: RowDecoder::new(targets, layouts, batch_rows)?,
+            decoder: RowDecoder::new(targets, layouts, batch_rows.min(left))?,
             expiry: read.expiry,
             rows: read.rows,
-            left: read.limit.unwrap_or(usize::MAX),
+            left,
             batch_rows,
             schema: self.schema.clone(),
             activity: read.activity.clone(),
@@ -160,8 +168,10 @@ struct HotScanner {
 
 impl HotScanner {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        while self.decoder.len() < self.batch_rows.min(self.left) {
+        let mut bytes = 0;
+        while self.decoder.len() < self.batch_rows.min(self.left) && bytes < BATCH_BYTES {
             let Some((key, record)) = self.cursor.entry()? else { break };
+            bytes += record.len();
             let header = RowHeader::read(record)?;
             let shown = self.rows == Rows::LiveAndDeleted || !header.is_deleted();
             if shown && header.seq >= self.expiry {
@@ -179,6 +189,7 @@ impl HotScanner {
             return Ok(None);
         }
         self.left -= rows;
+        self.batch_rows = BATCH_ROWS;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(self.schema.clone(), self.decoder.finish()?, &options)
             .map(Some)

@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use rocksdb::checkpoint::Checkpoint;
@@ -35,6 +36,9 @@ use crate::{Durability, Error, Options, Result, SqlState};
 /// handed out twice, whatever the clock does over a restart.
 pub(super) const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
 
+/// The longest that a group waits for others, however slow the device is.
+const MOST_PATIENCE: Duration = Duration::from_micros(500);
+
 /// The whole of RocksDB, and the only way to change it.
 pub(crate) struct Store {
     db: Arc<Rocks>,
@@ -44,6 +48,8 @@ pub(crate) struct Store {
     in_memory: bool,
     clock: Arc<dyn Clock>,
     queue: Mutex<Queue>,
+    /// Tells a leader who waits that as many joined as it expects.
+    joined: Condvar,
     /// Held while a group is checked, written and published.
     committer: Mutex<Committer>,
     /// Readers hold it while they take a view; a group that changes what views
@@ -64,9 +70,17 @@ pub(crate) struct Store {
 struct Queue {
     waiting: VecDeque<(WriteSet, Arc<Ticket>)>,
     led: bool,
+    /// How many wrote at the time of the last group: those in it, and those behind it.
+    expected: usize,
+    /// How long the next group waits for as many.
+    patience: Duration,
 }
 
 impl Queue {
+    fn is_complete(&self) -> bool {
+        self.waiting.len() >= self.expected
+    }
+
     /// Everything that may share a batch: all sets up to an exclusive one, or that
     /// one alone.
     fn take_group(&mut self) -> Vec<(WriteSet, Arc<Ticket>)> {
@@ -160,6 +174,7 @@ impl Store {
             in_memory: path.is_none(),
             clock,
             queue: Mutex::default(),
+            joined: Condvar::new(),
             committer: Mutex::new(Committer {
                 last_seq: if has_bug("seq_starts_again") { 0 } else { last_seq },
                 recent: Arc::default(),
@@ -212,6 +227,9 @@ impl Store {
             let mut queue = self.queue.lock();
             queue.waiting.push_back((set, ticket.clone()));
             if queue.led {
+                if queue.is_complete() {
+                    self.joined.notify_one();
+                }
                 drop(queue);
                 let mut state = ticket.state.lock();
                 loop {
@@ -237,9 +255,11 @@ impl Store {
 
     /// Commits everything queued, then hands the lead to the next waiter.
     fn lead(&self) {
-        let group = self.queue.lock().take_group();
+        let group = self.gather();
         let (mut sets, tickets): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        let began = Instant::now();
         let results = self.commit_group(&mut sets);
+        let took = began.elapsed();
         // Destructors of large sets run before anyone is woken to queue more.
         drop(sets);
         for (ticket, result) in tickets.iter().zip(results) {
@@ -247,6 +267,10 @@ impl Store {
             ticket.changed.notify_one();
         }
         let mut queue = self.queue.lock();
+        queue.expected = tickets.len() + queue.waiting.len();
+        if self.durability == Durability::Full {
+            queue.patience = (took / 2).min(MOST_PATIENCE);
+        }
         match queue.waiting.front() {
             Some((_, next)) => {
                 *next.state.lock() = TicketState::Lead;
@@ -254,6 +278,15 @@ impl Store {
             }
             None => queue.led = false,
         }
+    }
+
+    /// The next group. Those whom the last one woke are about to write again, and a sync costs
+    /// more than a wait for them: without it each sync serves the few who came first.
+    fn gather(&self) -> Vec<(WriteSet, Arc<Ticket>)> {
+        let mut queue = self.queue.lock();
+        let deadline = Instant::now() + queue.patience;
+        while !queue.is_complete() && !self.joined.wait_until(&mut queue, deadline).timed_out() {}
+        queue.take_group()
     }
 
     fn commit_group(&self, sets: &mut [WriteSet]) -> Vec<Result<Seq, CommitError>> {

@@ -121,7 +121,9 @@ fn family_options(family: Family, cache: &Cache) -> RocksOptions {
             // Point reads dominate: a hash index in each data block finds the key
             // without a binary search.
             table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
-            table.set_block_size(16 << 10);
+            // Of 4, 8 and 16 KiB: a read from the device costs as little as with 4, a scan as
+            // little as with 16.
+            table.set_block_size(8 << 10);
             options.set_prefix_extractor(SliceTransform::create_fixed_prefix(SCOPE_PREFIX_LEN));
             options.set_memtable_prefix_bloom_ratio(0.05);
             options.set_memtable_whole_key_filtering(true);

@@ -23,8 +23,11 @@ pub(super) struct ColumnBuilder {
     arrow_type: DataType,
     nulls: NullBufferBuilder,
     values: Values,
-    /// Rows to make room for.
-    capacity: usize,
+}
+
+/// Room for a batch about as long as the last one was.
+pub(super) fn room_after(rows: usize) -> usize {
+    rows + rows / 8
 }
 
 /// Values by their width, not by their type: DATE is an i32 like INT.
@@ -52,7 +55,6 @@ impl ColumnBuilder {
             nulls: NullBufferBuilder::new(capacity),
             values: Values::new(data_type, capacity),
             data_type: data_type.clone(),
-            capacity,
         }
     }
 
@@ -143,8 +145,9 @@ impl ColumnBuilder {
     /// # Errors
     /// `XX001` if text is not UTF-8.
     pub(super) fn finish(&mut self) -> Result<ArrayRef> {
+        let next = Values::new(&self.data_type, room_after(self.nulls.len()));
         let nulls = self.nulls.finish();
-        let values = mem::replace(&mut self.values, Values::new(&self.data_type, self.capacity));
+        let values = mem::replace(&mut self.values, next);
         Ok(match values {
             Values::Bool(mut values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
             Values::I16(values) => Arc::new(Int16Array::new(values.into(), nulls)),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, Int64Array};
 use datafusion::common::ScalarValue;
 
-use super::builder::ColumnBuilder;
+use super::builder::{ColumnBuilder, room_after};
 use super::layout::{Layouts, RowLayout, Slot};
 use super::{RowHeader, damaged, read_stored_value};
 use crate::model::{ColumnDefinition, ColumnId, KalamDataType, SchemaVersion, to_widened_text};
@@ -95,7 +95,8 @@ enum Output {
 }
 
 impl RowDecoder {
-    /// A decoder of records of these layouts, for batches of about `capacity` rows.
+    /// A decoder of records of these layouts, with room for a first batch of `capacity` rows.
+    /// Each later one has room for as much as the one before it.
     /// Without targets it counts.
     ///
     /// # Errors
@@ -251,7 +252,7 @@ impl Output {
         Ok(match self {
             Output::Column(builder, _) => builder.finish()?,
             Output::Seq(values) | Output::HiddenKey(values) => {
-                let next = Vec::with_capacity(values.capacity());
+                let next = Vec::with_capacity(room_after(rows));
                 Arc::new(Int64Array::from(mem::replace(values, next)))
             }
             Output::Deleted(values) => Arc::new(BooleanArray::new(values.finish(), None)),
