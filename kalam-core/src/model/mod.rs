@@ -4,6 +4,7 @@ mod arrow_type;
 mod assignment;
 mod column_definition;
 mod data_type;
+pub(crate) mod hex_option;
 mod id;
 mod name;
 mod role;
