@@ -10,6 +10,7 @@ mod name;
 mod role;
 mod secret;
 mod table_kind;
+mod value_place;
 mod widening;
 
 pub use arrow_type::KALAM_DATA_TYPE_KEY;
@@ -23,6 +24,7 @@ pub use name::{Name, TableName};
 pub use role::Role;
 pub(crate) use secret::Secret;
 pub use table_kind::{AccessLevel, TableKind};
+pub use value_place::ValuePlace;
 
 #[cfg(test)]
 pub(crate) use data_type::tests as arbitrary;
