@@ -2,11 +2,13 @@
 
 from functools import partial
 import random
+from typing import Any
 
 from measure import Case, Goal, Job, Sample, each_call
 from stores import Work, connect_duckdb, connect_kalam, connect_sqlite
 
 READS = 5_000
+ROW = "SELECT id, user_id, role, content, score FROM {table} WHERE id = ?"
 
 
 def keys(work: Work) -> list[int]:
@@ -15,27 +17,25 @@ def keys(work: Work) -> list[int]:
 
 def kalam(store: str, work: Work) -> Sample:
     con = connect_kalam(work.store(store))
-    sql = "SELECT id, user_id, role, content, score FROM chat.messages WHERE id = ?"
-    statement = con.prepare(sql)
+    statement = con.prepare(ROW.format(table="chat.messages"))
     return each_call(lambda key: statement.execute([key]).fetchall(), keys(work))
 
 
-def kalam_by_text(store: str, work: Work) -> Sample:
-    con = connect_kalam(work.store(store))
-    sql = "SELECT id, user_id, role, content, score FROM chat.messages WHERE id = ?"
+def by_text(con: Any, table: str, work: Work) -> Sample:
+    sql = ROW.format(table=table)
     return each_call(lambda key: con.execute(sql, [key]).fetchall(), keys(work))
+
+
+def kalam_by_text(store: str, work: Work) -> Sample:
+    return by_text(connect_kalam(work.store(store)), "chat.messages", work)
 
 
 def sqlite(work: Work) -> Sample:
-    con = connect_sqlite(work.store("sqlite"))
-    sql = "SELECT id, user_id, role, content, score FROM messages WHERE id = ?"
-    return each_call(lambda key: con.execute(sql, (key,)).fetchall(), keys(work))
+    return by_text(connect_sqlite(work.store("sqlite")), "messages", work)
 
 
 def duckdb(work: Work) -> Sample:
-    con = connect_duckdb(work.store("duckdb"))
-    sql = "SELECT id, user_id, role, content, score FROM messages WHERE id = ?"
-    return each_call(lambda key: con.execute(sql, [key]).fetchall(), keys(work))
+    return by_text(connect_duckdb(work.store("duckdb")), "messages", work)
 
 
 JOB = Job(

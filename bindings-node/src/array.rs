@@ -8,10 +8,9 @@ use arrow::array::{
 };
 use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::datatypes::{ArrowNativeType, DataType};
+use kalam_core::model::{KalamDataType, ValuePlace};
 use kalam_core::{Error, Result, ScalarValue, SqlState};
 use napi::sys::{TypedarrayType as T, napi_typedarray_type};
-
-use crate::parameter::Place;
 
 /// The items of a typed array, copied: JavaScript may change them while the engine reads.
 pub fn typed_array(kind: napi_typedarray_type, bytes: &[u8]) -> ArrayRef {
@@ -38,7 +37,7 @@ pub fn typed_array(kind: napi_typedarray_type, bytes: &[u8]) -> ArrayRef {
 ///
 /// # Errors
 /// `42804` if there is none.
-pub fn unite(values: &[ScalarValue], place: Place<'_>) -> Result<ArrayRef> {
+pub fn unite(values: &[ScalarValue], place: ValuePlace<'_>) -> Result<ArrayRef> {
     let mut common: Option<DataType> = None;
     for value in values.iter().filter(|value| !value.is_null()) {
         let own = value.data_type();
@@ -74,12 +73,12 @@ fn wider(one: &DataType, other: &DataType) -> Option<DataType> {
         return Some(D::Float64);
     }
     if both(is_integer, is_integer) || both(is_integer, is_decimal) {
-        return Some(D::Decimal128(38, 0));
+        return Some(D::Decimal128(KalamDataType::DECIMAL_PRECISION_MAX, 0));
     }
     None
 }
 
-fn mixed(place: Place<'_>, one: &DataType, other: &DataType) -> Error {
+fn mixed(place: ValuePlace<'_>, one: &DataType, other: &DataType) -> Error {
     Error::new(
         SqlState::DATATYPE_MISMATCH,
         format!("{place} has values of types {one} and {other}"),

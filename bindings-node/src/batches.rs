@@ -17,7 +17,7 @@ use crate::call;
 use crate::error::{exception, outcome};
 use crate::ipc;
 use crate::js::{Js, Raw};
-use crate::schema::{names, type_name};
+use crate::schema::{names, types};
 use crate::stream::Stream;
 use crate::typed_form::typed_form;
 use crate::value::{Int64, column, value};
@@ -156,7 +156,7 @@ impl Batches {
     /// The SQL types of the columns.
     #[napi(getter)]
     pub fn types(&self) -> Vec<String> {
-        self.schema.fields().iter().map(|field| type_name(field)).collect()
+        types(&self.schema)
     }
 
     /// How many rows there are.

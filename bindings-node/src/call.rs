@@ -124,21 +124,21 @@ impl Call {
 }
 
 /// Runs `work` on a thread; what it gives becomes the value of a promise by `encode`, on the
-/// thread of JavaScript. `keeps` is let go of afterwards: whatever keeps the engine that the
-/// work uses.
-pub fn promise<'env, T: Send + 'static>(
+/// thread of JavaScript. `with` is what the work uses, and is let go of afterwards: whatever
+/// keeps an engine.
+pub fn promise<'env, K: Send + 'static, T: Send + 'static>(
     env: &'env Env,
     call: Option<&Call>,
-    keeps: impl Send + 'static,
-    work: impl FnOnce() -> Result<T> + Send + 'static,
+    with: K,
+    work: impl FnOnce(&K) -> Result<T> + Send + 'static,
     encode: impl FnOnce(Js, T) -> napi::Result<Raw> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
     let stop = call.map_or_else(Arc::default, |call| call.0.clone());
     WAITING.with(|waiting| waiting.note(&stop));
     let (deferred, promise) = env.create_deferred()?;
     THREADS.spawn_blocking(move || {
-        let outcome = stoppable(&stop, work);
-        let_go(keeps);
+        let outcome = stoppable(&stop, || work(&with));
+        let_go(with);
         deferred.resolve(move |env| {
             let js = Js::new(&env);
             match outcome {

@@ -47,14 +47,12 @@ pub fn open<'env>(
     for (key, value) in options.config.iter().flatten() {
         outcome(Js::new(env), settings.set(key, value))?;
     }
-    let opened = move || {
+    let opened = move |(): &()| {
         let read_only = options.read_only.unwrap_or(false);
         connected(open_database(Path::new(&path), read_only, settings)?, &options)
     };
     outlive();
-    promise(env, None, (), opened, |js, (database, session)| {
-        js.instance(Connection::new(database, session))
-    })
+    promise(env, None, (), opened, Connection::into_raw)
 }
 
 /// A session of whom the options name.
@@ -91,7 +89,7 @@ pub fn restore<'env>(
     call: Option<&Call>,
 ) -> napi::Result<Object<'env>> {
     let (backup, path) = (PathBuf::from(backup), PathBuf::from(path));
-    promise(env, call, (), move || Database::restore(&backup, &path), |js, ()| js.null())
+    promise(env, call, (), move |()| Database::restore(&backup, &path), |js, ()| js.null())
 }
 
 /// A time limit in milliseconds; anything above 0.

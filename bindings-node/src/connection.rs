@@ -19,7 +19,7 @@ use crate::connect::{OpenOptions, connected, milliseconds};
 use crate::error::outcome;
 use crate::exit::let_go;
 use crate::input::{self, Sets};
-use crate::js::{Js, raw};
+use crate::js::{Js, Raw, raw};
 use crate::parameter::params;
 use crate::statement::Statement;
 
@@ -66,6 +66,11 @@ impl Connection {
         Connection { session: OpenSession(Arc::new(Mutex::new(Some(open)))) }
     }
 
+    /// The connection for JavaScript.
+    pub fn into_raw(js: Js, (database, session): (Database, Session)) -> napi::Result<Raw> {
+        js.instance(Connection::new(database, session))
+    }
+
     fn open(&self, env: &Env) -> napi::Result<Open> {
         outcome(Js::new(env), self.session.open())
     }
@@ -89,18 +94,13 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        let keeps = session.clone();
         let js = Js::new(env);
         let params = params(js, raw(&values))?;
         let timeout = outcome(js, timeout.map(milliseconds).transpose())?;
-        let execute = move || {
-            let result = match timeout {
-                Some(timeout) => session.execute_within(timeout, &sql, &params)?,
-                None => session.execute(&sql, &params)?,
-            };
-            Answer::of(result, Form::of(form))
+        let execute = move |session: &Arc<Session>| {
+            Answer::of(session.execute_within(timeout, &sql, &params)?, Form::of(form))
         };
-        promise(env, call, keeps, execute, Answer::into_raw)
+        promise(env, call, session, execute, Answer::into_raw)
     }
 
     /// Runs a statement for each of many sets of parameters, all or none.
@@ -113,25 +113,24 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        let keeps = session.clone();
         let sets = input::sets(Js::new(env), raw(&sets))?;
-        let execute = move || match &sets {
+        let execute = move |session: &Arc<Session>| match &sets {
             Sets::Columns(columns) => session.execute_columns(&sql, columns),
             Sets::Each(sets) => session.execute_many(&sql, sets),
         };
-        promise(env, call, keeps, execute, input::count)
+        promise(env, call, session, execute, input::count)
     }
 
     /// Parses SQL and looks it up.
     #[napi]
     pub fn prepare<'env>(&self, env: &'env Env, sql: String) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        let (keeps, open) = (session.clone(), self.session.clone());
+        let open = self.session.clone();
         promise(
             env,
             None,
-            keeps,
-            move || session.prepare(&sql),
+            session,
+            move |session| session.prepare(&sql),
             |js, prepared| js.instance(Statement::new(open, prepared)),
         )
     }
@@ -147,10 +146,9 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        let keeps = session.clone();
         let params = params(Js::new(env), raw(&values))?;
-        let explain = move || whole(session.explain(&sql, &params, analyze)?);
-        promise(env, call, keeps, explain, Answer::into_raw)
+        let explain = move |session: &Arc<Session>| whole(session.explain(&sql, &params, analyze)?);
+        promise(env, call, session, explain, Answer::into_raw)
     }
 
     /// Moves hot rows of a table, or of all, to segments.
@@ -162,9 +160,8 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        let keeps = session.clone();
-        let flush = move || whole(session.flush(table.as_deref())?);
-        promise(env, call, keeps, flush, Answer::into_raw)
+        let flush = move |session: &Arc<Session>| whole(session.flush(table.as_deref())?);
+        promise(env, call, session, flush, Answer::into_raw)
     }
 
     /// Appends columns, or Arrow IPC, in one commit.
@@ -178,12 +175,11 @@ impl Connection {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        let keeps = session.clone();
         let js = Js::new(env);
         let mode = outcome(js, mode.parse())?;
         let data = input::data(js, raw(&data))?;
-        let append = move || session.append(&table, data.reader()?, mode);
-        promise(env, call, keeps, append, input::count)
+        let append = move |session: &Arc<Session>| session.append(&table, data.reader()?, mode);
+        promise(env, call, session, append, input::count)
     }
 
     /// Opens a transaction.
@@ -194,19 +190,19 @@ impl Connection {
         isolation: Option<String>,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        let keeps = session.clone();
         let isolation = outcome(Js::new(env), isolation.as_deref().map(str::parse).transpose())?
             .unwrap_or_default();
-        promise(env, None, keeps, move || session.begin(isolation), |js, ()| js.null())
+        promise(env, None, session, move |session| session.begin(isolation), |js, ()| js.null())
     }
 
     /// Ends the transaction.
     #[napi]
     pub fn end<'env>(&self, env: &'env Env, commits: bool) -> napi::Result<Object<'env>> {
-        let session = self.session(env)?;
-        let keeps = session.clone();
-        let end = move || if commits { session.commit() } else { session.rollback() };
-        promise(env, None, keeps, end, |js, ()| js.null())
+        let end = move |session: &Arc<Session>| match commits {
+            true => session.commit(),
+            false => session.rollback(),
+        };
+        promise(env, None, self.session(env)?, end, |js, ()| js.null())
     }
 
     /// Whether a transaction is open: "idle", "active" or "failed".
@@ -229,12 +225,10 @@ impl Connection {
     /// A session of another user.
     #[napi]
     pub fn as_user<'env>(&self, env: &'env Env, user: String) -> napi::Result<Object<'env>> {
-        let open = self.open(env)?;
-        let (keeps, Open { session, database }) = (open.clone(), open);
-        let connect = move || session.as_user(&user).map(|session| (database, session));
-        promise(env, None, keeps, connect, |js, (database, session)| {
-            js.instance(Connection::new(database, session))
-        })
+        let connect = move |open: &Open| {
+            open.session.as_user(&user).map(|session| (open.database.clone(), session))
+        };
+        promise(env, None, self.open(env)?, connect, Connection::into_raw)
     }
 
     /// A session of whom the options name. Only a session that may do everything vouches for
@@ -245,24 +239,18 @@ impl Connection {
         env: &'env Env,
         options: OpenOptions,
     ) -> napi::Result<Object<'env>> {
-        let open = self.open(env)?;
-        let (keeps, Open { session, database }) = (open.clone(), open);
-        let connect = move || {
-            if session.role() != Role::System && options.password.is_none() {
+        let connect = move |open: &Open| {
+            let role = open.session.role();
+            if role != Role::System && options.password.is_none() {
                 return Err(Error::new(
                     SqlState::INSUFFICIENT_PRIVILEGE,
-                    format!(
-                        "a session of role {} connects nobody without password",
-                        session.role()
-                    ),
+                    format!("a session of role {role} connects nobody without password"),
                 )
                 .with_hint("connect() from the database that open() gave, or use asUser()"));
             }
-            connected(database, &options)
+            connected(open.database.clone(), &options)
         };
-        promise(env, None, keeps, connect, |js, (database, session)| {
-            js.instance(Connection::new(database, session))
-        })
+        promise(env, None, self.open(env)?, connect, Connection::into_raw)
     }
 
     /// Makes names without namespace resolve in this one.
@@ -273,8 +261,13 @@ impl Connection {
         namespace: String,
     ) -> napi::Result<Object<'env>> {
         let session = self.session(env)?;
-        let keeps = session.clone();
-        promise(env, None, keeps, move || session.use_namespace(&namespace), |js, ()| js.null())
+        promise(
+            env,
+            None,
+            session,
+            move |session| session.use_namespace(&namespace),
+            |js, ()| js.null(),
+        )
     }
 
     /// Stops every statement that is at work.
@@ -293,8 +286,8 @@ impl Connection {
         promise(
             env,
             None,
-            session.clone(),
-            move || Ok(session.progress()),
+            session,
+            |session| Ok(session.progress()),
             |js, progress| {
                 let Some(progress) = progress else { return js.null() };
                 let pair = js.array(2)?;
@@ -339,7 +332,7 @@ impl Connection {
     #[napi]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let session = self.session.lock().take();
-        let close = move || {
+        let close = move |(): &()| {
             let_go(session);
             Ok(())
         };

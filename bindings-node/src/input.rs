@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow::datatypes::{Field, Schema};
+use kalam_core::model::ValuePlace;
 use kalam_core::{ParamColumns, Params};
 use napi::Result;
 
@@ -11,7 +12,7 @@ use crate::array::{typed_array, unite};
 use crate::error::exception;
 use crate::ipc;
 use crate::js::{Js, Raw};
-use crate::parameter::{Place, invalid, params, scalar, text, thrown};
+use crate::parameter::{invalid, params, scalar, text, thrown};
 
 /// What is appended.
 pub enum Data {
@@ -69,7 +70,7 @@ fn columns(js: Js, pairs: Raw) -> Result<RecordBatch> {
     let mut fields = Vec::new();
     let mut arrays: Vec<ArrayRef> = Vec::new();
     for place in (0..js.length(pairs)?).step_by(2) {
-        let name = text(js, js.item(pairs, place)?, Place::Position(place / 2 + 1))?;
+        let name = text(js, js.item(pairs, place)?, ValuePlace::Position(place / 2 + 1))?;
         let array = column(js, js.item(pairs, place + 1)?, &name)?;
         fields.push(Field::new(name, array.data_type().clone(), true));
         arrays.push(array);
@@ -106,10 +107,10 @@ fn column(js: Js, values: Raw, name: &str) -> Result<ArrayRef> {
     let length = js.length(values)?;
     let mut read = Vec::with_capacity(length);
     for index in 0..length {
-        let value = js.scoped(|| scalar(js, js.item(values, index)?, Place::Column(name)))?;
+        let value = js.scoped(|| scalar(js, js.item(values, index)?, ValuePlace::Column(name)))?;
         read.push(value);
     }
-    unite(&read, Place::Column(name)).map_err(thrown(js))
+    unite(&read, ValuePlace::Column(name)).map_err(thrown(js))
 }
 
 /// Rows that were changed.

@@ -1,11 +1,11 @@
 //! Values in: JavaScript values as parameters.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, ListArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::Field;
+use kalam_core::model::{KalamDataType, ValuePlace};
 use kalam_core::{Error, Params, ScalarValue, SqlState};
 use napi::Result;
 use napi::sys::{TypedarrayType, ValueType};
@@ -20,36 +20,13 @@ const SAFE_MAX: f64 = 9_007_199_254_740_991.0;
 /// No integer type of SQL holds more.
 const INTEGER_MAX: f64 = 18_446_744_073_709_551_616.0;
 
-/// Largest precision of DECIMAL.
-const DIGITS_MAX: u8 = 38;
-
-/// Where a value stands, for messages.
-#[derive(Clone, Copy)]
-pub enum Place<'a> {
-    /// Parameter by position, from 1.
-    Position(usize),
-    /// Parameter by name.
-    Name(&'a str),
-    /// Value of a column that is appended.
-    Column(&'a str),
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Position(position) => write!(f, "parameter {position}"),
-            Place::Name(name) => write!(f, "parameter \":{name}\""),
-            Place::Column(name) => write!(f, "column \"{name}\""),
-        }
-    }
-}
-
 /// The parameters of one statement: undefined or null, an array, or an object.
 pub fn params(js: Js, params: Raw) -> Result<Params> {
     match js.kind(params)? {
         ValueType::napi_undefined | ValueType::napi_null => return Ok(Params::None),
         ValueType::napi_object if js.is_array(params)? => {
-            let value = |index| scalar(js, js.item(params, index)?, Place::Position(index + 1));
+            let value =
+                |index| scalar(js, js.item(params, index)?, ValuePlace::Position(index + 1));
             return (0..js.length(params)?)
                 .map(value)
                 .collect::<Result<_>>()
@@ -67,7 +44,7 @@ pub fn params(js: Js, params: Raw) -> Result<Params> {
         let name = js.item(names, index)?;
         let value = js.property(params, name)?;
         let name = js.read_text(name)?;
-        let value = scalar(js, value, Place::Name(&name))?;
+        let value = scalar(js, value, ValuePlace::Name(&name))?;
         Ok((name, value))
     };
     (0..js.length(names)?).map(value).collect::<Result<_>>().map(Params::Named)
@@ -82,7 +59,7 @@ fn is_plain(js: Js, value: Raw) -> Result<bool> {
 }
 
 /// One value.
-pub fn scalar(js: Js, value: Raw, place: Place<'_>) -> Result<ScalarValue> {
+pub fn scalar(js: Js, value: Raw, place: ValuePlace<'_>) -> Result<ScalarValue> {
     match js.kind(value)? {
         ValueType::napi_null => Ok(ScalarValue::Null),
         ValueType::napi_boolean => Ok(ScalarValue::Boolean(Some(js.read_boolean(value)?))),
@@ -104,7 +81,7 @@ pub fn scalar(js: Js, value: Raw, place: Place<'_>) -> Result<ScalarValue> {
 }
 
 /// A number that is whole is an integer, as everybody means it who writes 1.
-fn number(value: f64, place: Place<'_>) -> kalam_core::Result<ScalarValue> {
+fn number(value: f64, place: ValuePlace<'_>) -> kalam_core::Result<ScalarValue> {
     let is_integer = value.fract() == 0.0 && value.abs() < INTEGER_MAX;
     if !is_integer || (value == 0.0 && value.is_sign_negative()) {
         return Ok(ScalarValue::Float64(Some(value)));
@@ -120,7 +97,7 @@ fn number(value: f64, place: Place<'_>) -> kalam_core::Result<ScalarValue> {
     Ok(ScalarValue::Int64(Some(value as i64)))
 }
 
-fn bigint(parts: Option<(bool, u128)>, place: Place<'_>) -> kalam_core::Result<ScalarValue> {
+fn bigint(parts: Option<(bool, u128)>, place: ValuePlace<'_>) -> kalam_core::Result<ScalarValue> {
     let whole = parts.and_then(|(negative, magnitude)| {
         let value = i128::try_from(magnitude).ok()?;
         Some(if negative { -value } else { value })
@@ -132,8 +109,9 @@ fn bigint(parts: Option<(bool, u128)>, place: Place<'_>) -> kalam_core::Result<S
         if let Ok(value) = u64::try_from(value) {
             return Ok(ScalarValue::UInt64(Some(value)));
         }
-        if value.unsigned_abs() < 10u128.pow(DIGITS_MAX.into()) {
-            return Ok(ScalarValue::Decimal128(Some(value), DIGITS_MAX, 0));
+        let digits = KalamDataType::DECIMAL_PRECISION_MAX;
+        if value.unsigned_abs() < 10u128.pow(digits.into()) {
+            return Ok(ScalarValue::Decimal128(Some(value), digits, 0));
         }
     }
     Err(Error::new(
@@ -144,7 +122,7 @@ fn bigint(parts: Option<(bool, u128)>, place: Place<'_>) -> kalam_core::Result<S
 }
 
 /// A text, which has to be well formed: UTF-8 has no halves of pairs.
-pub fn text(js: Js, value: Raw, place: Place<'_>) -> Result<String> {
+pub fn text(js: Js, value: Raw, place: ValuePlace<'_>) -> Result<String> {
     let text = js.read_text(value)?;
     // What stood in for a half, or what was there.
     if text.contains('\u{fffd}') && String::from_utf16(&js.read_units(value)?).is_err() {
@@ -158,7 +136,7 @@ pub fn text(js: Js, value: Raw, place: Place<'_>) -> Result<String> {
     Ok(text)
 }
 
-fn object(js: Js, value: Raw, place: Place<'_>) -> Result<ScalarValue> {
+fn object(js: Js, value: Raw, place: ValuePlace<'_>) -> Result<ScalarValue> {
     if js.is_array(value)? {
         let item = |index| scalar(js, js.item(value, index)?, place);
         let items = (0..js.length(value)?).map(item).collect::<Result<Vec<_>>>()?;
@@ -197,7 +175,7 @@ fn list(items: arrow::array::ArrayRef) -> ScalarValue {
     ScalarValue::List(Arc::new(ListArray::new(field, offsets, items, None)))
 }
 
-fn date(milliseconds: f64, place: Place<'_>) -> kalam_core::Result<ScalarValue> {
+fn date(milliseconds: f64, place: ValuePlace<'_>) -> kalam_core::Result<ScalarValue> {
     if !milliseconds.is_finite() {
         return Err(Error::new(
             SqlState::DATETIME_OUT_OF_RANGE,
@@ -221,7 +199,7 @@ pub fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
 }
 
-fn no_sql_form(js: Js, what: &str, place: Place<'_>) -> napi::Error {
+fn no_sql_form(js: Js, what: &str, place: ValuePlace<'_>) -> napi::Error {
     let error = invalid(format!("{place} is {what}, which has no SQL form")).with_hint(
         "use null, boolean, number, bigint, string, Date, Uint8Array, another typed array, or \
          an array of them; JSON goes as text: JSON.stringify(value)",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use kalam_core::model::KalamDataType;
 use kalam_core::{PreparedStatement, Result, Session};
 use napi::Env;
 use napi::bindgen_prelude::{Object, Unknown};
@@ -16,7 +16,7 @@ use crate::error::outcome;
 use crate::input::{self, Sets};
 use crate::js::{Js, raw};
 use crate::parameter::params;
-use crate::schema::{names, type_name};
+use crate::schema::{names, types};
 use crate::value::Int64;
 
 /// A statement of a connection; it is closed with it.
@@ -50,18 +50,14 @@ impl Statement {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let (session, prepared) = self.both(env)?;
-        let keeps = session.clone();
         let js = Js::new(env);
         let params = params(js, raw(&values))?;
         let timeout = outcome(js, timeout.map(milliseconds).transpose())?;
-        let execute = move || {
-            let result = match timeout {
-                Some(timeout) => session.execute_prepared_within(timeout, &prepared, &params)?,
-                None => session.execute_prepared(&prepared, &params)?,
-            };
+        let execute = move |session: &Arc<Session>| {
+            let result = session.execute_prepared_within(timeout, &prepared, &params)?;
             Answer::of(result, Form::of(form))
         };
-        promise(env, call, keeps, execute, Answer::into_raw)
+        promise(env, call, session, execute, Answer::into_raw)
     }
 
     /// Runs it on this thread: the values of the first row, or undefined.
@@ -91,20 +87,19 @@ impl Statement {
         call: Option<&Call>,
     ) -> napi::Result<Object<'env>> {
         let (session, prepared) = self.both(env)?;
-        let keeps = session.clone();
         let sets = input::sets(Js::new(env), raw(&sets))?;
-        let execute = move || match &sets {
+        let execute = move |session: &Arc<Session>| match &sets {
             Sets::Columns(columns) => session.execute_prepared_columns(&prepared, columns),
             Sets::Each(sets) => session.execute_prepared_many(&prepared, sets),
         };
-        promise(env, call, keeps, execute, input::count)
+        promise(env, call, session, execute, input::count)
     }
 
     /// The SQL type of each parameter; null: any.
     #[napi(getter)]
     pub fn parameter_types(&self) -> Vec<Option<String>> {
-        let name = |data_type: DataType| type_name(&Field::new("value", data_type, true));
-        self.prepared.parameter_types().into_iter().map(|known| known.map(name)).collect()
+        let types = self.prepared.parameter_types().into_iter();
+        types.map(|known| known.as_ref().map(KalamDataType::name_of_arrow_type)).collect()
     }
 
     /// The names of parameters `:name`.
@@ -122,7 +117,7 @@ impl Statement {
     /// The SQL types of the columns of the result.
     #[napi(getter)]
     pub fn types(&self) -> Vec<String> {
-        self.prepared.result_schema().fields().iter().map(|field| type_name(field)).collect()
+        types(&self.prepared.result_schema())
     }
 }
 

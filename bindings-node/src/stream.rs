@@ -10,7 +10,7 @@ use napi_derive::napi;
 
 use crate::batches::Batches;
 use crate::call::{self, Call, drop_detached, promise};
-use crate::schema::{names, type_name};
+use crate::schema::{names, types};
 
 /// A result that is read batch by batch. At most two batches are made before they are asked
 /// for.
@@ -37,8 +37,7 @@ impl Stream {
     /// The next batch that has rows, or null at the end.
     #[napi]
     pub fn next<'env>(&self, env: &'env Env, call: Option<&Call>) -> napi::Result<Object<'env>> {
-        let result = self.result.clone();
-        let next = move || {
+        let next = |result: &Arc<Mutex<Option<QueryResult>>>| {
             let mut result = result.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(open) = result.as_mut() else { return Ok(None) };
             call::reads(&open.cancel_handle());
@@ -65,7 +64,7 @@ impl Stream {
     /// The SQL types of the columns.
     #[napi(getter)]
     pub fn types(&self) -> Vec<String> {
-        self.schema.fields().iter().map(|field| type_name(field)).collect()
+        types(&self.schema)
     }
 
     /// Stops the query and lets go of it.

@@ -7,22 +7,20 @@ use arrow::array::{
     NullArray,
 };
 use arrow::datatypes::{DataType, Field};
+use kalam_core::model::{KalamDataType, ValuePlace};
 use kalam_core::{Error, ScalarValue, SqlState};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyMapping;
 
 use crate::error::exception;
-use crate::parameter::{
-    DIGITS_MAX, Place, digit_count, in_microseconds, is_text, scalar, too_many_digits, type_name,
-};
-use crate::schema;
+use crate::parameter::{digit_count, in_microseconds, is_text, scalar, too_many_digits, type_name};
 
 /// The items of a list, tuple, numpy array or other iterable as one Arrow array.
 ///
 /// Numbers of different kinds become the wider kind; everything else must be of
 /// one type. A two-dimensional float array becomes fixed-size lists.
-pub fn array(values: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ArrayRef> {
+pub fn array(values: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<ArrayRef> {
     let py = values.py();
     let mut items = values.clone();
     if values.hasattr("dtype")? {
@@ -86,7 +84,7 @@ pub fn numbers(py: Python<'_>, buffer: &PyUntypedBuffer) -> Option<PyResult<Arra
 pub fn unite(
     py: Python<'_>,
     mut scalars: Vec<ScalarValue>,
-    place: Place<'_>,
+    place: ValuePlace<'_>,
 ) -> PyResult<ArrayRef> {
     if scalars.iter().any(|value| matches!(value, ScalarValue::Decimal128(..))) {
         scalars.iter_mut().for_each(integer_to_decimal);
@@ -102,8 +100,8 @@ pub fn unite(
                         SqlState::INVALID_PARAMETER_VALUE,
                         format!(
                             "{place} mixes values of {} and {}",
-                            sql_name(&united),
-                            sql_name(&data_type)
+                            KalamDataType::name_of_arrow_type(&united),
+                            KalamDataType::name_of_arrow_type(&data_type)
                         ),
                     )
                     .with_hint("pass values of one type");
@@ -137,7 +135,7 @@ fn wider(a: &DataType, b: &DataType) -> Result<DataType, Misfit> {
             let scale = *s1.max(s2);
             let whole = (p1.cast_signed() - s1).max(p2.cast_signed() - s2);
             let precision = (whole + scale).cast_unsigned();
-            if precision > DIGITS_MAX {
+            if precision > KalamDataType::DECIMAL_PRECISION_MAX {
                 return Err(Misfit::Digits);
             }
             DataType::Decimal128(precision, scale)
@@ -159,8 +157,4 @@ fn integer_to_decimal(value: &mut ScalarValue) {
         let number = i128::from(number);
         *value = ScalarValue::Decimal128(Some(number), digit_count(number).max(1), 0);
     }
-}
-
-fn sql_name(data_type: &DataType) -> String {
-    schema::type_name(&Field::new("item", data_type.clone(), true))
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use kalam_core::{Database, Error, Identity, Options, Params, Result, SqlState};
+use kalamdb::fork::survive_fork;
 use pyo3::prelude::*;
 
 use crate::connection::{Connection, seconds};
 use crate::error::{engine, exception};
-use crate::process::survive_fork;
 
 /// Opens a database directory, creating it if it is missing, or with ":memory:"
 /// one that ends with its last connection.
@@ -48,7 +48,7 @@ pub fn connect<'py>(
     timeout: Option<f64>,
     progress: bool,
 ) -> PyResult<Bound<'py, Connection>> {
-    survive_fork(py)?;
+    survive_fork();
     let timeout = timeout.map(seconds).transpose().map_err(|error| exception(py, &error))?;
     let mut options = Options::default();
     for (key, value) in config.unwrap_or_default() {
@@ -89,6 +89,6 @@ fn open(path: &Path, read_only: bool, options: Options) -> Result<Database> {
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value, reason = "pyo3 hands owned values to functions")]
 pub fn restore(py: Python<'_>, backup: PathBuf, path: PathBuf) -> PyResult<()> {
-    survive_fork(py)?;
+    survive_fork();
     engine(py, || Database::restore(&backup, &path))
 }

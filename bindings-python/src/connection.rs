@@ -8,12 +8,12 @@ use kalam_core::{
     AppendMode, Error, IsolationLevel, NamedData, Params, Result, Session, SqlState,
     TransactionStatus, WithinTransaction,
 };
+use kalamdb::fork::ProcessLocal;
 use pyo3::prelude::*;
 
 use crate::cursor::Cursor;
-use crate::error::{engine, exception};
+use crate::error::{drop_detached, engine, exception};
 use crate::parameter_sets::ParamSets;
-use crate::process::{ProcessLocal, drop_detached};
 use crate::result::ResultSet;
 use crate::statement::Statement;
 use crate::table_definition::{checked_name, create_table, kind};
@@ -69,8 +69,8 @@ impl Connection {
         let timeout = options.timeout.map(seconds).transpose().map_err(|e| exception(py, &e))?;
         let readers = options.readers()?;
         let call = || {
-            if readers.is_empty() && timeout.is_none() {
-                return session.execute(sql, &params);
+            if readers.is_empty() {
+                return session.execute_within(timeout, sql, &params);
             }
             let mut data = NamedData::default();
             for (name, reader) in readers {

@@ -163,6 +163,17 @@ pub fn engine<T: Send>(py: Python<'_>, call: impl FnOnce() -> Result<T> + Send) 
     }
 }
 
+/// Drops a value of the engine without the interpreter lock: the last handle of
+/// a database waits for its background work.
+pub fn drop_detached<T: Send>(value: T) {
+    let mut value = Some(value);
+    // Without an interpreter (it is shutting down) there is no lock to release.
+    Python::try_attach(|py| {
+        let value = value.take();
+        py.detach(move || drop(value));
+    });
+}
+
 /// Puts the exceptions into the module and, as PEP 249 offers, on `Connection`.
 pub fn add_exceptions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();

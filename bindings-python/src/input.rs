@@ -13,13 +13,14 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow::ffi_stream::FFI_ArrowArrayStream;
+use kalam_core::model::ValuePlace;
 use kalam_core::{Error, ScalarValue, SqlState};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyList, PyMapping, PyString, PyTuple};
 
 use crate::array::{array, unite};
 use crate::error::exception;
-use crate::parameter::{Place, scalar, type_name};
+use crate::parameter::{scalar, type_name};
 use crate::schema::SCHEMA_CAPSULE;
 
 const ARRAY_CAPSULE: &CStr = c"arrow_array";
@@ -143,7 +144,7 @@ fn column(name: &str, values: &Bound<'_, PyAny>) -> PyResult<(Field, ArrayRef)> 
         };
         return Ok((field, array));
     }
-    let array = array(values, Place::Column(name))?;
+    let array = array(values, ValuePlace::Column(name))?;
     Ok((Field::new(name, array.data_type().clone(), true), array))
 }
 
@@ -186,7 +187,7 @@ struct Columns {
 
 impl Columns {
     fn put(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let value = scalar(value, Place::Column(name))?;
+        let value = scalar(value, ValuePlace::Column(name))?;
         let place = match self.places.get(name) {
             Some(place) => *place,
             None => {
@@ -227,7 +228,7 @@ impl Columns {
         let mut arrays = Vec::with_capacity(columns.len());
         for (name, mut values) in columns {
             values.resize(count, ScalarValue::Null);
-            let array = unite(py, values, Place::Column(&name))?;
+            let array = unite(py, values, ValuePlace::Column(&name))?;
             fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
             arrays.push(array);
         }

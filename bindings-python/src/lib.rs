@@ -13,7 +13,6 @@ mod interrupt;
 mod lookahead;
 mod parameter;
 mod parameter_sets;
-mod process;
 mod result;
 mod schema;
 mod statement;

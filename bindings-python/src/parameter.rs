@@ -1,12 +1,12 @@
 //! Values in: Python values as parameters and as Arrow arrays.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ListArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{Field, IntervalMonthDayNano};
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
+use kalam_core::model::{KalamDataType, ValuePlace};
 use kalam_core::{Error, Params, ScalarValue, SqlState};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyOverflowError, PyUnicodeEncodeError};
@@ -19,30 +19,6 @@ use pyo3::types::{
 
 use crate::array::{array, numbers};
 use crate::error::exception;
-
-/// Largest precision of DECIMAL.
-pub const DIGITS_MAX: u8 = 38;
-
-/// Where a value stands, for messages.
-#[derive(Clone, Copy)]
-pub enum Place<'a> {
-    /// Parameter by position, from 1.
-    Position(usize),
-    /// Parameter by name.
-    Name(&'a str),
-    /// Value of a column that is appended.
-    Column(&'a str),
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Position(position) => write!(f, "parameter {position}"),
-            Place::Name(name) => write!(f, "parameter \":{name}\""),
-            Place::Column(name) => write!(f, "column \"{name}\""),
-        }
-    }
-}
 
 /// The parameters of one statement: None, a sequence or a mapping.
 pub fn params(py: Python<'_>, params: Option<&Bound<'_, PyAny>>) -> PyResult<Params> {
@@ -68,7 +44,7 @@ pub fn params(py: Python<'_>, params: Option<&Bound<'_, PyAny>>) -> PyResult<Par
     params
         .try_iter()?
         .enumerate()
-        .map(|(i, value)| scalar(&value?, Place::Position(i + 1)))
+        .map(|(i, value)| scalar(&value?, ValuePlace::Position(i + 1)))
         .collect::<PyResult<Vec<_>>>()
         .map(Params::Positional)
 }
@@ -86,14 +62,14 @@ fn named(mapping: &Bound<'_, PyMapping>) -> PyResult<Vec<(String, ScalarValue)>>
             return Err(exception(mapping.py(), &error));
         };
         let key = key.to_str()?.to_owned();
-        let value = scalar(&value, Place::Name(&key))?;
+        let value = scalar(&value, ValuePlace::Name(&key))?;
         named.push((key, value));
     }
     Ok(named)
 }
 
 /// A Python value as an SQL value.
-pub fn scalar(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> {
+pub fn scalar(value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<ScalarValue> {
     if value.is_none() {
         return Ok(ScalarValue::Null);
     }
@@ -137,7 +113,7 @@ pub fn scalar(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValu
     }
 }
 
-fn integer(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> {
+fn integer(value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<ScalarValue> {
     let py = value.py();
     match value.extract::<i64>() {
         Ok(value) => Ok(ScalarValue::Int64(Some(value))),
@@ -155,7 +131,7 @@ fn integer(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> 
     }
 }
 
-fn text(value: &Bound<'_, PyString>, place: Place<'_>) -> PyResult<ScalarValue> {
+fn text(value: &Bound<'_, PyString>, place: ValuePlace<'_>) -> PyResult<ScalarValue> {
     let py = value.py();
     match value.to_str() {
         Ok(text) => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
@@ -183,7 +159,7 @@ fn bytes(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     })
 }
 
-fn temporal(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<Option<ScalarValue>> {
+fn temporal(value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<Option<ScalarValue>> {
     let py = value.py();
     // A datetime is also a date: the narrower class first.
     if value.is_instance_of::<PyDateTime>() {
@@ -221,7 +197,7 @@ fn temporal(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<Option<Scala
     Ok(None)
 }
 
-fn datetime(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> {
+fn datetime(value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<ScalarValue> {
     let py = value.py();
     // pandas.NaT is a datetime that is not equal to itself.
     if value.ne(value)? {
@@ -247,7 +223,7 @@ fn datetime(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue>
     Ok(ScalarValue::TimestampMicrosecond(Some(instant.timestamp_micros()), Some("UTC".into())))
 }
 
-fn decimal(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> {
+fn decimal(value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<ScalarValue> {
     let py = value.py();
     let parts = value.call_method0("as_tuple")?;
     let digits: Vec<u8> = parts.getattr("digits")?.extract()?;
@@ -267,7 +243,11 @@ fn decimal(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> 
     let scale = u8::try_from(exponent.min(0).unsigned_abs()).ok();
     let fitting = unscaled.zip(scale).and_then(|(unscaled, scale)| {
         let precision = digit_count(unscaled).max(scale).max(1);
-        (precision <= DIGITS_MAX).then_some((unscaled, precision, scale.cast_signed()))
+        (precision <= KalamDataType::DECIMAL_PRECISION_MAX).then_some((
+            unscaled,
+            precision,
+            scale.cast_signed(),
+        ))
     });
     let Some((unscaled, precision, scale)) = fitting else {
         return Err(too_many_digits(py, place));
@@ -282,7 +262,7 @@ pub fn digit_count(number: i128) -> u8 {
 }
 
 /// A value of numpy or of a library that imitates it: a scalar, or one dimension.
-fn array_scalar(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> {
+fn array_scalar(value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<ScalarValue> {
     let value = in_microseconds(value)?;
     if dimensions(&value)? > 0 {
         return list(array(&value, place)?, &value, place);
@@ -312,7 +292,7 @@ fn dimensions(value: &Bound<'_, PyAny>) -> PyResult<usize> {
 }
 
 /// A list of scalars as one value; lists in lists have no SQL form.
-fn list(items: ArrayRef, value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<ScalarValue> {
+fn list(items: ArrayRef, value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<ScalarValue> {
     if items.data_type().is_nested() {
         let error = Error::new(
             SqlState::INVALID_PARAMETER_VALUE,
@@ -349,7 +329,7 @@ pub fn type_name(value: &Bound<'_, PyAny>) -> String {
     value.get_type().name().map_or_else(|_| "object".into(), |name| name.to_string())
 }
 
-fn no_sql_form(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyErr {
+fn no_sql_form(value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyErr {
     let error = Error::new(
         SqlState::INVALID_PARAMETER_VALUE,
         format!("{place} is of Python type \"{}\", which has no SQL form", type_name(value)),
@@ -361,7 +341,7 @@ fn no_sql_form(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyErr {
     exception(value.py(), &error)
 }
 
-pub fn too_many_digits(py: Python<'_>, place: Place<'_>) -> PyErr {
+pub fn too_many_digits(py: Python<'_>, place: ValuePlace<'_>) -> PyErr {
     let error = Error::new(
         SqlState::NUMERIC_OUT_OF_RANGE,
         format!("{place} has more digits than DECIMAL holds"),

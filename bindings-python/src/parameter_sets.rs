@@ -8,13 +8,14 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
+use kalam_core::model::ValuePlace;
 use kalam_core::{Error, ParamColumns, Params, Result, ScalarValue, SqlState};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::error::exception;
 use crate::input::{is_arrow, reader, refused};
-use crate::parameter::{Place, params, scalar};
+use crate::parameter::{params, scalar};
 
 /// The parameters of executemany.
 pub enum ParamSets {
@@ -69,7 +70,7 @@ fn columns(py: Python<'_>, sets: &[Bound<'_, PyAny>]) -> PyResult<Option<RecordB
                 Ok(tuple) => tuple.get_item(index)?,
                 Err(_) => set.cast::<PyList>()?.get_item(index)?,
             };
-            if !column.push(&value, Place::Position(index + 1))? {
+            if !column.push(&value, ValuePlace::Position(index + 1))? {
                 return Ok(None);
             }
         }
@@ -104,7 +105,7 @@ enum Column {
 
 impl Column {
     /// Adds a value; false if it is of another type than those before it.
-    fn push(&mut self, value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<bool> {
+    fn push(&mut self, value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<bool> {
         if value.is_none() {
             self.push_null();
             return Ok(true);
@@ -152,7 +153,7 @@ impl Column {
     }
 
     /// The column that a first value begins.
-    fn of(value: &Bound<'_, PyAny>, place: Place<'_>) -> PyResult<Column> {
+    fn of(value: &Bound<'_, PyAny>, place: ValuePlace<'_>) -> PyResult<Column> {
         Ok(if value.is_instance_of::<PyBool>() {
             Column::Booleans(BooleanBuilder::new())
         } else if value.is_instance_of::<PyInt>() {

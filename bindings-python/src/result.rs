@@ -7,14 +7,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ffi::FFI_ArrowSchema;
+use kalam_core::model::KalamDataType;
 use kalam_core::{CancelHandle, Error, QueryResult, Result, SqlState, guarded};
+use kalamdb::fork::ProcessLocal;
 use pyo3::exceptions::{PyImportError, PyModuleNotFoundError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
 
-use crate::error::{engine, exception};
+use crate::error::{drop_detached, engine, exception};
 use crate::lookahead::{Decoded, Lookahead};
-use crate::process::{ProcessLocal, drop_detached};
 use crate::schema::{self, ResultSchema, SCHEMA_CAPSULE};
 use crate::stream::{self, Batches};
 use crate::value;
@@ -257,7 +258,15 @@ impl ResultSet {
             let (precision, scale) = schema::precision_and_scale(field.data_type());
             let size = None::<u64>;
             let name = field.name();
-            (name, schema::type_name(field), size, size, precision, scale, field.is_nullable())
+            (
+                name,
+                KalamDataType::name_of_arrow_field(field),
+                size,
+                size,
+                precision,
+                scale,
+                field.is_nullable(),
+            )
         });
         PyList::new(py, columns.collect::<Vec<_>>()).map(Some)
     }

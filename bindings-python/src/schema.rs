@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ffi::FFI_ArrowSchema;
 use kalam_core::model::KalamDataType;
 use kalam_core::{Error, SqlState};
@@ -30,7 +30,7 @@ impl ResultSchema {
     /// The SQL types of the columns, in order.
     #[getter]
     fn types(&self) -> Vec<String> {
-        self.0.fields().iter().map(|field| type_name(field)).collect()
+        self.0.fields().iter().map(|field| KalamDataType::name_of_arrow_field(field)).collect()
     }
 
     fn __len__(&self) -> usize {
@@ -52,12 +52,6 @@ pub fn names(schema: &Schema) -> Vec<String> {
     schema.fields().iter().map(|field| field.name().clone()).collect()
 }
 
-/// The SQL type of a column, or its Arrow type where SQL has none.
-pub fn type_name(field: &Field) -> String {
-    KalamDataType::from_arrow_field(field)
-        .map_or_else(|_| field.data_type().to_string(), |data_type| data_type.to_string())
-}
-
 /// Digits in all and after the point, for types that have them.
 pub fn precision_and_scale(data_type: &DataType) -> (Option<u8>, Option<i8>) {
     match data_type {
@@ -71,8 +65,10 @@ pub fn precision_and_scale(data_type: &DataType) -> (Option<u8>, Option<i8>) {
 
 /// `(id BIGINT, body TEXT)`.
 pub fn summary(schema: &Schema) -> String {
-    let columns =
-        schema.fields().iter().map(|field| format!("{} {}", field.name(), type_name(field)));
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| format!("{} {}", field.name(), KalamDataType::name_of_arrow_field(field)));
     format!("({})", columns.collect::<Vec<_>>().join(", "))
 }
 

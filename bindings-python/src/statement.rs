@@ -1,16 +1,16 @@
 //! `Statement`: SQL that was parsed and looked up before it runs.
 
-use arrow::datatypes::{DataType, Field};
 use kalam_core::PreparedStatement;
+use kalam_core::model::KalamDataType;
+use kalamdb::fork::ProcessLocal;
 use pyo3::prelude::*;
 
 use crate::connection::{Connection, seconds};
 use crate::error::{engine, exception};
 use crate::parameter;
 use crate::parameter_sets::ParamSets;
-use crate::process::ProcessLocal;
 use crate::result::ResultSet;
-use crate::schema::{self, ResultSchema};
+use crate::schema::ResultSchema;
 
 /// A statement of Connection.prepare(): parsed and looked up once, run many times, from any
 /// thread. It is closed with its connection.
@@ -46,11 +46,8 @@ impl Statement {
         let prepared = self.prepared(py)?;
         let params = parameter::params(py, params)?;
         let timeout = timeout.map(seconds).transpose().map_err(|error| exception(py, &error))?;
-        engine(py, || match timeout {
-            Some(timeout) => session.execute_prepared_within(timeout, prepared, &params),
-            None => session.execute_prepared(prepared, &params),
-        })
-        .map(ResultSet::new)
+        engine(py, || session.execute_prepared_within(timeout, prepared, &params))
+            .map(ResultSet::new)
     }
 
     /// Runs it as Connection.executemany() runs its text.
@@ -69,9 +66,8 @@ impl Statement {
     /// to. None: any.
     #[getter]
     fn parameter_types(&self, py: Python<'_>) -> PyResult<Vec<Option<String>>> {
-        let name = |data_type: DataType| schema::type_name(&Field::new("value", data_type, true));
-        let types = self.prepared(py)?.parameter_types();
-        Ok(types.into_iter().map(|data_type| data_type.map(name)).collect())
+        let types = self.prepared(py)?.parameter_types().into_iter();
+        Ok(types.map(|known| known.as_ref().map(KalamDataType::name_of_arrow_type)).collect())
     }
 
     /// The names of the parameters `:name`, in the order of parameter_types; empty for `?`

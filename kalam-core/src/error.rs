@@ -241,6 +241,11 @@ impl Error {
         }))
     }
 
+    /// The error of a statement that another commit came before: `40001`.
+    pub(crate) fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Error::new(SqlState::SERIALIZATION_FAILURE, message).with_hint("retry the statement")
+    }
+
     /// Adds what the caller can do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {

@@ -144,7 +144,7 @@ impl Session {
     /// # Errors
     /// Every kind of [`ErrorKind`](crate::ErrorKind).
     pub fn execute(&self, sql: &str, params: &Params) -> Result<QueryResult> {
-        self.failing_transaction(|| self.run_text(sql, params, &NamedData::default()))
+        self.execute_within(None, sql, params)
     }
 
     fn run_text(&self, sql: &str, params: &Params, data: &NamedData) -> Result<QueryResult> {
@@ -171,23 +171,22 @@ impl Session {
     }
 
     /// As [`Session::execute`], but a caller waits for the statement and its rows no longer
-    /// than `timeout`, whatever `statement_timeout` says. Zero: no limit.
+    /// than `timeout`, whatever `statement_timeout` says. Zero: no limit. `None`: as
+    /// `statement_timeout` says.
     ///
     /// # Errors
     /// As [`Session::execute`], and `57014`.
     pub fn execute_within(
         &self,
-        timeout: Duration,
+        timeout: Option<Duration>,
         sql: &str,
         params: &Params,
     ) -> Result<QueryResult> {
-        self.call(&self.settings_within(timeout), || {
-            self.run_text(sql, params, &NamedData::default())
-        })
+        self.execute_reading(&NamedData::default(), timeout, sql, params)
     }
 
     /// As [`Session::execute`], but the statements find `data` by its names before they find
-    /// tables, and before what [`Session::register`] keeps. With a `timeout`, as
+    /// tables, and before what [`Session::register`] keeps. `timeout` is that of
     /// [`Session::execute_within`].
     ///
     /// # Errors
@@ -199,11 +198,7 @@ impl Session {
         sql: &str,
         params: &Params,
     ) -> Result<QueryResult> {
-        let settings = match timeout {
-            Some(timeout) => self.settings_within(timeout),
-            None => self.settings(),
-        };
-        self.call(&settings, || self.run_text(sql, params, data))
+        self.call(&self.settings_within(timeout), || self.run_text(sql, params, data))
     }
 
     /// Refuses a statement before anything of its text runs.
@@ -308,7 +303,7 @@ impl Session {
         statement: &PreparedStatement,
         params: &Params,
     ) -> Result<QueryResult> {
-        self.failing_transaction(|| self.run_noted(statement, params))
+        self.execute_prepared_within(None, statement, params)
     }
 
     /// Runs a prepared statement as [`Session::execute_within`] runs its text.
@@ -317,17 +312,15 @@ impl Session {
     /// As [`Session::execute_prepared`], and `57014`.
     pub fn execute_prepared_within(
         &self,
-        timeout: Duration,
+        timeout: Option<Duration>,
         statement: &PreparedStatement,
         params: &Params,
     ) -> Result<QueryResult> {
-        self.call(&self.settings_within(timeout), || self.run_noted(statement, params))
-    }
-
-    fn run_noted(&self, statement: &PreparedStatement, params: &Params) -> Result<QueryResult> {
-        let caller = self.caller()?;
-        let done = self.run_prepared(&caller, statement, params);
-        self.noted(&caller, &statement.parsed().statement, &[], done)
+        self.call(&self.settings_within(timeout), || {
+            let caller = self.caller()?;
+            let done = self.run_prepared(&caller, statement, params);
+            self.noted(&caller, &statement.parsed().statement, &[], done)
+        })
     }
 
     fn run_prepared(
@@ -437,9 +430,15 @@ impl Session {
         self.settings.read().clone()
     }
 
-    /// The settings, with a limit on the time of a statement.
-    fn settings_within(&self, timeout: Duration) -> Arc<Options> {
-        Arc::new(Options { statement_timeout: timeout, ..(*self.settings()).clone() })
+    /// The settings, with another limit on the time of a statement if there is one.
+    fn settings_within(&self, timeout: Option<Duration>) -> Arc<Options> {
+        let settings = self.settings();
+        match timeout {
+            Some(timeout) => {
+                Arc::new(Options { statement_timeout: timeout, ..Options::clone(&settings) })
+            }
+            None => settings,
+        }
     }
 
     /// As [`Session::failing_transaction`], under these settings.

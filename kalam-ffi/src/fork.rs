@@ -25,18 +25,30 @@ impl<T> ProcessLocal<T> {
         ProcessLocal { process: handle::process(), value: ManuallyDrop::new(value) }
     }
 
+    /// The value.
+    ///
+    /// # Errors
+    /// `KD001` in another process.
+    pub fn get(&self) -> Result<&T> {
+        if self.is_here() { Ok(&self.value) } else { Err(forked()) }
+    }
+
     /// The value, to change it.
     ///
     /// # Errors
     /// `KD001` in another process.
     pub fn get_mut(&mut self) -> Result<&mut T> {
-        if self.process == handle::process() { Ok(&mut self.value) } else { Err(forked()) }
+        if self.is_here() { Ok(&mut self.value) } else { Err(forked()) }
+    }
+
+    fn is_here(&self) -> bool {
+        self.process == handle::process()
     }
 }
 
 impl<T> Drop for ProcessLocal<T> {
     fn drop(&mut self) {
-        if self.process == handle::process() {
+        if self.is_here() {
             // SAFETY: this is the only place that takes the value, and a value is
             // dropped once.
             unsafe { ManuallyDrop::drop(&mut self.value) }
@@ -45,7 +57,8 @@ impl<T> Drop for ProcessLocal<T> {
 }
 
 /// What the child can do.
-pub const WAY_OUT: &str = "use the library in a child only after exec()";
+pub(crate) const WAY_OUT: &str =
+    "fork before the database is opened, or use it in a child only after exec()";
 
 fn forked() -> Error {
     Error::new(SqlState::FORKED, "the database was opened before fork() and belongs to the parent")

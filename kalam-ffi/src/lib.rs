@@ -14,12 +14,14 @@ mod argument;
 mod column;
 mod entry;
 mod failure;
-mod fork;
 mod handle;
 mod import;
 mod parameter;
 mod value;
 mod vector;
+
+/// What a child process is after fork(), for this crate and for the modules of other languages.
+pub mod fork;
 
 /// Arrow out, for this crate and for the modules of other languages.
 pub mod stream;

@@ -5,6 +5,7 @@ use std::sync::{Mutex, OnceLock};
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use kalam_core::model::KalamDataType;
 use kalam_core::{CancelHandle, Error, Params, QueryResult, SqlState};
 
 use crate::argument::{end, exclusive, out, required};
@@ -87,7 +88,7 @@ impl KalamResult {
             fields
                 .map(|field| ColumnTexts {
                     name: c_text(field.name()),
-                    type_name: c_text(&value::type_name(field)),
+                    type_name: c_text(&KalamDataType::name_of_arrow_field(field)),
                 })
                 .collect()
         });

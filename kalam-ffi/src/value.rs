@@ -2,9 +2,9 @@
 
 use arrow::array::{Array, AsArray, FixedSizeBinaryArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use kalam_core::model::KalamDataType;
@@ -18,14 +18,8 @@ const FORMAT: FormatOptions<'static> = FormatOptions::new()
     .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.fZ"))
     .with_time_format(Some("%H:%M:%S%.f"));
 
-/// The SQL type of a column, or its Arrow type where SQL has none.
-pub fn type_name(field: &Field) -> String {
-    KalamDataType::from_arrow_field(field)
-        .map_or_else(|_| field.data_type().to_string(), |data_type| data_type.to_string())
-}
-
 fn refused(column: &dyn Array, wanted: &str, hint: &'static str) -> crate::failure::Failure {
-    let name = type_name(&Field::new("", column.data_type().clone(), true));
+    let name = KalamDataType::name_of_arrow_type(column.data_type());
     Error::new(SqlState::DATATYPE_MISMATCH, format!("a value of {name} is no {wanted}"))
         .with_hint(hint)
         .into()

@@ -7,8 +7,6 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
-
 use crate::{fault, fixture};
 
 /// A statement that moves rows of table `t`, and the steps at which it is held.
@@ -109,10 +107,7 @@ const HELD: &[Held] = &[
 impl Held {
     fn check(&self, point: &str) {
         let what = format!("{} held at {point}", self.statement);
-        let home = TempDir::new().expect("a temporary folder can be made");
-        let dir = home.path().join("database");
-        let made = fault::run(&dir, None, self.before);
-        assert!(made.lines.iter().all(|line| line.starts_with("ok")), "{what}: {:?}", made.lines);
+        let (_home, dir) = fault::made(self.before);
         let total = self.total.filter(|_| point != "job.running").map(|total| {
             format!("UNTIL SELECT 1 FROM system.jobs WHERE state = 'running' AND total = {total}")
         });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::fixture::{self, Fixture, Seeded};
 
-const THREADS: u64 = 8;
+pub(crate) const THREADS: u64 = 8;
 const TIME: Duration = Duration::from_secs(4);
 
 #[test]
@@ -39,10 +39,9 @@ fn threads_that_insert_different_keys_all_succeed() {
     );
 }
 
-#[test]
-fn of_threads_that_insert_the_same_key_exactly_one_wins() {
-    let fixture = Fixture::new();
-    fixture.run("CREATE SHARED TABLE t (k INT PRIMARY KEY, thread INT)");
+/// How many inserts succeed, of all that [`THREADS`] try in the same moments; the others are
+/// refused with `23505`. `insert` makes one of a round and a thread.
+pub(crate) fn race(fixture: &Fixture, rounds: u64, insert: fn(u64, u64) -> String) -> u64 {
     let wins = AtomicU64::new(0);
     let barrier = std::sync::Barrier::new(THREADS as usize);
     std::thread::scope(|scope| {
@@ -50,21 +49,28 @@ fn of_threads_that_insert_the_same_key_exactly_one_wins() {
             let session = fixture::root(fixture.database());
             let (wins, barrier) = (&wins, &barrier);
             scope.spawn(move || {
-                for key in 0..50 {
+                for round in 0..rounds {
                     barrier.wait();
-                    let sql = format!("INSERT INTO t VALUES ({key}, {thread})");
-                    match fixture::try_run(&session, &sql) {
+                    match fixture::try_run(&session, &insert(round, thread)) {
                         Ok(_) => _ = wins.fetch_add(1, Ordering::Relaxed),
                         Err(error) => assert_eq!(error.sqlstate().as_str(), "23505", "{error:?}"),
                     }
-                    if thread == 0 && key % 10 == 0 {
+                    if thread == 0 && round % 10 == 0 {
                         fixture::run(&session, "STORAGE FLUSH TABLE t");
                     }
                 }
             });
         }
     });
-    assert_eq!(wins.load(Ordering::Relaxed), 50);
+    wins.into_inner()
+}
+
+#[test]
+fn of_threads_that_insert_the_same_key_exactly_one_wins() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE SHARED TABLE t (k INT PRIMARY KEY, thread INT)");
+    let insert = |key, thread| format!("INSERT INTO t VALUES ({key}, {thread})");
+    assert_eq!(race(&fixture, 50, insert), 50);
     assert_eq!(fixture.rows("SELECT COUNT(*), COUNT(DISTINCT k) FROM t"), [["50", "50"]]);
 }
 

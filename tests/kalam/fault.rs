@@ -59,6 +59,8 @@ const RESTORABLE: &[&str] = &[
     OF_TWO_USERS[5],
     "BACKUP DATABASE TO '{dir}-backup'",
 ];
+pub(crate) const BY_VALUE: &str =
+    "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v";
 const BY_USER: &str = "SELECT _user, COUNT(*) FROM all_users('t') GROUP BY _user ORDER BY _user";
 
 /// The points of every commit.
@@ -83,7 +85,7 @@ const CASES: &[Case] = &[
             "flush.after_commit",
             "job.running",
         ],
-        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        query: BY_VALUE,
         undone: &[&["v", "80", "80"], &["w", "10", "10"]],
         done: &[&["v", "80", "80"], &["w", "10", "10"]],
         poisons: false,
@@ -107,7 +109,7 @@ const CASES: &[Case] = &[
             "garbage.before_delete",
             "garbage.before_commit",
         ],
-        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        query: BY_VALUE,
         undone: &[&["v", "80", "80"], &["w", "10", "10"]],
         done: &[&["v", "80", "80"], &["w", "10", "10"]],
         poisons: false,
@@ -195,7 +197,7 @@ const CASES: &[Case] = &[
             "ingest.after_sync",
             "ingest.before_commit",
         ],
-        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        query: BY_VALUE,
         undone: &[&["w", "1", "1"]],
         done: &[&["v", "59999", "59999"], &["w", "1", "1"]],
         poisons: false,
@@ -220,7 +222,7 @@ const CASES: &[Case] = &[
         ],
         statement: "STORAGE FLUSH TABLE t",
         points: &["storage.announced"],
-        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        query: BY_VALUE,
         undone: &[&["v", "100", "100"]],
         done: &[&["v", "100", "100"]],
         poisons: false,
@@ -235,7 +237,7 @@ const CASES: &[Case] = &[
         statement: "BEGIN; UPDATE t SET v = 'w' WHERE k IN (1, 51); \
                     DELETE FROM t WHERE k IN (2, 52); COMMIT",
         points: COMMIT,
-        query: "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v",
+        query: BY_VALUE,
         undone: &[&["v", "100", "100"]],
         done: &[&["v", "96", "96"], &["w", "2", "2"]],
         poisons: true,
@@ -361,6 +363,15 @@ pub(crate) struct Outcome {
     pub(crate) aborted: bool,
 }
 
+/// A directory with a database that statements made in a child.
+pub(crate) fn made(statements: &[&str]) -> (TempDir, PathBuf) {
+    let home = TempDir::new().expect("a temporary folder can be made");
+    let dir = home.path().join("database");
+    let Outcome { lines, .. } = run(&dir, None, statements);
+    assert!(lines.iter().all(|line| line.starts_with("ok")), "{statements:?}: {lines:?}");
+    (home, dir)
+}
+
 /// Runs statements in a child, with a fault. `{dir}` in them is the database's directory.
 pub(crate) fn run(dir: &Path, fault: Option<&str>, statements: &[&str]) -> Outcome {
     run_child("script", dir, fault, statements)
@@ -431,11 +442,8 @@ impl Case {
     /// Plants one fault, and sees that nothing is lost and the statement works later.
     fn check(&self, point: &str, (action, state): (&str, Option<&str>), before: &[String]) {
         let what = format!("{} with {point}={action} after {}", self.statement, before[0]);
-        let home = TempDir::new().expect("a temporary folder can be made");
-        let dir = home.path().join("database");
         let before: Vec<&str> = before.iter().map(String::as_str).collect();
-        let made = run(&dir, None, &before);
-        assert!(made.lines.iter().all(|line| line.starts_with("ok")), "{what}: {:?}", made.lines);
+        let (_home, dir) = made(&before);
         let fault = format!("{point}={action}");
         let outcome = run(&dir, Some(&fault), &[self.statement, self.statement]);
         assert_eq!(outcome.aborted, action == "abort", "{what}: {:?}", outcome.lines);
@@ -522,21 +530,20 @@ fn a_job_that_ends_with_its_process_is_failed_and_says_so() {
     for fault in
         ["job.running=abort", "flush.before_commit=abort", "job.ended=abort", "job.ended=io_error"]
     {
-        let dir = TempDir::new().expect("a temporary folder can be made");
-        run(dir.path(), None, CASES[0].before);
-        let outcome = run(dir.path(), Some(fault), &["STORAGE FLUSH TABLE t"]);
+        let (_home, dir) = made(CASES[0].before);
+        let outcome = run(&dir, Some(fault), &["STORAGE FLUSH TABLE t"]);
         let is_told = fault.ends_with("io_error");
         assert_eq!(!outcome.lines.is_empty(), is_told, "{fault}: {:?}", outcome.lines);
-        assert_eq!(last_job(dir.path()), ["failed", "false"], "{fault}");
+        assert_eq!(last_job(&dir), ["failed", "false"], "{fault}");
         // Once it is failed it stays so, and nothing keeps the next one from its key.
-        assert_eq!(last_job(dir.path()), ["failed", "false"], "{fault}");
-        let again = run(dir.path(), None, &["STORAGE FLUSH TABLE t"]);
+        assert_eq!(last_job(&dir), ["failed", "false"], "{fault}");
+        let again = run(&dir, None, &["STORAGE FLUSH TABLE t"]);
         assert!(again.lines[0].starts_with("ok"), "{fault}: {:?}", again.lines);
-        assert_eq!(last_job(dir.path()), ["completed", "true"], "{fault}");
-        let database = fixture::open(dir.path());
+        assert_eq!(last_job(&dir), ["completed", "true"], "{fault}");
+        let database = fixture::open(&dir);
         let rows = fixture::rows(&fixture::root(&database), CASES[0].query);
         assert_eq!(rows, CASES[0].done, "{fault}");
-        no_orphans(&database, dir.path(), fault);
+        no_orphans(&database, &dir, fault);
     }
 }
 

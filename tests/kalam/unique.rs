@@ -2,42 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, RecordBatchIterator};
 use kalam_core::{AppendMode, Session};
 
+use crate::concurrency::{THREADS, race};
 use crate::fixture::{self, Fixture, Seeded};
-
-const THREADS: u64 = 8;
 
 #[test]
 fn of_threads_that_insert_the_same_value_exactly_one_wins() {
     let fixture = Fixture::new();
     fixture.run("CREATE SHARED TABLE t (k BIGINT PRIMARY KEY, u INT UNIQUE, thread INT)");
-    let wins = AtomicU64::new(0);
-    let barrier = std::sync::Barrier::new(THREADS as usize);
-    std::thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let session = fixture::root(fixture.database());
-            let (wins, barrier) = (&wins, &barrier);
-            scope.spawn(move || {
-                for value in 0..40 {
-                    barrier.wait();
-                    let key = value * THREADS + thread;
-                    let sql = format!("INSERT INTO t VALUES ({key}, {value}, {thread})");
-                    match fixture::try_run(&session, &sql) {
-                        Ok(_) => _ = wins.fetch_add(1, Ordering::Relaxed),
-                        Err(error) => assert_eq!(error.sqlstate().as_str(), "23505", "{error:?}"),
-                    }
-                    if thread == 0 && value % 10 == 0 {
-                        fixture::run(&session, "STORAGE FLUSH TABLE t");
-                    }
-                }
-            });
-        }
-    });
-    assert_eq!(wins.load(Ordering::Relaxed), 40);
+    let insert = |value, thread| {
+        format!("INSERT INTO t VALUES ({}, {value}, {thread})", value * THREADS + thread)
+    };
+    assert_eq!(race(&fixture, 40, insert), 40);
     assert_eq!(fixture.rows("SELECT COUNT(*), COUNT(DISTINCT u) FROM t"), [["40", "40"]]);
 }
 

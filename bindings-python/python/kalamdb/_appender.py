@@ -1,7 +1,6 @@
 """Rows that are collected before they are appended."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from ._kalamdb import Connection, DataError, InterfaceError
@@ -63,12 +62,7 @@ class Appender:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, *_exception: object) -> None:
         if exc_type is not None:
             self._waiting = []
         self.close()

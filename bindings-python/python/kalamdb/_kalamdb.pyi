@@ -1,7 +1,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from os import PathLike
-from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, TypeAlias, TypeVar, final
 
 import pandas  # type: ignore[import-untyped, unused-ignore]
@@ -168,12 +167,7 @@ class Connection:
     def flush(self, table: str | None = None) -> Result: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None: ...
+    def __exit__(self, *_exception: object) -> None: ...
     Warning: type[Warning]
     Error: type[Error]
     InterfaceError: type[InterfaceError]
@@ -205,12 +199,7 @@ class Cursor:
     def __iter__(self) -> Self: ...
     def __next__(self) -> tuple[Any, ...]: ...
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None: ...
+    def __exit__(self, *_exception: object) -> None: ...
 
 @final
 class Result:
@@ -248,12 +237,7 @@ class Result:
     def __iter__(self) -> Self: ...
     def __next__(self) -> tuple[Any, ...]: ...
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None: ...
+    def __exit__(self, *_exception: object) -> None: ...
 
 @final
 class Schema:

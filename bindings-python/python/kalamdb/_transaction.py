@@ -1,7 +1,6 @@
 """A transaction around a ``with`` block."""
 
 from contextlib import suppress
-from types import TracebackType
 
 from ._kalamdb import Connection, InterfaceError
 
@@ -17,12 +16,7 @@ class Transaction:
         self._connection.begin(self._isolation)
         return self._connection
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, *_exception: object) -> None:
         if exc_type is None:
             self._connection.commit()
             return

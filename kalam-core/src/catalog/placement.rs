@@ -229,11 +229,10 @@ impl Change for StorageChange {
                         format!("storage \"{}\" exists already", storage.name),
                     )),
                     (None, _) => Err(undefined_storage(&storage.name)),
-                    (Some(_), Some(_)) => Err(Error::new(
-                        SqlState::SERIALIZATION_FAILURE,
-                        format!("storage \"{}\" was changed by another commit", storage.name),
-                    )
-                    .with_hint("retry the statement")),
+                    (Some(_), Some(_)) => Err(Error::conflict(format!(
+                        "storage \"{}\" was changed by another commit",
+                        storage.name
+                    ))),
                 }
             }
             StorageEdit::Remove(name) => {

@@ -589,11 +589,10 @@ impl SchemaRegistry {
     fn check_current_view(&self, view: &ViewDefinition) -> Result<()> {
         match self.view(view.id) {
             Some(now) if now.version == view.version => Ok(()),
-            Some(_) => Err(Error::new(
-                SqlState::SERIALIZATION_FAILURE,
-                format!("view \"{}\" was replaced by another commit", view.name),
-            )
-            .with_hint("retry the statement")),
+            Some(_) => Err(Error::conflict(format!(
+                "view \"{}\" was replaced by another commit",
+                view.name
+            ))),
             None => Err(Error::new(
                 SqlState::UNDEFINED_TABLE,
                 format!("view \"{}\" does not exist", view.name),
@@ -609,11 +608,10 @@ impl SchemaRegistry {
                     && self.tables.get(&used.id).is_none_or(|table| used.fits(&table.definition))
         };
         if let Some(gone) = view.uses.iter().find(|used| !is_there(used)) {
-            return Err(Error::new(
-                SqlState::SERIALIZATION_FAILURE,
-                format!("\"{}\" was changed by another commit", gone.name),
-            )
-            .with_hint("retry the statement"));
+            return Err(Error::conflict(format!(
+                "\"{}\" was changed by another commit",
+                gone.name
+            )));
         }
         if self.read_by(view).contains(&view.id) {
             return Err(Error::new(
@@ -631,11 +629,10 @@ impl SchemaRegistry {
             return Ok(());
         };
         if cascade {
-            return Err(Error::new(
-                SqlState::SERIALIZATION_FAILURE,
-                format!("view \"{}\" was made by another commit", view.name),
-            )
-            .with_hint("retry the statement"));
+            return Err(Error::conflict(format!(
+                "view \"{}\" was made by another commit",
+                view.name
+            )));
         }
         Err(Error::new(
             SqlState::DEPENDENT_OBJECTS,

@@ -86,11 +86,9 @@ impl SchemaRegistry {
         };
         match self.views().into_iter().find(reads) {
             None => Ok(()),
-            Some(view) => Err(Error::new(
-                SqlState::SERIALIZATION_FAILURE,
-                format!("view \"{}\" was made by another commit", view.name),
-            )
-            .with_hint("retry the statement")),
+            Some(view) => {
+                Err(Error::conflict(format!("view \"{}\" was made by another commit", view.name)))
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Seq;
 use crate::model::{UserId, UserKey};
 use crate::store::{Batch, Change, EntityKey, EntityStore, Family, Snapshot, Store, WriteSet};
-use crate::{Error, Result, SqlState};
+use crate::{Error, Result};
 
 /// A user that owns rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,11 +158,7 @@ impl Change for ForgetUser {
             return Ok(());
         }
         // The entry may be that of another surrogate by now.
-        Err(Error::new(
-            SqlState::SERIALIZATION_FAILURE,
-            format!("user \"{}\" was changed by another commit", self.user),
-        )
-        .with_hint("retry the statement"))
+        Err(Error::conflict(format!("user \"{}\" was changed by another commit", self.user)))
     }
 
     fn stage(&mut self, _seq: Seq, _batch: &mut Batch<'_>) {}

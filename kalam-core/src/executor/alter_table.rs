@@ -15,7 +15,7 @@ use super::functions::DefaultContext;
 use super::handlers::dml::undefined_column_of;
 use super::limits::{self, COLUMNS_MAX};
 use super::statement::{
-    AlterAction, CheckClause, ColumnChange, ColumnName, ColumnSpec, UniqueClause,
+    AlterAction, CheckClause, ColumnChange, ColumnName, ColumnSpec, TableOption, UniqueClause,
 };
 use super::table_options::alter_options;
 use super::type_name::{is_serial, kalam_type};
@@ -134,33 +134,36 @@ impl Alteration<'_> {
             }
             AlterAction::RenameColumn { from, to } => self.rename_column(from, to),
             AlterAction::AlterColumn { column, change } => self.alter_column(column, change),
-            AlterAction::SetOptions(options) => {
-                alter_options(&mut self.after.options, self.after.kind, options)?;
-                let names: Vec<&str> = options.iter().map(|option| option.name.as_str()).collect();
-                self.changes.push(format!("set {}", names.join(", ")));
-                Ok(())
-            }
-            AlterAction::RenameTo((name, place)) => {
-                let table = Name::new("table", name).map_err(|e| e.with_position(*place))?;
-                let namespace = self.after.name.namespace.clone();
-                self.changes
-                    .push(format!("rename table \"{}\" to \"{table}\"", self.after.name.table));
-                self.after.name = TableName { namespace, table };
-                if self.after.name == self.before.name {
-                    return Err(Error::new(
-                        SqlState::DUPLICATE_TABLE,
-                        format!("table \"{}\" has this name already", self.before.name),
-                    )
-                    .with_position(*place));
-                }
-                Ok(())
-            }
+            AlterAction::SetOptions(options) => self.set_options(options),
+            AlterAction::RenameTo(name) => self.rename_table(name),
             AlterAction::Comment(comment) => {
                 self.after.comment.clone_from(comment);
                 self.changes.push("comment on the table".to_owned());
                 Ok(())
             }
         }
+    }
+
+    fn set_options(&mut self, options: &[TableOption]) -> Result<()> {
+        alter_options(&mut self.after.options, self.after.kind, options)?;
+        let names: Vec<&str> = options.iter().map(|option| option.name.as_str()).collect();
+        self.changes.push(format!("set {}", names.join(", ")));
+        Ok(())
+    }
+
+    fn rename_table(&mut self, (name, place): &(String, Position)) -> Result<()> {
+        let table = Name::new("table", name).map_err(|e| e.with_position(*place))?;
+        let namespace = self.after.name.namespace.clone();
+        self.changes.push(format!("rename table \"{}\" to \"{table}\"", self.after.name.table));
+        self.after.name = TableName { namespace, table };
+        if self.after.name == self.before.name {
+            return Err(Error::new(
+                SqlState::DUPLICATE_TABLE,
+                format!("table \"{}\" has this name already", self.before.name),
+            )
+            .with_position(*place));
+        }
+        Ok(())
     }
 
     fn finish(self) -> Result<Option<Altered>> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{FieldRef, Schema};
+use arrow::datatypes::Schema;
 
 use super::show_create_table::quoted_name;
 use super::text_table::{TextColumn, TextTable};
@@ -59,14 +59,10 @@ pub(crate) fn describe_history(table: &TableDefinition) -> RecordBatch {
 pub(crate) fn describe_columns(schema: &Schema) -> RecordBatch {
     let fields = schema.fields();
     let none = || TextColumn::TextOrNull(vec![None; fields.len()]);
-    let written = |field: &FieldRef| match KalamDataType::from_arrow_field(field) {
-        Ok(data_type) => data_type.to_string(),
-        Err(_) => field.data_type().to_string(),
-    };
     TextTable::default()
         .numbers("ordinal", 1..=fields.len())
         .texts("column", fields.iter().map(|f| f.name()))
-        .texts("type", fields.iter().map(written))
+        .texts("type", fields.iter().map(|f| KalamDataType::name_of_arrow_field(f)))
         .with("nullable", TextColumn::Flag(fields.iter().map(|f| f.is_nullable()).collect()))
         .with("key", TextColumn::NumberOrNull(vec![None; fields.len()]))
         .with("default", none())

@@ -14,7 +14,6 @@ use super::plain_query::{
     column_name, equals_and_list, named_table, plain_select, projection, relation_name,
     result_schema,
 };
-use super::query_result::QueryResult;
 use super::resolve::read_scope;
 use super::same_value::same_value;
 use super::tier_rows::{RowOf, TierRows};
@@ -29,24 +28,6 @@ use crate::store::{RowHeader, View};
 /// Keys of a list that are looked up one by one. Longer lists are planned: a scan with a
 /// filter costs less than as many lookups.
 const KEYS_MAX: usize = 256;
-
-/// The rows of a query that lists primary keys, in the order of the keys; `None` if the query
-/// is of another form and has to be planned.
-///
-/// # Errors
-/// `42501`, `XX001`, `57014`.
-pub(crate) fn run(
-    engine: &Engine,
-    caller: &Caller,
-    query: &Query,
-    params: &[ScalarValue],
-    view: &Arc<View>,
-) -> Result<Option<QueryResult>> {
-    match find(engine, caller, query, params)? {
-        Some(list) => list.read(engine, caller, view).map(QueryResult::ready).map(Some),
-        None => Ok(None),
-    }
-}
 
 /// Lookups of several keys: what a query of this form comes to.
 pub(crate) struct KeyListRead {
@@ -120,7 +101,7 @@ pub(crate) fn find(
 }
 
 impl KeyListRead {
-    /// The caller's rows that have one of the keys.
+    /// The caller's rows that have one of the keys, in the order of the keys.
     ///
     /// # Errors
     /// `XX001`, `57014`, `40001` if the view is older than what the table promises.

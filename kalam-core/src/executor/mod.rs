@@ -78,6 +78,7 @@ mod tier_rows;
 mod transaction;
 mod type_name;
 mod unambiguous_pushdown;
+mod unplanned_read;
 mod user_statement;
 mod view;
 mod work;

@@ -9,14 +9,14 @@ use datafusion::common::{DataFusionError, Result as DataFusionResult, ScalarValu
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource};
 
 use super::caller::Caller;
 use super::engine::Engine;
 use super::gateway::{authorize_all_users, authorize_registered};
 use super::plan_error::from_datafusion;
 use super::resolve::read_scope;
-use crate::model::UserKey;
+use crate::model::{TableName, UserKey};
 use crate::scan::{
     AllUsersScan, FilesScan, ScanReports, Shape, TableScan, UnboundFiles, UnboundTable, Whose,
 };
@@ -48,17 +48,9 @@ impl ScanScope<'_> {
             .transform_up_with_subqueries(|node| {
                 let node = match node {
                     LogicalPlan::TableScan(mut scan) => {
-                        if let Some(unbound) = scan.source.downcast_ref::<UnboundTable>() {
-                            if unbound.whose == Whose::AllUsers {
-                                of_all_users.insert(unbound.table.definition.name.clone());
-                            }
-                            scan.source = provider_as_source(self.scan(unbound).map_err(external)?);
-                        } else if let Some(unbound) = scan.source.downcast_ref::<UnboundFiles>() {
-                            // The plan was made for the caller's role; this is the second lock.
-                            authorize_registered(&unbound.view, self.caller.role)
-                                .map_err(external)?;
-                            let files = FilesScan::new(&unbound.view).map_err(external)?;
-                            scan.source = provider_as_source(Arc::new(files));
+                        let rows = self.rows(&*scan.source, &mut of_all_users);
+                        if let Some(rows) = rows.map_err(external)? {
+                            scan.source = provider_as_source(rows);
                         }
                         Transformed::yes(LogicalPlan::TableScan(scan))
                     }
@@ -76,6 +68,27 @@ impl ScanScope<'_> {
             self.engine.audit.write(record)?;
         }
         Ok(bound.data)
+    }
+
+    /// What stands in the place of a table of a plan, if it is one of ours. `of_all_users`
+    /// collects the tables of which it shows all rows.
+    fn rows(
+        &self,
+        source: &dyn TableSource,
+        of_all_users: &mut BTreeSet<TableName>,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(unbound) = source.downcast_ref::<UnboundTable>() {
+            if unbound.whose == Whose::AllUsers {
+                of_all_users.insert(unbound.table.definition.name.clone());
+            }
+            return self.scan(unbound).map(Some);
+        }
+        if let Some(unbound) = source.downcast_ref::<UnboundFiles>() {
+            // The plan was made for the caller's role; this is the second lock.
+            authorize_registered(&unbound.view, self.caller.role)?;
+            return Ok(Some(Arc::new(FilesScan::new(&unbound.view)?)));
+        }
+        Ok(None)
     }
 
     fn scan(&self, unbound: &UnboundTable) -> Result<Arc<dyn TableProvider>> {

@@ -14,7 +14,6 @@ use super::plain_query::{
     Comparison, column_name, comparisons, named_table, plain_select, projection, relation_name,
     result_schema,
 };
-use super::query_result::QueryResult;
 use super::recent_read::rows_wanted;
 use super::resolve::read_scope;
 use super::same_value::same_value;
@@ -24,25 +23,6 @@ use crate::model::{TableKind, UserKey};
 use crate::scan::note_read_without_scope;
 use crate::store::{RowDecoder, RowHeader, View};
 use crate::{Error, Result, SqlState};
-
-/// The row of a query that names a whole primary key; `None` if the query is of
-/// another form and has to be planned. The answer is the one that planning gives.
-///
-/// # Errors
-/// `42501`, `XX001`.
-pub(crate) fn run(
-    engine: &Engine,
-    caller: &Caller,
-    query: &Query,
-    params: &[ScalarValue],
-    view: &Arc<View>,
-) -> Result<Option<QueryResult>> {
-    let Some(point) = find(engine, caller, query, params)? else { return Ok(None) };
-    Ok(Some(QueryResult::ready(match point.read(engine, caller, view)? {
-        Some((batch, _)) => batch,
-        None => RecordBatch::new_empty(result_schema(&point.table, &point.columns)),
-    })))
-}
 
 /// A key lookup: what a query of this form comes to.
 pub(crate) struct Point {
@@ -105,11 +85,27 @@ fn keeps_a_row(clause: Option<&LimitClause>, params: &[ScalarValue]) -> bool {
 }
 
 impl Point {
+    /// The caller's row with the key, or none.
+    ///
+    /// # Errors
+    /// As [`Point::find_row`].
+    pub(crate) fn read(
+        &self,
+        engine: &Engine,
+        caller: &Caller,
+        view: &Arc<View>,
+    ) -> Result<RecordBatch> {
+        Ok(match self.find_row(engine, caller, view)? {
+            Some((batch, _)) => batch,
+            None => RecordBatch::new_empty(result_schema(&self.table, &self.columns)),
+        })
+    }
+
     /// The caller's row with the key, and where it was.
     ///
     /// # Errors
     /// `XX001`, `40001` if the view is older than what the table promises.
-    pub(crate) fn read(
+    pub(crate) fn find_row(
         &self,
         engine: &Engine,
         caller: &Caller,

@@ -157,16 +157,16 @@ fn check_type(index: usize, given: &DataType, expected: &DataType) -> Result<()>
     }
     Err(Error::new(
         SqlState::DATATYPE_MISMATCH,
-        format!("parameter ${} is of type {}, got {}", index + 1, name(expected), name(given)),
+        format!(
+            "parameter ${} is of type {}, got {}",
+            index + 1,
+            KalamDataType::name_of_arrow_type(expected),
+            KalamDataType::name_of_arrow_type(given)
+        ),
     ))
 }
 
 fn is_bytes(data_type: &DataType) -> bool {
     use DataType as T;
     matches!(data_type, T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_))
-}
-
-fn name(data_type: &DataType) -> String {
-    KalamDataType::from_arrow_type(data_type)
-        .map_or_else(|_| data_type.to_string(), |known| known.to_string())
 }

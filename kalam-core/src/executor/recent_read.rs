@@ -22,7 +22,6 @@ use super::plain_query::{
     Comparison, column_name, comparisons, named_table, plain_select, projection, relation_name,
     result_schema, value,
 };
-use super::query_result::QueryResult;
 use super::resolve::read_scope;
 use super::same_value::same_value;
 use super::tier_rows::{RowOf, TierRows};
@@ -41,25 +40,8 @@ const ROWS_MAX: usize = 4096;
 /// Hot rows between two looks at whether the statement is to stop.
 const ROWS_UNCHECKED: usize = 4096;
 
-/// The rows of a query that asks for the first rows of a table in the order of its primary
-/// key, or in reverse; `None` if the query is of another form and has to be planned.
-///
-/// # Errors
-/// `42501`, `XX001`, `57014`.
-pub(crate) fn run(
-    engine: &Engine,
-    caller: &Caller,
-    query: &Query,
-    params: &[ScalarValue],
-    view: &Arc<View>,
-) -> Result<Option<QueryResult>> {
-    match find(engine, caller, query, params, view)? {
-        Some(recent) => recent.read(engine, caller, view).map(QueryResult::ready).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// The first rows of a range of keys: what a query of this form comes to.
+/// The first rows of a range of keys, in the order of the keys or in reverse: what a query of
+/// this form comes to.
 pub(crate) struct RecentRead {
     pub(crate) table: Arc<Table>,
     pub(crate) range: KeyRange,

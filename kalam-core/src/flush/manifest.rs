@@ -20,7 +20,7 @@ use crate::store::{
     Batch, Change, EntityKey, EntityStore, Family, MarkSet, Snapshot, Store, View, WatchedKeys,
     encode_entity,
 };
-use crate::{Error, Result, SqlState};
+use crate::{Error, Result};
 
 impl EntityKey for ScopeId {
     fn encode(&self, out: &mut Vec<u8>) {
@@ -422,8 +422,7 @@ impl ScopeEdit {
     }
 
     fn conflict() -> Error {
-        Error::new(SqlState::SERIALIZATION_FAILURE, "a row was changed by another commit")
-            .with_hint("retry the statement")
+        Error::conflict("a row was changed by another commit")
     }
 
     /// Range deletions around the keys that were written since the flush began, and

@@ -1,6 +1,7 @@
 //! From a storage's definition to a client of its object store.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,34 +72,30 @@ pub(crate) fn check_storage_options(storage: &StorageDefinition) -> Result<()> {
             let message = format!("config \"{name}\" is unknown");
             return Err(invalid(message).with_hint(listed(&known)));
         }
-        let most = match name.as_str() {
-            "timeout_ms" | "connect_timeout_ms" => Some(3_600_000),
-            "retries" => Some(100),
-            _ => None,
-        };
-        let is_flag = matches!(
-            name.as_str(),
-            "allow_http" | "virtual_hosted_style_request" | "skip_signature" | "use_emulator"
-        );
         if name == "endpoint" {
             check_endpoint(value, storage.config.get("allow_http").is_some_and(|v| v == "true"))?;
         }
-        let least = u64::from(name != "retries");
-        let fits = match most {
-            Some(most) => value.parse().is_ok_and(|n: u64| (least..=most).contains(&n)),
-            None if is_flag => matches!(value.as_str(), "true" | "false"),
-            None => !value.is_empty(),
-        };
-        if !fits {
-            let message = format!("value '{value}' of config \"{name}\" is not allowed");
-            return Err(invalid(message).with_hint(match most {
-                Some(most) => format!("use {least} to {most}"),
-                None if is_flag => "use true or false".to_owned(),
-                None => "use a text that is not empty".to_owned(),
-            }));
-        }
+        check_value(name, value)?;
     }
     Ok(())
+}
+
+/// Refuses a value that an option of CONFIG does not take.
+fn check_value(name: &str, value: &str) -> Result<()> {
+    let is_of = |range: RangeInclusive<u64>| value.parse().is_ok_and(|n| range.contains(&n));
+    let (is_allowed, hint) = match name {
+        "timeout_ms" | "connect_timeout_ms" => (is_of(1..=3_600_000), "use 1 to 3600000"),
+        "retries" => (is_of(0..=100), "use 0 to 100"),
+        "allow_http" | "virtual_hosted_style_request" | "skip_signature" | "use_emulator" => {
+            (matches!(value, "true" | "false"), "use true or false")
+        }
+        _ => (!value.is_empty(), "use a text that is not empty"),
+    };
+    if is_allowed {
+        return Ok(());
+    }
+    let message = format!("value '{value}' of config \"{name}\" is not allowed");
+    Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message).with_hint(hint))
 }
 
 /// Refuses what is not the address of a server, and secrets in it, which would be shown.
@@ -148,23 +145,7 @@ fn build(
     bucket: &str,
     given: &BTreeMap<&str, Secret>,
 ) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let number = |name: &str| storage.config.get(name).and_then(|text| text.parse().ok());
-    let time = |name: &str, default| Duration::from_millis(number(name).unwrap_or(default));
-    let http = storage.config.get("allow_http").is_some_and(|value| value == "true");
-    let timeout = time("timeout_ms", 60_000);
-    let client = ClientOptions::new()
-        .with_allow_http(http)
-        .with_timeout(timeout)
-        .with_connect_timeout(time("connect_timeout_ms", 5_000));
-    let retry = RetryConfig {
-        backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(5),
-            base: 2.0,
-        },
-        max_retries: number("retries").map_or(5, |n| usize::try_from(n).unwrap_or(5)),
-        retry_timeout: timeout,
-    };
+    let (client, retry) = client_options(storage);
     // What is neither of the client nor of retries is the store's own.
     let own = storage.config.iter().filter(|(name, _)| {
         let name = name.as_str();
@@ -193,23 +174,49 @@ fn build(
         StorageKind::Azure { .. } => {
             let mut builder = MicrosoftAzureBuilder::new().with_container_name(bucket);
             for (name, value) in pairs {
-                let name = match name {
-                    "sas_token" => "azure_storage_sas_token",
-                    "bearer_token" => "azure_storage_token",
-                    "account" => "azure_storage_account_name",
-                    "access_key" => "azure_storage_account_key",
-                    "client_id" => "azure_storage_client_id",
-                    "client_secret" => "azure_storage_client_secret",
-                    "tenant_id" => "azure_storage_tenant_id",
-                    "skip_signature" => "azure_skip_signature",
-                    "use_emulator" => "azure_storage_use_emulator",
-                    other => other,
-                };
-                builder = builder.with_config(name.parse::<AzureConfigKey>()?, value);
+                let name = azure_name(name).parse::<AzureConfigKey>()?;
+                builder = builder.with_config(name, value);
             }
             Arc::new(builder.with_client_options(client).with_retry(retry).build()?)
         }
     })
+}
+
+/// How requests are sent, and sent again.
+fn client_options(storage: &StorageDefinition) -> (ClientOptions, RetryConfig) {
+    let number = |name: &str| storage.config.get(name).and_then(|text| text.parse().ok());
+    let time = |name: &str, default| Duration::from_millis(number(name).unwrap_or(default));
+    let timeout = time("timeout_ms", 60_000);
+    let client = ClientOptions::new()
+        .with_allow_http(storage.config.get("allow_http").is_some_and(|value| value == "true"))
+        .with_timeout(timeout)
+        .with_connect_timeout(time("connect_timeout_ms", 5_000));
+    let retry = RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(5),
+            base: 2.0,
+        },
+        max_retries: number("retries").map_or(5, |n| usize::try_from(n).unwrap_or(5)),
+        retry_timeout: timeout,
+    };
+    (client, retry)
+}
+
+/// What the client calls an option of an Azure storage.
+fn azure_name(name: &str) -> &str {
+    match name {
+        "sas_token" => "azure_storage_sas_token",
+        "bearer_token" => "azure_storage_token",
+        "account" => "azure_storage_account_name",
+        "access_key" => "azure_storage_account_key",
+        "client_id" => "azure_storage_client_id",
+        "client_secret" => "azure_storage_client_secret",
+        "tenant_id" => "azure_storage_tenant_id",
+        "skip_signature" => "azure_skip_signature",
+        "use_emulator" => "azure_storage_use_emulator",
+        other => other,
+    }
 }
 
 /// The secret that a credential stands for, read anew for each client.

@@ -47,9 +47,9 @@ pub(crate) struct ColumnStatistics {
     pub(crate) column: ColumnId,
     pub(crate) nulls: u64,
     /// Memcomparable bounds, absent for types without an order.
-    #[serde(default, with = "hex_option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::model::hex_option", skip_serializing_if = "Option::is_none")]
     pub(crate) min: Option<Vec<u8>>,
-    #[serde(default, with = "hex_option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::model::hex_option", skip_serializing_if = "Option::is_none")]
     pub(crate) max: Option<Vec<u8>>,
 }
 
@@ -65,28 +65,6 @@ mod hex_bytes {
     ) -> Result<Vec<u8>, D::Error> {
         let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
         hex::decode(text.as_ref()).map_err(serde::de::Error::custom)
-    }
-}
-
-mod hex_option {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        bytes: &Option<Vec<u8>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match bytes {
-            Some(bytes) => serializer.serialize_str(&hex::encode(bytes)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Vec<u8>>, D::Error> {
-        Option::<String>::deserialize(deserializer)?
-            .map(|text| hex::decode(text).map_err(serde::de::Error::custom))
-            .transpose()
     }
 }
 

@@ -91,6 +91,20 @@ impl KalamDataType {
         Ok(nearest)
     }
 
+    /// The SQL name of the type of a result's column, or the Arrow one where SQL has none.
+    #[must_use]
+    pub fn name_of_arrow_field(field: &Field) -> String {
+        Self::from_arrow_field(field)
+            .map_or_else(|_| field.data_type().to_string(), |known| known.to_string())
+    }
+
+    /// The SQL name of the type nearest to an Arrow type, or the Arrow one where SQL has none.
+    #[must_use]
+    pub fn name_of_arrow_type(data_type: &DataType) -> String {
+        Self::from_arrow_type(data_type)
+            .map_or_else(|_| data_type.to_string(), |known| known.to_string())
+    }
+
     /// The type nearest to an Arrow type. Unsigned integers become the next wider
     /// signed type, NULL becomes TEXT as in PostgreSQL's CREATE TABLE AS.
     ///

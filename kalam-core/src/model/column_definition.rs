@@ -26,7 +26,7 @@ pub struct ColumnDefinition {
     pub comment: Option<String>,
     /// What rows show that were written before the column was added: the bytes that a
     /// record has for the value. `None`: NULL. A later change of the default leaves it.
-    #[serde(default, with = "hex_bytes", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "super::hex_option", skip_serializing_if = "Option::is_none")]
     pub initial: Option<Vec<u8>>,
     /// Of a column that became TEXT: the type that it had before. Older values are
     /// brought to that type first, then written as its text.
@@ -94,27 +94,5 @@ impl ColumnDefinition {
             field.metadata_mut().remove(KALAM_DATA_TYPE_KEY);
         }
         field
-    }
-}
-
-mod hex_bytes {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        bytes: &Option<Vec<u8>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match bytes {
-            Some(bytes) => serializer.serialize_str(&hex::encode(bytes)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Vec<u8>>, D::Error> {
-        Option::<String>::deserialize(deserializer)?
-            .map(|text| hex::decode(text).map_err(serde::de::Error::custom))
-            .transpose()
     }
 }

@@ -4,11 +4,13 @@ mod arrow_type;
 mod assignment;
 mod column_definition;
 mod data_type;
+pub(crate) mod hex_option;
 mod id;
 mod name;
 mod role;
 mod secret;
 mod table_kind;
+mod value_place;
 mod widening;
 
 pub use arrow_type::KALAM_DATA_TYPE_KEY;
@@ -22,6 +24,7 @@ pub use name::{Name, TableName};
 pub use role::Role;
 pub(crate) use secret::Secret;
 pub use table_kind::{AccessLevel, TableKind};
+pub use value_place::ValuePlace;
 
 #[cfg(test)]
 pub(crate) use data_type::tests as arbitrary;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::password::PasswordHash;
 use crate::model::{Role, Seq, UserId};
 use crate::store::{Batch, Change, EntityStore, Family, Store, WriteSet};
-use crate::{Error, Result, SqlState};
+use crate::{Error, Result};
 
 const ACCOUNTS: EntityStore<UserId, Account> =
     EntityStore::new(Family::Catalog, b'a', "a user's account");
@@ -132,11 +132,7 @@ impl Change for AccountChange {
         if now == self.before {
             return Ok(());
         }
-        Err(Error::new(
-            SqlState::SERIALIZATION_FAILURE,
-            format!("user \"{}\" was changed by another commit", self.user),
-        )
-        .with_hint("retry the statement"))
+        Err(Error::conflict(format!("user \"{}\" was changed by another commit", self.user)))
     }
 
     fn stage(&mut self, _seq: Seq, _batch: &mut Batch<'_>) {}

@@ -665,10 +665,7 @@ impl Group<'_> {
     }
 
     fn check_row(&self, write: &RowWriteRef<'_>) -> Result<(), CommitError> {
-        let conflict = || {
-            Error::new(SqlState::SERIALIZATION_FAILURE, "a row was changed by another commit")
-                .with_hint("retry the statement")
-        };
+        let changed = || Error::conflict("a row was changed by another commit");
         if write.effect == Effect::Hide {
             // The mark is what is checked.
             return Ok(());
@@ -682,7 +679,7 @@ impl Group<'_> {
                 Err(CommitError::KeyTaken(write.key.to_vec()))
             }
             (Expect::Seq(read), Stored::Live(now) | Stored::Deleted(now)) if read == now => Ok(()),
-            (Expect::Nothing | Expect::Seq(_), _) => Err(conflict().into()),
+            (Expect::Nothing | Expect::Seq(_), _) => Err(changed().into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Steps of an upload, a commit and a deletion that stop or fail, with segments in a bucket.
 
 use super::{House, Server};
-use crate::fault::run as run_child;
+use crate::fault::{BY_VALUE, run as run_child};
 use crate::fixture::{self, rows};
 
 /// A statement, what it passes, and whether its caller is told of what fails there.
@@ -45,7 +45,6 @@ const CASES: &[Case] = &[
     },
 ];
 
-const SUM: &str = "SELECT v, COUNT(*), COUNT(DISTINCT k) FROM t GROUP BY v ORDER BY v";
 const SUMMED: [[&str; 3]; 2] = [["v", "80", "80"], ["w", "10", "10"]];
 
 /// Plants one fault, and sees that no row is lost and no object left.
@@ -84,10 +83,10 @@ fn check(server: &mut Server, case: &Case, point: &str, action: &str) {
     }
     let database = fixture::open(&dir);
     let root = fixture::root(&database);
-    assert_eq!(rows(&root, SUM), SUMMED, "{what}");
+    assert_eq!(rows(&root, BY_VALUE), SUMMED, "{what}");
     fixture::run(&root, "STORAGE FLUSH TABLE t");
     fixture::run(&root, case.statement);
-    assert_eq!(rows(&root, SUM), SUMMED, "{what}");
+    assert_eq!(rows(&root, BY_VALUE), SUMMED, "{what}");
     let manifest = rows(&root, "SELECT path FROM system.manifest ORDER BY path").concat();
     assert_eq!(server.objects(), manifest, "{what}");
     fixture::run(&root, "DROP TABLE t");

@@ -178,37 +178,33 @@ enum At {
     Closed,
 }
 
-/// Cuts a text into records.
+/// The records of a text.
 struct Records<R> {
     input: R,
-    delimiter: u8,
-    quote: u8,
-    escape: u8,
-    /// The line of the next byte, from 1.
-    line: u64,
-    /// Whether the last byte was a carriage return, of which a line feed is a part.
-    after_return: bool,
+    cut: Cut,
     malformed: Malformed,
 }
 
 impl<R: BufRead> Records<R> {
     fn new(input: R, path: &Path, layout: &CsvLayout) -> Records<R> {
-        Records {
-            input,
+        let cut = Cut {
             delimiter: layout.delimiter,
             quote: layout.quote,
             escape: layout.escape,
             line: 0,
             after_return: false,
-            malformed: Malformed(path.to_path_buf()),
-        }
+            at: At::Start,
+            is_quoted: false,
+        };
+        Records { input, cut, malformed: Malformed(path.to_path_buf()) }
     }
 
     /// Reads the next record; `false` at the end.
     fn next(&mut self, record: &mut Record) -> Result<bool> {
-        let is_first = self.line == 0;
-        self.line += u64::from(is_first);
-        let found = self.cut(record)?;
+        let is_first = self.cut.line == 0;
+        self.cut.line += u64::from(is_first);
+        record.clear(self.cut.line);
+        let found = self.read(record)?;
         if is_first && record.bytes.starts_with(BYTE_ORDER_MARK) {
             record.bytes.drain(..BYTE_ORDER_MARK.len());
             record.ends.iter_mut().for_each(|end| *end -= BYTE_ORDER_MARK.len());
@@ -216,68 +212,18 @@ impl<R: BufRead> Records<R> {
         Ok(found)
     }
 
-    fn cut(&mut self, record: &mut Record) -> Result<bool> {
-        record.clear(self.line);
-        let mut at = At::Start;
-        let mut is_quoted = false;
+    fn read(&mut self, record: &mut Record) -> Result<bool> {
         loop {
             let buffer = self.input.fill_buf().map_err(|e| self.malformed.unreadable(e))?;
             if buffer.is_empty() {
-                return self.end(record, at, is_quoted);
+                return self.end(record);
             }
-            let mut used = 0;
-            while let Some(byte) = buffer.get(used).copied() {
-                used += 1;
-                let is_line_feed_of_return =
-                    std::mem::take(&mut self.after_return) && byte == b'\n';
-                if is_line_feed_of_return {
-                    if at == At::Quoted {
-                        record.bytes.push(byte);
-                    }
-                    continue;
-                }
-                let ends_line = byte == b'\n' || byte == b'\r';
-                if ends_line {
-                    self.line += 1;
-                    self.after_return = byte == b'\r';
-                }
-                match at {
-                    At::Quoted if byte == self.escape && self.escape != self.quote => {
-                        at = At::Escaped;
-                    }
-                    At::Quoted if byte == self.quote => at = At::Closed,
-                    At::Quoted => record.bytes.push(byte),
-                    At::Escaped => {
-                        if byte != self.quote && byte != self.escape {
-                            record.bytes.push(self.escape);
-                        }
-                        record.bytes.push(byte);
-                        at = At::Quoted;
-                    }
-                    _ if byte == self.quote => {
-                        // Two of them within quotes are one of the value.
-                        if at == At::Closed && self.escape == self.quote {
-                            record.bytes.push(byte);
-                        }
-                        is_quoted = true;
-                        at = At::Quoted;
-                    }
-                    _ if byte == self.delimiter => {
-                        record.end_field(is_quoted);
-                        (at, is_quoted) = (At::Start, false);
-                    }
-                    _ if ends_line => {
-                        record.end_field(is_quoted);
-                        self.input.consume(used);
-                        return Ok(true);
-                    }
-                    _ => {
-                        record.bytes.push(byte);
-                        at = At::Plain;
-                    }
-                }
-            }
+            let end = buffer.iter().position(|byte| self.cut.take(*byte, record));
+            let used = end.map_or(buffer.len(), |last| last + 1);
             self.input.consume(used);
+            if end.is_some() {
+                return Ok(true);
+            }
             if record.bytes.len() > ROW_BYTES_MAX {
                 return Err(self.malformed.too_long(record.line));
             }
@@ -285,15 +231,84 @@ impl<R: BufRead> Records<R> {
     }
 
     /// Ends the last record, which need not end in a line feed.
-    fn end(&self, record: &mut Record, at: At, is_quoted: bool) -> Result<bool> {
+    fn end(&mut self, record: &mut Record) -> Result<bool> {
+        let Cut { at, is_quoted, .. } = self.cut;
         if matches!(at, At::Quoted | At::Escaped) {
             return Err(self.malformed.line(record.line, "a quote is not closed"));
         }
         if at == At::Start && record.len() == 0 && !is_quoted {
             return Ok(false);
         }
-        record.end_field(is_quoted);
+        self.cut.end_field(record);
         Ok(true)
+    }
+}
+
+/// Cuts bytes into records.
+struct Cut {
+    delimiter: u8,
+    quote: u8,
+    escape: u8,
+    /// The line of the next byte, from 1.
+    line: u64,
+    /// Whether the last byte was a carriage return, of which a line feed is a part.
+    after_return: bool,
+    at: At,
+    /// Whether the value has quotes so far.
+    is_quoted: bool,
+}
+
+impl Cut {
+    /// Takes the next byte; whether the record ends with it.
+    fn take(&mut self, byte: u8, record: &mut Record) -> bool {
+        if std::mem::take(&mut self.after_return) && byte == b'\n' {
+            if self.at == At::Quoted {
+                record.bytes.push(byte);
+            }
+            return false;
+        }
+        let ends_line = byte == b'\n' || byte == b'\r';
+        if ends_line {
+            self.line += 1;
+            self.after_return = byte == b'\r';
+        }
+        match self.at {
+            At::Quoted if byte == self.escape && self.escape != self.quote => {
+                self.at = At::Escaped;
+            }
+            At::Quoted if byte == self.quote => self.at = At::Closed,
+            At::Quoted => record.bytes.push(byte),
+            At::Escaped => {
+                if byte != self.quote && byte != self.escape {
+                    record.bytes.push(self.escape);
+                }
+                record.bytes.push(byte);
+                self.at = At::Quoted;
+            }
+            _ if byte == self.quote => {
+                // Two of them within quotes are one of the value.
+                if self.at == At::Closed && self.escape == self.quote {
+                    record.bytes.push(byte);
+                }
+                self.is_quoted = true;
+                self.at = At::Quoted;
+            }
+            _ if byte == self.delimiter => self.end_field(record),
+            _ if ends_line => {
+                self.end_field(record);
+                return true;
+            }
+            _ => {
+                record.bytes.push(byte);
+                self.at = At::Plain;
+            }
+        }
+        false
+    }
+
+    fn end_field(&mut self, record: &mut Record) {
+        record.end_field(self.is_quoted);
+        (self.at, self.is_quoted) = (At::Start, false);
     }
 }
 

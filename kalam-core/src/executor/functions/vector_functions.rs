@@ -140,8 +140,7 @@ impl ScalarUDFImpl for VectorFunction {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> DataFusionResult<FieldRef> {
         if let Some(other) = args.arg_fields.iter().map(|f| f.data_type()).find(|t| !is_vector(t)) {
-            let got = KalamDataType::from_arrow_type(other)
-                .map_or_else(|_| other.to_string(), |known| known.to_string());
+            let got = KalamDataType::name_of_arrow_type(other);
             return Err(external(Error::new(
                 SqlState::UNDEFINED_FUNCTION,
                 format!("function \"{}\" takes vectors, got {got}", self.name),

@@ -202,11 +202,7 @@ impl Change for NothingWritten {
             self.ranges.iter().any(|(min, max)| min.as_slice() <= key && key <= max.as_slice())
         };
         if self.watched.any(within) {
-            return Err(Error::new(
-                SqlState::SERIALIZATION_FAILURE,
-                "another commit wrote among the new rows",
-            )
-            .with_hint("retry the statement"));
+            return Err(Error::conflict("another commit wrote among the new rows"));
         }
         Ok(())
     }

@@ -308,13 +308,8 @@ impl JsonFunction {
         if fields.len() >= self.takes.len() && fields.iter().enumerate().all(fits) {
             return Ok(());
         }
-        let got: Vec<String> = fields
-            .iter()
-            .map(|field| {
-                KalamDataType::from_arrow_field(field)
-                    .map_or_else(|_| field.data_type().to_string(), |known| known.to_string())
-            })
-            .collect();
+        let got: Vec<String> =
+            fields.iter().map(|field| KalamDataType::name_of_arrow_field(field)).collect();
         Err(Error::new(
             SqlState::UNDEFINED_FUNCTION,
             format!("function \"{}\" does not take ({})", self.name, got.join(", ")),

@@ -7,7 +7,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 use super::evaluator::Evaluator;
 use super::returning::{AffectedRows, Returning, result};
-use super::target::{PointTarget, Target, TargetTable, target_and};
+use super::target::{TargetSelection, TargetTable};
 use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
@@ -34,25 +34,12 @@ pub(crate) fn run(
     let table = &target.table;
     let returning = Returning::new(&statement.returning, table, &target.name, true)?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
-    let shows_sources = returning.is_some() && !statement.using.is_empty();
-    let alone = statement.selection.as_ref().filter(|_| statement.using.is_empty());
-    let point =
-        alone.map(|selection| PointTarget { target: &target, selection, assignments: None });
+    let selection = selection(&target, statement, returning.is_some());
     let ((deleted, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let found = match &point {
-                Some(point) => point.row(&evaluator, writer)?,
-                None => None,
-            };
-            let found = match found {
-                Some(found) => found,
-                None => selected(&target, statement, shows_sources).rows(&evaluator, view)?,
-            };
+            let found = selection.rows(&evaluator, view, writer)?;
             let (mut deleted, mut affected) = (0, Vec::new());
-            for mut rows in found.rows {
-                if !statement.using.is_empty() {
-                    rows = rows.distinct(table)?;
-                }
+            for rows in found.rows {
                 deleted += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
                 if returning.is_some() {
                     let (columns, seqs, sources) = (rows.columns, rows.seqs, rows.sources);
@@ -81,15 +68,19 @@ pub(crate) fn plan<'a>(
     let target =
         TargetTable::existing(engine, caller, &statement.table, statement.alias.as_deref())?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
-    selected(&target, statement, false).plan(&evaluator, view)
+    selection(&target, statement, false).query().plan(&evaluator, view)
 }
 
-fn selected<'a>(target: &'a TargetTable, statement: &'a Delete, shows_sources: bool) -> Target<'a> {
-    Target {
+fn selection<'a>(
+    target: &'a TargetTable,
+    statement: &'a Delete,
+    returns: bool,
+) -> TargetSelection<'a> {
+    TargetSelection {
         target,
-        from: target_and(&target.name, &statement.using),
+        beside: &statement.using,
         selection: statement.selection.as_ref(),
-        values: Vec::new(),
-        shows_sources,
+        assignments: None,
+        returns,
     }
 }

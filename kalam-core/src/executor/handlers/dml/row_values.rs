@@ -41,46 +41,54 @@ pub(super) fn values(
     let mut columns = Vec::with_capacity(width);
     for source in 0..width {
         let column = target.column_of(source);
-        let mut pieces: Vec<ArrayRef> = Vec::new();
-        let mut run: Vec<ScalarValue> = Vec::new();
+        let mut values = ColumnValues { column, literals: Vec::new(), pieces: Vec::new() };
         for (row, params) in rows {
-            let literal = match &row[source] {
-                InsertValue::Default => None,
-                InsertValue::Expr(expr) => literal(expr, params, column)?,
-            };
-            match literal {
-                Some(value) => {
-                    let same = run.first().is_none_or(|v| v.data_type() == value.data_type());
-                    if !same {
-                        pieces.push(fit(column, std::mem::take(&mut run))?);
+            match &row[source] {
+                InsertValue::Default => values.pieces()?.push(target.default_of(source, 1)?),
+                InsertValue::Expr(expr) => match literal(expr, params, column)? {
+                    Some(value) => values.push_literal(value)?,
+                    None => {
+                        let pieces = values.pieces()?;
+                        let value = evaluate(&Evaluator { params, ..*evaluator }, expr, view)?;
+                        pieces.push(assign(column, &value)?);
                     }
-                    run.push(value);
-                }
-                None => {
-                    if !run.is_empty() {
-                        pieces.push(fit(column, std::mem::take(&mut run))?);
-                    }
-                    pieces.push(match &row[source] {
-                        InsertValue::Default => target.default_of(source, 1)?,
-                        InsertValue::Expr(expr) => assign(
-                            column,
-                            &evaluate(&Evaluator { params, ..*evaluator }, expr, view)?,
-                        )?,
-                    });
-                }
+                },
             }
         }
-        if !run.is_empty() {
-            pieces.push(fit(column, run)?);
-        }
-        columns.push(join(&pieces)?);
+        columns.push(join(values.pieces()?)?);
     }
     Ok((columns, rows.len()))
 }
 
-fn fit(column: &ColumnDefinition, values: Vec<ScalarValue>) -> Result<ArrayRef> {
-    let array = ScalarValue::iter_to_array(values).map_err(from_datafusion)?;
-    assign(column, &array)
+/// The values of one column, as the rows give them.
+struct ColumnValues<'a> {
+    column: &'a ColumnDefinition,
+    /// The last ones, of one type, which become one piece.
+    literals: Vec<ScalarValue>,
+    pieces: Vec<ArrayRef>,
+}
+
+impl ColumnValues<'_> {
+    fn push_literal(&mut self, value: ScalarValue) -> Result<()> {
+        if self.literals.first().is_some_and(|first| first.data_type() != value.data_type()) {
+            self.pieces()?;
+        }
+        self.literals.push(value);
+        Ok(())
+    }
+
+    /// All values so far.
+    ///
+    /// # Errors
+    /// What [`assign`] raises for a literal.
+    fn pieces(&mut self) -> Result<&mut Vec<ArrayRef>> {
+        if !self.literals.is_empty() {
+            let literals = ScalarValue::iter_to_array(std::mem::take(&mut self.literals))
+                .map_err(from_datafusion)?;
+            self.pieces.push(assign(self.column, &literals)?);
+        }
+        Ok(&mut self.pieces)
+    }
 }
 
 fn join(pieces: &[ArrayRef]) -> Result<ArrayRef> {

@@ -111,12 +111,16 @@ pub(super) struct Target<'a> {
     pub(super) shows_sources: bool,
 }
 
-/// A statement about rows of the target and of no other relation.
-pub(super) struct PointTarget<'a> {
+/// Which rows of the target an UPDATE or a DELETE is about.
+pub(super) struct TargetSelection<'a> {
     pub(super) target: &'a TargetTable,
-    pub(super) selection: &'a Expr,
+    /// What stands beside the target: FROM of an UPDATE, USING of a DELETE.
+    pub(super) beside: &'a [TableWithJoins],
+    pub(super) selection: Option<&'a Expr>,
     /// What the new values are of; `None`: there are none.
     pub(super) assignments: Option<&'a Assignments<'a>>,
+    /// Whether the statement has RETURNING, which may name columns of what stands beside.
+    pub(super) returns: bool,
 }
 
 /// Rows of the target: all columns, `_seq`, places, hidden keys, what stands beside
@@ -229,22 +233,52 @@ impl Target<'_> {
     }
 }
 
-impl PointTarget<'_> {
+impl TargetSelection<'_> {
+    /// The rows, each once.
+    ///
+    /// # Errors
+    /// `21000` if what stands beside a row gives it several values, and what the expressions
+    /// get wrong.
+    pub(super) fn rows(
+        &self,
+        evaluator: &Evaluator<'_>,
+        view: &Arc<View>,
+        writer: &RowWriter<'_>,
+    ) -> Result<Found> {
+        if let Some(found) = self.point(evaluator, writer)? {
+            return Ok(found);
+        }
+        let mut found = self.query().rows(evaluator, view)?;
+        if !self.beside.is_empty() {
+            let rows = found.rows.into_iter().map(|rows| rows.distinct(&self.target.table));
+            found.rows = rows.collect::<Result<_>>()?;
+        }
+        Ok(found)
+    }
+
+    /// The SELECT that finds them.
+    pub(super) fn query(&self) -> Target<'_> {
+        Target {
+            target: self.target,
+            from: target_and(&self.target.name, self.beside),
+            selection: self.selection,
+            values: self.assignments.map_or_else(Vec::new, Assignments::expressions),
+            shows_sources: self.returns && !self.beside.is_empty(),
+        }
+    }
+
     /// The row of a WHERE that names the whole primary key, without a planner; `None` if
-    /// WHERE is another, or a value needs one.
+    /// the statement is another, or a value needs one.
     ///
     /// # Errors
     /// `XX001`, and what the values raise.
-    pub(super) fn row(
-        &self,
-        evaluator: &Evaluator<'_>,
-        writer: &RowWriter<'_>,
-    ) -> Result<Option<Found>> {
+    fn point(&self, evaluator: &Evaluator<'_>, writer: &RowWriter<'_>) -> Result<Option<Found>> {
         let TargetTable { table, name, .. } = self.target;
-        if table.definition.kind == TableKind::Stream {
+        if table.definition.kind == TableKind::Stream || !self.beside.is_empty() {
             return Ok(None);
         }
-        let Some(key) = whole_key(table, name, self.selection, evaluator.params)? else {
+        let Some(selection) = self.selection else { return Ok(None) };
+        let Some(key) = whole_key(table, name, selection, evaluator.params)? else {
             return Ok(None);
         };
         // A value that needs a planner is checked by it, whether there is a row or not.

@@ -8,7 +8,7 @@ use datafusion::logical_expr::LogicalPlan;
 use super::assignment::{Assignments, RowChange};
 use super::evaluator::Evaluator;
 use super::returning::{AffectedRows, Returning, result};
-use super::target::{PointTarget, Target, TargetTable, target_and};
+use super::target::{TargetSelection, TargetTable};
 use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
@@ -38,29 +38,12 @@ pub(crate) fn run(
     let assignments = Assignments::new(table, &statement.assignments)?;
     let returning = Returning::new(&statement.returning, table, &target.name, false)?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
-    let shows_sources = returning.is_some() && !statement.from.is_empty();
-    let alone = statement.selection.as_ref().filter(|_| statement.from.is_empty());
-    let point = alone.map(|selection| PointTarget {
-        target: &target,
-        selection,
-        assignments: Some(&assignments),
-    });
+    let selection = selection(&target, statement, &assignments, returning.is_some());
     let ((updated, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
-            let found = match &point {
-                Some(point) => point.row(&evaluator, writer)?,
-                None => None,
-            };
-            let found = match found {
-                Some(found) => found,
-                None => selected(&target, statement, &assignments, shows_sources)
-                    .rows(&evaluator, view)?,
-            };
+            let found = selection.rows(&evaluator, view, writer)?;
             let (mut updated, mut moved, mut affected) = (0, Vec::new(), Vec::new());
-            for mut rows in found.rows {
-                if !statement.from.is_empty() {
-                    rows = rows.distinct(table)?;
-                }
+            for rows in found.rows {
                 let change = assignments.apply(&evaluator, table, &rows)?;
                 updated += change.count();
                 if returning.is_some() {
@@ -102,21 +85,21 @@ pub(crate) fn plan<'a>(
     target.check_changeable()?;
     let assignments = Assignments::new(&target.table, &statement.assignments)?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
-    selected(&target, statement, &assignments, false).plan(&evaluator, view)
+    selection(&target, statement, &assignments, false).query().plan(&evaluator, view)
 }
 
-fn selected<'a>(
+fn selection<'a>(
     target: &'a TargetTable,
     statement: &'a Update,
-    assignments: &Assignments<'_>,
-    shows_sources: bool,
-) -> Target<'a> {
-    Target {
+    assignments: &'a Assignments<'a>,
+    returns: bool,
+) -> TargetSelection<'a> {
+    TargetSelection {
         target,
-        from: target_and(&target.name, &statement.from),
+        beside: &statement.from,
         selection: statement.selection.as_ref(),
-        values: assignments.expressions(),
-        shows_sources,
+        assignments: Some(assignments),
+        returns,
     }
 }
 

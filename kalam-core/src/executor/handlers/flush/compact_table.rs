@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Table, undefined_namespace};
+use super::tables_with_segments;
+use crate::catalog::Table;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -50,17 +51,7 @@ pub(crate) fn run_all(
     caller: &Caller,
     namespace: Option<&str>,
 ) -> Result<QueryResult> {
-    if let Some(namespace) = namespace
-        && !engine.registry.has_namespace(namespace)
-    {
-        return Err(undefined_namespace(namespace));
-    }
-    let mut tables = engine.registry.tables()?;
-    tables.retain(|table| {
-        let definition = &table.definition;
-        namespace.is_none_or(|n| definition.name.namespace.as_str() == n)
-            && definition.kind != TableKind::Stream
-    });
+    let tables = tables_with_segments(engine, namespace)?;
     let subject = namespace.unwrap_or("all tables");
     engine.audit.write(caller.did("STORAGE COMPACT ALL", namespace.map(str::to_owned)))?;
     maintain(engine, JobKind::Compact, subject, &tables, Choice::All)

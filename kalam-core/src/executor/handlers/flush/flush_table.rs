@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::tables_with_segments;
 use crate::Result;
-use crate::catalog::{Table, undefined_namespace};
+use crate::catalog::Table;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -14,7 +15,6 @@ use crate::executor::statement::TableRef;
 use crate::executor::text_table::TextTable;
 use crate::flush::{FlushReport, refuse_stream};
 use crate::jobs::{JobId, JobKind, JobReport, NewJob};
-use crate::model::TableKind;
 
 /// Flushes one table, every user's rows included, as a job. If a flush of the table runs
 /// already, this waits for it and returns its result: rows that were written after that
@@ -50,25 +50,17 @@ pub(crate) fn run_all(
     caller: &Caller,
     namespace: Option<&str>,
 ) -> Result<QueryResult> {
-    if let Some(namespace) = namespace
-        && !engine.registry.has_namespace(namespace)
-    {
-        return Err(undefined_namespace(namespace));
-    }
+    let tables = tables_with_segments(engine, namespace)?;
     engine.audit.write(caller.did("STORAGE FLUSH ALL", namespace.map(str::to_owned)))?;
     let new = NewJob::of_statement(JobKind::Flush, namespace.unwrap_or("all tables"));
     let mut reports = Vec::new();
     let (id, _) = engine.jobs.run(&new, |_| {
         let mut total = JobReport::default();
-        for table in engine.registry.tables()? {
-            let definition = &table.definition;
-            let wanted = namespace.is_none_or(|n| definition.name.namespace.as_str() == n);
-            if wanted && definition.kind != TableKind::Stream {
-                let done = flush(engine, &table)?;
-                total.rows += done.rows;
-                total.segments += done.segments;
-                reports.push((table, done));
-            }
+        for table in &tables {
+            let done = flush(engine, table)?;
+            total.rows += done.rows;
+            total.segments += done.segments;
+            reports.push((table.clone(), done));
         }
         Ok(total)
     })?;

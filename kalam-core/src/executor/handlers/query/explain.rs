@@ -13,15 +13,14 @@ use crate::executor::engine::Engine;
 use crate::executor::explain::{explain_plan, outcome, scan_line};
 use crate::executor::gateway::TableAction;
 use crate::executor::handlers::dml;
-use crate::executor::key_list_read;
 use crate::executor::modify_statement::InsertSource;
-use crate::executor::point_read;
 use crate::executor::query_shape::ParsedQuery;
-use crate::executor::recent_read::{self, RecentRead};
+use crate::executor::recent_read::RecentRead;
 use crate::executor::resolve::{read_scope, resolve_table};
 use crate::executor::row_writer::key_detail;
 use crate::executor::statement::{Explain, Statement};
 use crate::executor::text_table::TextTable;
+use crate::executor::unplanned_read::UnplannedRead;
 use crate::executor::work::Work;
 use crate::flush::KeyOrder;
 use crate::scan::{Shape, TableScan};
@@ -64,37 +63,8 @@ fn of_query(
     params: &[ScalarValue],
 ) -> Result<Vec<String>> {
     let view = work.view(engine)?;
-    if let Some(point) = point_read::find(engine, caller, query, params)? {
-        let key = key_detail(&point.table, &point.key).unwrap_or_default();
-        let mut lines = vec![
-            "Access path: point".to_owned(),
-            format!("Key lookup in {}: {key}", point.table.definition.name),
-        ];
-        if explain.analyze {
-            let started = Instant::now();
-            let found = point.read(engine, caller, &view)?;
-            let (rows, place) = match &found {
-                Some((_, tier)) => (1, tier.as_str()),
-                None => (0, "nowhere"),
-            };
-            lines.push(format!("Found: {place}"));
-            lines.push(outcome(rows, started));
-        }
-        return Ok(lines);
-    }
-    if let Some(list) = key_list_read::find(engine, caller, query, params)? {
-        let (name, keys) = (&list.table.definition.name, list.keys.len());
-        let mut lines =
-            vec!["Access path: point".to_owned(), format!("Lookup of {keys} keys in {name}")];
-        if explain.analyze {
-            let started = Instant::now();
-            let rows = list.read(engine, caller, &view)?.num_rows();
-            lines.push(outcome(rows as u64, started));
-        }
-        return Ok(lines);
-    }
-    if let Some(recent) = recent_read::find(engine, caller, query, params, &view)? {
-        return of_recent(engine, caller, &recent, explain, &view);
+    if let Some(read) = UnplannedRead::find(engine, caller, query, params, &view)? {
+        return of_unplanned(engine, caller, &read, explain, &view);
     }
     let mut query = Query::clone(query);
     let planner = prepare(engine, caller, &mut query, view)?;
@@ -102,12 +72,47 @@ fn of_query(
     explain_plan(engine, planner, &plan, explain)
 }
 
-/// A read that stops at its limit, without a plan.
+/// A query that is read without a plan.
+fn of_unplanned(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    read: &UnplannedRead,
+    explain: &Explain,
+    view: &Arc<View>,
+) -> Result<Vec<String>> {
+    let mut lines = match read {
+        UnplannedRead::Point(point) => {
+            let key = key_detail(&point.table, &point.key).unwrap_or_default();
+            let name = &point.table.definition.name;
+            vec!["Access path: point".to_owned(), format!("Key lookup in {name}: {key}")]
+        }
+        UnplannedRead::KeyList(list) => {
+            let (name, keys) = (&list.table.definition.name, list.keys.len());
+            vec!["Access path: point".to_owned(), format!("Lookup of {keys} keys in {name}")]
+        }
+        UnplannedRead::Recent(recent) => of_recent(engine, caller, recent, view)?,
+    };
+    if explain.analyze {
+        let started = Instant::now();
+        let rows = match read {
+            UnplannedRead::Point(point) => {
+                let found = point.find_row(engine, caller, view)?;
+                let place = found.as_ref().map_or("nowhere", |(_, tier)| tier.as_str());
+                lines.push(format!("Found: {place}"));
+                u64::from(found.is_some())
+            }
+            several => several.read(engine, caller, view)?.num_rows() as u64,
+        };
+        lines.push(outcome(rows, started));
+    }
+    Ok(lines)
+}
+
+/// A read that stops at its limit.
 fn of_recent(
     engine: &Arc<Engine>,
     caller: &Caller,
     recent: &RecentRead,
-    explain: &Explain,
     view: &Arc<View>,
 ) -> Result<Vec<String>> {
     let path = match recent.order {
@@ -126,11 +131,6 @@ fn of_recent(
             reports: None,
         };
         lines.push(scan_line(&scan.report(user, &recent.range)?));
-    }
-    if explain.analyze {
-        let started = Instant::now();
-        let rows = recent.read(engine, caller, view)?.num_rows();
-        lines.push(outcome(rows as u64, started));
     }
     Ok(lines)
 }

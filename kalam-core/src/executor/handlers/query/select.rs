@@ -11,13 +11,11 @@ use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::key_list_read;
 use crate::executor::planner::Planner;
-use crate::executor::point_read;
 use crate::executor::query_plan;
 use crate::executor::query_shape::ParsedQuery;
-use crate::executor::recent_read;
 use crate::executor::system_columns::{hide_in_wildcards, mentions_system_columns};
+use crate::executor::unplanned_read::UnplannedRead;
 use crate::executor::work::Work;
 use crate::store::View;
 
@@ -35,16 +33,10 @@ pub(crate) fn run(
     // Before any table is looked up: a definition that is older than the view does not
     // know all of its rows.
     let view = work.view(engine)?;
-    if let Some(result) = point_read::run(engine, caller, query, params, &view)? {
-        return Ok(result);
+    match UnplannedRead::find(engine, caller, query, params, &view)? {
+        Some(read) => read.read(engine, caller, &view).map(QueryResult::ready),
+        None => query_plan::run(engine, caller, query.shape(), params, view),
     }
-    if let Some(result) = key_list_read::run(engine, caller, query, params, &view)? {
-        return Ok(result);
-    }
-    if let Some(result) = recent_read::run(engine, caller, query, params, &view)? {
-        return Ok(result);
-    }
-    query_plan::run(engine, caller, query.shape(), params, view)
 }
 
 /// Runs a query to its end.

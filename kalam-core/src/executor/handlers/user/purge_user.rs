@@ -129,8 +129,7 @@ impl Change for SameTables {
         if self.registry.version() == self.version {
             return Ok(());
         }
-        Err(Error::new(SqlState::SERIALIZATION_FAILURE, "a table was changed by another commit")
-            .with_hint("retry the statement"))
+        Err(Error::conflict("a table was changed by another commit"))
     }
 
     fn stage(&mut self, _seq: Seq, _batch: &mut Batch<'_>) {}
