@@ -135,6 +135,26 @@ class Batches {
   }
 }
 
+/** How many schemas are kept for a module. */
+const KEPT_SCHEMAS = 64;
+
+/** The schemas that were read last, by their bytes, for each module that they are of. */
+const keptSchemas = new WeakMap();
+
+/** The schema that bytes of Arrow IPC begin with. To read one takes longer than to make a table. */
+function schemaOf(arrow, ipc) {
+  if (!keptSchemas.has(arrow)) keptSchemas.set(arrow, new Map());
+  const kept = keptSchemas.get(arrow);
+  const key = Buffer.from(ipc.buffer, ipc.byteOffset, ipc.byteLength).toString('latin1');
+  let schema = kept.get(key);
+  if (schema === undefined) {
+    schema = arrow.tableFromIPC(ipc).schema;
+    if (kept.size === KEPT_SCHEMAS) kept.delete(kept.keys().next().value);
+    kept.set(key, schema);
+  }
+  return schema;
+}
+
 /**
  * A table of arrow-js of batches, which are handed out. Its `meta` says what was copied.
  * `schemas` keeps the schema that was read for a module, for other batches of the same result.
@@ -142,7 +162,7 @@ class Batches {
 function tableOf(batches, arrow, zeroCopy = true, schemas = new Map()) {
   checked(arrow);
   const [ipc, layout, addresses, buffers] = batches.export(zeroCopy, !schemas.has(arrow));
-  if (ipc !== null) schemas.set(arrow, arrow.tableFromIPC(ipc).schema);
+  if (ipc !== null) schemas.set(arrow, schemaOf(arrow, ipc));
   const schema = schemas.get(arrow);
   const reader = new Reader(layout, buffers);
   const maker = new Batches(arrow, schema);

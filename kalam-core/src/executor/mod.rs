@@ -34,6 +34,7 @@ mod job_table;
 mod key_list_read;
 mod limits;
 mod literal_type;
+mod long_batches;
 mod modify_statement;
 mod named_data;
 mod named_relations;

@@ -8,6 +8,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
+use super::long_batches::long_batches;
 use crate::activity::{Activity, Measured};
 use crate::scan::expected_rows;
 
@@ -19,6 +20,7 @@ pub(super) fn start(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 ) -> DataFusionResult<SendableRecordBatchStream> {
+    let context = long_batches(&*plan, context);
     let stream = execute_stream(plan.clone(), context)?;
     let Some(activity) = Activity::current() else { return Ok(stream) };
     let progress = Arc::new(PlanProgress { plan, scans: OnceLock::new() });

@@ -58,12 +58,8 @@ pub(super) struct HotRange {
 /// Stored rows between two looks at whether the statement is to stop: some milliseconds.
 const ROWS_UNCHECKED: u32 = 4096;
 
-/// Bytes of records that a batch is made of: few enough for a core's cache, and so many that
-/// what a batch costs those who read it does not count.
-const BATCH_BYTES: usize = 1 << 20;
-
-/// The most rows of a batch after the first, which holds few so that it comes soon.
-const BATCH_ROWS: usize = 64 << 10;
+/// Bytes of records after which a batch ends, however few rows it has.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// Scans a range of hot keys of one scope, decoding only the columns asked for.
 pub(super) struct HotExec {
@@ -189,7 +185,6 @@ impl HotScanner {
             return Ok(None);
         }
         self.left -= rows;
-        self.batch_rows = BATCH_ROWS;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(self.schema.clone(), self.decoder.finish()?, &options)
             .map(Some)
