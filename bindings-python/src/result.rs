@@ -257,16 +257,8 @@ impl ResultSet {
         let columns = self.schema.fields().iter().map(|field| {
             let (precision, scale) = schema::precision_and_scale(field.data_type());
             let size = None::<u64>;
-            let name = field.name();
-            (
-                name,
-                KalamDataType::name_of_arrow_field(field),
-                size,
-                size,
-                precision,
-                scale,
-                field.is_nullable(),
-            )
+            let (name, type_name) = (field.name(), KalamDataType::name_of_arrow_field(field));
+            (name, type_name, size, size, precision, scale, field.is_nullable())
         });
         PyList::new(py, columns.collect::<Vec<_>>()).map(Some)
     }

@@ -241,38 +241,13 @@ fn is_all_users(name: &ObjectName) -> bool {
 
 fn hide_in_item(item: SelectItem, relations: &[Relation], out: &mut Vec<SelectItem>) -> Result<()> {
     match item {
-        SelectItem::Wildcard(mut options) => {
-            if let [_] = relations {
+        SelectItem::Wildcard(mut options) => match relations {
+            [_] => {
                 exclude(&mut options, &[]);
                 out.push(SelectItem::Wildcard(options));
-                return Ok(());
             }
-            if options.opt_exclude.is_some()
-                || options.opt_except.is_some()
-                || options.opt_replace.is_some()
-            {
-                return Err(unsupported(
-                    "a wildcard with EXCLUDE or REPLACE over several tables",
-                    "write one wildcard for each table",
-                ));
-            }
-            for relation in relations {
-                let Some(name) = &relation.name else {
-                    return Err(unsupported(
-                        "a wildcard over a subquery without alias",
-                        "give the subquery an alias",
-                    ));
-                };
-                let mut options = options.clone();
-                if relation.has_system_columns {
-                    exclude(&mut options, &relation.using);
-                } else if !relation.using.is_empty() {
-                    options.opt_exclude = Some(ExcludeSelectItem::Multiple(relation.using.clone()));
-                }
-                let kind = SelectItemQualifiedWildcardKind::ObjectName(name.clone());
-                out.push(SelectItem::QualifiedWildcard(kind, options));
-            }
-        }
+            several => out.extend(one_wildcard_each(&options, several)?),
+        },
         SelectItem::QualifiedWildcard(
             SelectItemQualifiedWildcardKind::ObjectName(name),
             mut options,
@@ -287,6 +262,39 @@ fn hide_in_item(item: SelectItem, relations: &[Relation], out: &mut Vec<SelectIt
         other => out.push(other),
     }
     Ok(())
+}
+
+/// `a.*, b.*` for `*`, so that each leaves out the system columns that its table has.
+fn one_wildcard_each(
+    options: &WildcardAdditionalOptions,
+    relations: &[Relation],
+) -> Result<Vec<SelectItem>> {
+    if options.opt_exclude.is_some()
+        || options.opt_except.is_some()
+        || options.opt_replace.is_some()
+    {
+        return Err(unsupported(
+            "a wildcard with EXCLUDE or REPLACE over several tables",
+            "write one wildcard for each table",
+        ));
+    }
+    let wildcard = |relation: &Relation| {
+        let Some(name) = &relation.name else {
+            return Err(unsupported(
+                "a wildcard over a subquery without alias",
+                "give the subquery an alias",
+            ));
+        };
+        let mut options = options.clone();
+        if relation.has_system_columns {
+            exclude(&mut options, &relation.using);
+        } else if !relation.using.is_empty() {
+            options.opt_exclude = Some(ExcludeSelectItem::Multiple(relation.using.clone()));
+        }
+        let kind = SelectItemQualifiedWildcardKind::ObjectName(name.clone());
+        Ok(SelectItem::QualifiedWildcard(kind, options))
+    };
+    relations.iter().map(wildcard).collect()
 }
 
 /// Whether a qualifier, perhaps without the namespace, names the relation.
