@@ -26,7 +26,7 @@ use super::synced_mark::SyncedMark;
 use super::write_observer::WriteObserver;
 use super::write_set::{Batch, Effect, Expect, RowWriteRef, WriteSet};
 use crate::activity::check_stop;
-use crate::env::{Clock, fault_point, has_bug};
+use crate::env::{Clock, ForwardClock, fault_point, has_bug};
 use crate::error::io_error;
 use crate::model::Seq;
 use crate::{Durability, Error, Options, Result, SqlState};
@@ -42,7 +42,7 @@ pub(crate) struct Store {
     counters: Arc<StoreCounters>,
     durability: Durability,
     in_memory: bool,
-    clock: Arc<dyn Clock>,
+    clock: ForwardClock,
     queue: Mutex<Queue>,
     /// Held while a group is checked, written and published.
     committer: Mutex<Committer>,
@@ -158,7 +158,7 @@ impl Store {
             counters,
             durability,
             in_memory: path.is_none(),
-            clock,
+            clock: ForwardClock::new(clock, Seq(last_seq).ms()),
             queue: Mutex::default(),
             committer: Mutex::new(Committer {
                 last_seq: if has_bug("seq_starts_again") { 0 } else { last_seq },
@@ -196,6 +196,11 @@ impl Store {
     /// The high-water `_seq`.
     pub(crate) fn last_seq(&self) -> Seq {
         Seq(self.committer.lock().last_seq)
+    }
+
+    /// The time that commits are numbered by, for whoever tells the age of their rows.
+    pub(crate) fn clock(&self) -> &ForwardClock {
+        &self.clock
     }
 
     /// Commits a set: durable as the options say, and visible, when this returns.
@@ -269,7 +274,7 @@ impl Store {
         };
         let mut results = Vec::with_capacity(sets.len());
         for set in sets.iter_mut() {
-            results.push(group.stage(set, &mut committer, &*self.clock));
+            results.push(group.stage(set, &mut committer, self.clock.now_ms()));
         }
         if results.iter().all(Result::is_err) {
             return results;
@@ -354,10 +359,11 @@ impl Store {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let _committer = self.committer.lock();
+        let mut committer = self.committer.lock();
         if self.in_memory {
             return Ok(());
         }
+        self.keep_time(&mut committer)?;
         if self.durability == Durability::Off {
             let families =
                 [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
@@ -370,6 +376,24 @@ impl Store {
                 .map_err(|e| rocks_error("flush", e));
         }
         self.log.sync()
+    }
+
+    /// Keeps the time that ages were told by since the last commit: the next open begins at
+    /// it. After a crash it begins at that commit.
+    fn keep_time(&self, committer: &mut Committer) -> Result<()> {
+        let told = Seq::first_of_ms(self.clock.latest_ms());
+        if told.get() <= committer.last_seq || self.log.is_poisoned() {
+            return Ok(());
+        }
+        let mut options = WriteOptions::default();
+        options.disable_wal(self.durability == Durability::Off);
+        let catalog = handle(&self.db, Family::Catalog);
+        self.db
+            .put_cf_opt(&catalog, LAST_SEQ_KEY, told.get().to_be_bytes(), &options)
+            .map_err(|e| rocks_error("commit", e))?;
+        committer.last_seq = told.get();
+        self.log.logged(told);
+        Ok(())
     }
 
     /// Takes calls again after a close: someone opens the directory while a result
@@ -596,7 +620,7 @@ impl Group<'_> {
         &mut self,
         set: &mut WriteSet,
         committer: &mut Committer,
-        clock: &dyn Clock,
+        now_ms: i64,
     ) -> Result<Seq, CommitError> {
         for write in set.rows.iter() {
             self.check_row(&write)?;
@@ -604,7 +628,7 @@ impl Group<'_> {
         for change in &set.changes {
             change.check()?;
         }
-        let seq = next_seq(committer.last_seq, clock.now_ms());
+        let seq = next_seq(committer.last_seq, now_ms);
         committer.last_seq = seq.get();
         set.rows.stamp(seq);
         self.note(set, committer, seq);

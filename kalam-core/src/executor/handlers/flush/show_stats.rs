@@ -47,7 +47,7 @@ pub(crate) fn run(
         let prefix = table.scope_prefix(user);
         let upper = crate::store::prefix_end(&prefix);
         let mut cursor = view.hot_cursor(&prefix, &upper);
-        let expiry = table.expiry(engine.clock.now_ms());
+        let expiry = table.expiry(engine.store.clock());
         while let Some((key, record)) = cursor.entry()? {
             let header = RowHeader::read(record)?;
             if header.seq >= expiry {
