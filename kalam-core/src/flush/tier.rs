@@ -353,7 +353,7 @@ impl ColdTier {
         let Some(cache) = &self.remote_cache else { return };
         // The folder of copies is made when the first one is, and not here.
         let definition = self.registry.storage(&file.storage);
-        if definition.is_ok_and(|d| !matches!(d.kind, StorageKind::Filesystem { .. })) {
+        if definition.is_ok_and(|d| d.kind.is_remote()) {
             cache.remove(&file.path);
         }
     }
