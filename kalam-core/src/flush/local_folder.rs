@@ -131,7 +131,7 @@ mod tests {
             folder.sync_names(&file("1.parquet")).expect("they are there");
             assert_eq!(folder.durable.len(), 2, "those of a and of b");
             fs::write(file("manifest.json"), "{}").expect("it can be written");
-            fs::write(file("manifest-7.json"), "{}").expect("it can be written");
+            fs::write(file("manifest-7.json.new"), "{}").expect("it can be written");
             folder.delete(&file("1.parquet")).expect("it can be deleted");
             assert_eq!(fs::read_dir(home.path()).expect("the root stays").count(), 0);
             assert!(folder.durable.is_empty());
