@@ -41,9 +41,7 @@ fn main() -> ExitCode {
     let mode = std::env::args().nth(1);
     let (count, calls): (fn(&Path<'_>), i64) = match mode.as_deref() {
         Some("heap") => (count_allocations, WARM_UP + CALLS),
-        Some("instructions") => {
-            (count_instructions, WARM_UP_IN_CALLGRIND + CALLS_IN_CALLGRIND)
-        }
+        Some("instructions") => (count_instructions, WARM_UP_IN_CALLGRIND + CALLS_IN_CALLGRIND),
         _ => {
             eprintln!("usage: kalam-test-cost heap | instructions");
             return ExitCode::from(2);
