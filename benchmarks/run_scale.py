@@ -39,15 +39,17 @@ def main() -> None:
     is_full = chosen.scale == 1 and chosen.minutes >= MINUTES and len(chosen.only) == len(MEASURES)
     results = RESULTS if is_full else RESULTS / "raw"
     setting = Setting(chosen.folder, chosen.scale, chosen.minutes, results)
-    figures: list[Figure] = []
+    # By name: a measure may tell how far it is, and again.
+    found: dict[str, Figure] = {}
     for name in chosen.only:
         print(f"\n{name}", flush=True)
         for figure in importlib.import_module(f"scale.{name}").run(setting):
             print("  " + "  ".join(cell for cell in figure.cells() if cell), flush=True)
-            figures.append(figure)
+            found[figure.name] = figure
             # A run that is cut off leaves what it found.
-            write(RESULTS / "raw", figures)
+            write(RESULTS / "raw", list(found.values()))
         shutil.rmtree(setting.folder, ignore_errors=True)
+    figures = list(found.values())
     write(results, figures)
     print(f"\nwritten to {results / 'scale.md'}")
     missed = [figure.name for figure in figures if figure.verdict == "missed"]

@@ -54,7 +54,7 @@ class Load:
 
 
 def run(setting: Setting) -> Iterator[Figure]:
-    """Each figure when it is known: a run that is cut off has told those before."""
+    """What is known after each part of the time, so that a run that is cut off has told it."""
     place = setting.empty("mixed_load")
     con = connect(place)
     con.execute(TABLE)
@@ -72,13 +72,15 @@ def run(setting: Setting) -> Iterator[Figure]:
             break
         minute = setting.minutes * (part + 1) / PARTS
         yield Figure(f"mixed load: memory up to minute {minute:.3g}", memory[-1], "MB")
+        if part > 1:
+            growth = (memory[-1] / memory[1] - 1) * 100
+            yield Figure("mixed load: memory growth after the first part", growth, "%", 5)
+        yield from longest_waits(load)
     for thread in workers:
         thread.join()
     jobs.look()
     if load.problems:
         raise RuntimeError("; ".join(load.problems))
-    yield Figure("mixed load: memory growth after the first part", (memory[-1] / memory[1] - 1) * 100, "%", 5)
-    yield from longest_waits(load)
     for what, count in sorted((load.done | jobs.counts()).items()):
         yield Figure(f"mixed load of {setting.minutes:g} minutes: {what}", count, "")
     once = bytes_once(con, setting.empty("mixed_load_copy"))
