@@ -81,6 +81,8 @@ READS = {"first": first_reads, "repeated": repeated_reads}
 def build(full: int, tier: str, work: Work, store: Path) -> None:
     """The microseconds per row that it took are in the file `took`."""
     count = users(work, full)
+    # Made beforehand: PyArrow imports pandas for the first list, half a second.
+    rows_of_one()
     con = connect_kalam(store, "normal")
     con.execute(TABLE)
     insert = once(lambda: fill(con, count))

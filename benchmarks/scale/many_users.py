@@ -25,7 +25,7 @@ def run(setting: Setting) -> list[Figure]:
 def measure(setting: Setting, users: int, few: int, figures: list[Figure]) -> Costs:
     place = setting.empty(f"many_users_{users}")
     rows = users * ROWS_EACH
-    # Made beforehand: PyArrow imports pandas for the first list, half a second.
+    # As in feeds.build.
     feeds.rows_of_one()
     con = connect(place)
     con.execute(feeds.TABLE)

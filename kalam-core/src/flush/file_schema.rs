@@ -65,3 +65,45 @@ impl FileSchemas {
         Ok((ArrowReaderMetadata::try_new(Arc::new(metadata), options)?, schema))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use arrow::datatypes::{DataType, Field};
+    use bytes::Bytes;
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
+
+    use super::*;
+    use crate::flush::segment_writer::FIELD_ID;
+
+    /// The footer of a file with one column, and with an entry of its own.
+    fn footer(column: ArrayRef, entry: &str) -> ParquetMetaData {
+        let field = Field::new("a", column.data_type().clone(), false)
+            .with_metadata([(FIELD_ID.to_owned(), "7".to_owned())].into());
+        let schema = Arc::new(Schema::new(vec![field]));
+        let batch = RecordBatch::try_new(schema.clone(), vec![column]).expect("it is one column");
+        let mut writer = ArrowWriter::try_new(Vec::new(), schema, None).expect("it is valid");
+        writer.write(&batch).expect("memory takes it");
+        writer.append_key_value_metadata(KeyValue::new("entry".into(), entry.to_owned()));
+        let file = Bytes::from(writer.into_inner().expect("memory takes it"));
+        ParquetMetaDataReader::new().parse_and_finish(&file).expect("it was just written")
+    }
+
+    #[test]
+    fn files_that_were_written_alike_share_a_schema_that_says_nothing_of_one_of_them() {
+        let schemas = FileSchemas::default();
+        let numbers = |value, entry| footer(Arc::new(Int64Array::from(vec![value])), entry);
+        let read = |metadata| schemas.footer(metadata).expect("it is ours");
+        let (first, one) = read(numbers(1, "one"));
+        let (second, same) = read(numbers(2, "another"));
+        assert!(Arc::ptr_eq(&one, &same));
+        assert!(
+            Arc::ptr_eq(first.schema(), second.schema()) && first.schema().metadata().is_empty()
+        );
+        assert_eq!((one.columns.len(), one.columns[0].id.get()), (1, 7));
+        let (texts, other) = read(footer(Arc::new(StringArray::from(vec!["x"])), "one"));
+        assert!(!Arc::ptr_eq(&one, &other));
+        assert_eq!(texts.schema().field(0).data_type(), &DataType::Utf8);
+    }
+}
