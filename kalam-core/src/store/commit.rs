@@ -363,7 +363,7 @@ impl Store {
         if self.in_memory {
             return Ok(());
         }
-        self.keep_time(&mut committer)?;
+        self.keep_time(&mut committer);
         if self.durability == Durability::Off {
             let families =
                 [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
@@ -379,21 +379,22 @@ impl Store {
     }
 
     /// Keeps the time that ages were told by since the last commit: the next open begins at
-    /// it. After a crash it begins at that commit.
-    fn keep_time(&self, committer: &mut Committer) -> Result<()> {
+    /// it. After a crash, or where this fails, it begins at that commit.
+    fn keep_time(&self, committer: &mut Committer) {
         let told = Seq::first_of_ms(self.clock.latest_ms());
         if told.get() <= committer.last_seq || self.log.is_poisoned() {
-            return Ok(());
+            return;
         }
         let mut options = WriteOptions::default();
         options.disable_wal(self.durability == Durability::Off);
         let catalog = handle(&self.db, Family::Catalog);
-        self.db
-            .put_cf_opt(&catalog, LAST_SEQ_KEY, told.get().to_be_bytes(), &options)
-            .map_err(|e| rocks_error("commit", e))?;
-        committer.last_seq = told.get();
-        self.log.logged(told);
-        Ok(())
+        match self.db.put_cf_opt(&catalog, LAST_SEQ_KEY, told.get().to_be_bytes(), &options) {
+            Ok(()) => {
+                committer.last_seq = told.get();
+                self.log.logged(told);
+            }
+            Err(e) => tracing::warn!(error = %e, "the time of the close is not kept"),
+        }
     }
 
     /// Takes calls again after a close: someone opens the directory while a result
