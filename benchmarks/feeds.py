@@ -1,18 +1,27 @@
 """A feed of 50 rows for each of a thousand users, and of a hundred thousand."""
 
 import json
+import random
 from functools import partial
 from pathlib import Path
 
 import kalamdb
 import pyarrow as pa
 
-from measure import once
+from measure import Sample, each_call, once
 from stores import Work, connect_kalam
 
 FEW, MANY = 1_000, 100_000
 FULL_ROWS = 1_000_000
 ROWS_EACH = 50
+TABLE = "CREATE USER TABLE feed (id BIGINT PRIMARY KEY, body TEXT, score DOUBLE)"
+NEWEST = f"SELECT id, body, score FROM feed ORDER BY id DESC LIMIT {ROWS_EACH}"
+
+# Users who are read for the first time, a sixth of them to warm up.
+FIRST_READS = 600
+# Users who are read again and again: what is kept of them fits in the caches.
+READ_AGAIN = 100
+REPEATED_READS = 1_000
 
 
 def users(work: Work, full: int) -> int:
@@ -23,25 +32,59 @@ def store_name(full: int, tier: str) -> str:
     return f"kalam_feeds_{full}_{tier}"
 
 
-def fill(con: kalamdb.Connection, count: int) -> None:
-    """Each user's rows through the user's own session."""
+def rows_of_one() -> pa.Table:
     ids = list(range(ROWS_EACH))
-    rows = pa.table(
+    return pa.table(
         {
             "id": pa.array(ids, pa.int64()),
             "body": [f"message number {at} of the feed" for at in ids],
             "score": [at / ROWS_EACH for at in ids],
         }
     )
+
+
+def fill(con: kalamdb.Connection, count: int) -> None:
+    """Each user's rows through the user's own session."""
+    rows = rows_of_one()
     for user in range(count):
         con.as_user(f"user-{user}").append("feed", rows)
+
+
+def newest(con: kalamdb.Connection, user: int) -> None:
+    """Reads the whole feed of a user, through a session of theirs."""
+    found = con.as_user(f"user-{user}").execute(NEWEST).fetchall()
+    if len(found) != ROWS_EACH or found[0][0] != ROWS_EACH - 1:
+        raise RuntimeError(f"the feed of user {user} is {found}")
+
+
+def chosen(count: int, few: int) -> list[int]:
+    """Different users, picked at random out of `count`: as many as there are out of `few`."""
+    return random.Random(3).sample(range(count), min(FIRST_READS, few))
+
+
+def first_reads(con: kalamdb.Connection, users: list[int]) -> Sample:
+    """Users whom nobody asked for since the database was opened: what is known of them is
+    read, and their segment is opened, checked and decoded."""
+    return each_call(partial(newest, con), users, warm_up=len(users) // 6)
+
+
+def repeated_reads(con: kalamdb.Connection, users: list[int]) -> Sample:
+    """A few users, each of whom was read before."""
+    again = users[:READ_AGAIN]
+    calls = again + random.Random(5).choices(again, k=REPEATED_READS)
+    return each_call(partial(newest, con), calls, warm_up=len(again))
+
+
+READS = {"first": first_reads, "repeated": repeated_reads}
 
 
 def build(full: int, tier: str, work: Work, store: Path) -> None:
     """The microseconds per row that it took are in the file `took`."""
     count = users(work, full)
+    # Made beforehand: PyArrow imports pandas for the first list, half a second.
+    rows_of_one()
     con = connect_kalam(store, "normal")
-    con.execute("CREATE USER TABLE feed (id BIGINT PRIMARY KEY, body TEXT, score DOUBLE)")
+    con.execute(TABLE)
     insert = once(lambda: fill(con, count))
     flush = 0.0
     if tier == "cold":

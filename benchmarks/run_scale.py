@@ -3,7 +3,7 @@
     python benchmarks/run_scale.py [--only NAME ...] [--scale X] [--minutes M] [--folder F]
 
 Takes about an hour at full size. `--scale 0.01 --minutes 0.2` shows that everything works;
-what it measures then goes to results/raw.
+what it measures then goes to results/raw, and so does what a run has found so far.
 """
 
 import argparse
@@ -39,14 +39,19 @@ def main() -> None:
     is_full = chosen.scale == 1 and chosen.minutes >= MINUTES and len(chosen.only) == len(MEASURES)
     results = RESULTS if is_full else RESULTS / "raw"
     setting = Setting(chosen.folder, chosen.scale, chosen.minutes, results)
-    figures: list[Figure] = []
+    # By name: a measure may tell how far it is, and again.
+    found: dict[str, Figure] = {}
     for name in chosen.only:
         print(f"\n{name}", flush=True)
         for figure in importlib.import_module(f"scale.{name}").run(setting):
             print("  " + "  ".join(cell for cell in figure.cells() if cell), flush=True)
-            figures.append(figure)
+            found[figure.name] = figure
+            # A run that is cut off leaves what it found.
+            write(RESULTS / "raw", list(found.values()))
         shutil.rmtree(setting.folder, ignore_errors=True)
+    figures = list(found.values())
     write(results, figures)
+    print(f"\nwritten to {results / 'scale.md'}")
     missed = [figure.name for figure in figures if figure.verdict == "missed"]
     if missed and is_full:
         sys.exit("missed: " + ", ".join(missed))
@@ -63,7 +68,6 @@ def write(folder: Path, figures: list[Figure]) -> None:
     (folder / "scale.md").write_text(f"# At scale\n\n{taken}\n\n{table}\n")
     document = {"taken": taken, "figures": [asdict(figure) for figure in figures]}
     (folder / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
-    print(f"\nwritten to {folder / 'scale.md'}")
 
 
 if __name__ == "__main__":

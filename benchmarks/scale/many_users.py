@@ -1,73 +1,54 @@
-"""The newest 50 rows of one user among 1,000 users and among 100,000."""
+"""The newest 50 rows of one user among 1,000 users and among 100,000: of a user whom nobody
+read before, and of one who is read again."""
 
-import random
-import statistics
 from functools import partial
+from pathlib import Path
 
-import kalamdb
-import pyarrow as pa
+import feeds
+from feeds import FEW, MANY, ROWS_EACH
+from scale.figure import Figure, Setting, connect, resident_megabytes, seconds
 
-from scale.figure import Figure, Setting, connect, seconds
-
-USERS = (1_000, 100_000)
-ROWS_EACH = 50
-READS = 2_000
-WARM_UP = 200
+# The cost of a read by tier, and by whether the user is read for the first time.
+Costs = dict[tuple[str, str], float]
 
 
 def run(setting: Setting) -> list[Figure]:
-    figures = []
-    costs = []
-    for full in USERS:
-        users = setting.count(full, 20)
-        place = setting.empty(f"many_users_{full}")
-        con = connect(place)
-        con.execute("CREATE USER TABLE feed (id BIGINT PRIMARY KEY, body TEXT, score DOUBLE)")
-        # Made beforehand: PyArrow imports pandas for the first list, half a second.
-        insert = seconds(partial(fill, con, users, rows_of_one()))
-        hot = newest(con, users)
-        flush = seconds(partial(con.execute, "STORAGE FLUSH TABLE feed"))
-        cold = newest(con, users)
-        con.close()
-        costs.append((hot, cold))
-        rows = users * ROWS_EACH
-        figures += [
-            Figure(f"insert, {users:,} users", insert / rows * 1e6, "us/row"),
-            Figure(f"flush, {users:,} users", flush / rows * 1e6, "us/row"),
-            Figure(f"newest 50, hot, {users:,} users", hot, "us"),
-            Figure(f"newest 50, flushed, {users:,} users", cold, "us"),
-        ]
-    (few_hot, few_cold), (many_hot, many_cold) = costs
-    figures.append(Figure("newest 50, hot: many users over few", many_hot / few_hot, "x", 1.2))
-    figures.append(Figure("newest 50, flushed: many users over few", many_cold / few_cold, "x", 1.2))
+    counts = [setting.count(full, 20) for full in (FEW, MANY)]
+    figures: list[Figure] = []
+    costs = [measure(setting, users, counts[0], figures) for users in counts]
+    for (tier, which), few in costs[0].items():
+        name = f"newest 50, {tier}, {which} read: many users over few"
+        figures.append(Figure(name, costs[1][tier, which] / few, "x", 1.2))
     return figures
 
 
-def rows_of_one() -> pa.Table:
-    ids = list(range(ROWS_EACH))
-    return pa.table(
-        {
-            "id": pa.array(ids, pa.int64()),
-            "body": [f"message number {at} of the feed" for at in ids],
-            "score": [at / ROWS_EACH for at in ids],
-        }
-    )
+def measure(setting: Setting, users: int, few: int, figures: list[Figure]) -> Costs:
+    place = setting.empty(f"many_users_{users}")
+    rows = users * ROWS_EACH
+    # As in feeds.build.
+    feeds.rows_of_one()
+    con = connect(place)
+    con.execute(feeds.TABLE)
+    insert = seconds(partial(feeds.fill, con, users))
+    figures.append(Figure(f"insert, {users:,} users", insert / rows * 1e6, "us/row"))
+    con.close()
+    chosen = feeds.chosen(users, few)
+    costs = read(place, "hot", chosen)
+    con = connect(place)
+    flush = seconds(partial(con.execute, "STORAGE FLUSH TABLE feed"))
+    figures.append(Figure(f"flush, {users:,} users", flush / rows * 1e6, "us/row"))
+    figures.append(Figure(f"memory after the flush, {users:,} users", resident_megabytes(), "MB"))
+    con.close()
+    costs |= read(place, "flushed", chosen)
+    for (tier, which), cost in costs.items():
+        figures.append(Figure(f"newest 50, {tier}, {which} read, {users:,} users", cost, "us"))
+    figures.append(Figure(f"memory after the reads, {users:,} users", resident_megabytes(), "MB"))
+    return costs
 
 
-def fill(con: kalamdb.Connection, users: int, rows: pa.Table) -> None:
-    for user in range(users):
-        con.as_user(f"user-{user}").append("feed", rows)
-
-
-def newest(con: kalamdb.Connection, users: int) -> float:
-    """The median microseconds of a read by a user who is picked at random."""
-    sql = f"SELECT id, body, score FROM feed ORDER BY id DESC LIMIT {ROWS_EACH}"
-    times = []
-    for user in random.Random(3).choices(range(users), k=WARM_UP + READS):
-        session = con.as_user(f"user-{user}")
-
-        def read(session: kalamdb.Connection = session) -> None:
-            assert len(session.execute(sql).fetchall()) == ROWS_EACH
-
-        times.append(seconds(read) * 1e6)
-    return float(statistics.median(times[WARM_UP:]))
+def read(place: Path, tier: str, chosen: list[int]) -> Costs:
+    """Median microseconds in a database that is opened for it: nothing is in its caches."""
+    con = connect(place)
+    costs = {(tier, which): reads(con, chosen).value for which, reads in feeds.READS.items()}
+    con.close()
+    return costs

@@ -1,26 +1,38 @@
-"""Inserts, updates, deletes, reads, flushes and compaction together, for a time.
+"""Inserts, updates, deletes and reads together, for a time, while the policy flushes and the
+background compacts.
 
-Memory may not grow from the first third of the time to the last, and the folder may not
-be much larger than the same rows written once.
+Memory may not grow from the end of the warm-up to the end, the folder may not be much larger
+than the same rows written once, and nobody may wait for long beside a flush.
 """
 
 import random
 import statistics
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import kalamdb
 
 from scale.figure import Figure, Setting, connect, disk_bytes, resident_megabytes
+from scale.waits import Waits
 
 USERS = 200
 KEYS = 5_000
 BATCH = 50
-SECONDS_BETWEEN_FLUSHES = 5
-SECONDS_BETWEEN_COMPACTIONS = 20
+TABLE = """
+    CREATE USER TABLE item (id BIGINT PRIMARY KEY, version BIGINT, body TEXT)
+    WITH (FLUSH_POLICY = 'rows:2000,interval:10', DELETED_RETENTION_HOURS = 0)
+"""
+# Calls per second of each thread: the load is the same on every machine, and the cores have
+# room for what is done beside it.
+RATE = 200
+# Parts of the time; the first one is to warm up.
+PARTS = 6
+SECONDS_BETWEEN_LOOKS = 0.5
+WAIT_MS_MAX = 10
 
 
 @dataclass
@@ -28,7 +40,7 @@ class Load:
     """What the threads share."""
 
     ends: float
-    scale: float
+    waits: dict[str, list[Waits]] = field(default_factory=lambda: {"read": [], "write": []})
     done: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -41,113 +53,156 @@ class Load:
             self.done[what] = self.done.get(what, 0) + 1
 
 
-def run(setting: Setting) -> list[Figure]:
+def run(setting: Setting) -> Iterator[Figure]:
+    """What is known after each part of the time, so that a run that is cut off has told it."""
     place = setting.empty("mixed_load")
     con = connect(place)
-    con.execute(
-        "CREATE USER TABLE item (id BIGINT PRIMARY KEY, version BIGINT, body TEXT)"
-        " WITH (FLUSH_POLICY = 'rows:2000,interval:10', DELETED_RETENTION_HOURS = 0)"
-    )
-    load = Load(time.monotonic() + setting.minutes * 60, setting.scale)
-    workers = [threading.Thread(target=guarded, args=(load, write, con, n)) for n in range(2)]
-    workers.append(threading.Thread(target=guarded, args=(load, read, con, 7)))
-    workers.append(threading.Thread(target=guarded, args=(load, tidy_up, con, 0)))
-    for worker in workers:
-        worker.start()
-    memory: list[float] = []
-    while load.goes_on():
-        time.sleep(min(1.0, setting.minutes * 60 / 60))
-        memory.append(resident_megabytes())
-    for worker in workers:
-        worker.join()
+    con.execute(TABLE)
+    length = setting.minutes * 60
+    load = Load(time.monotonic() + length)
+    workers = [worker(load, "write", write, con, seed) for seed in range(2)]
+    workers.append(worker(load, "read", read, con, 7))
+    jobs = Jobs(con, load)
+    # A thread whose call is over would wait five milliseconds for another one's Python.
+    sys.setswitchinterval(0.0005)
+    memory = []
+    for part in range(PARTS):
+        memory.append(memory_until(load, load.ends - length * (PARTS - 1 - part) / PARTS, jobs))
+        if load.problems:
+            break
+        minute = setting.minutes * (part + 1) / PARTS
+        yield Figure(f"mixed load: memory up to minute {minute:.3g}", memory[-1], "MB")
+        if part > 1:
+            growth = (memory[-1] / memory[1] - 1) * 100
+            yield Figure("mixed load: memory growth after the first part", growth, "%", 5)
+        yield from longest_waits(load)
+    for thread in workers:
+        thread.join()
+    jobs.look()
     if load.problems:
         raise RuntimeError("; ".join(load.problems))
-    third = max(1, len(memory) // 3)
-    early = statistics.mean(memory[third : 2 * third] or memory)
-    late = statistics.mean(memory[-third:])
+    for what, count in sorted((load.done | jobs.counts()).items()):
+        yield Figure(f"mixed load of {setting.minutes:g} minutes: {what}", count, "")
+    once = bytes_once(con, setting.empty("mixed_load_copy"))
     for statement in ("STORAGE FLUSH ALL", "STORAGE COMPACT ALL"):
-        maintain(con, statement, load)
-    amplification = folder_over_copy(con, place, setting.empty("mixed_load_copy"))
-    con.close()
-    figures = [
-        Figure(f"mixed load of {setting.minutes:g} minutes: memory growth", (late / early - 1) * 100, "%", 5),
-        Figure("mixed load: folder over the same rows written once", amplification, "x", 1.5),
-    ]
-    figures += [Figure(f"mixed load: {what}", count, "") for what, count in sorted(load.done.items())]
-    return figures
-
-
-Work = Callable[[Load, kalamdb.Connection, random.Random], None]
-
-
-def guarded(load: Load, work: Work, con: kalamdb.Connection, seed: int) -> None:
-    """A thread that fails ends the load, and the measure with it."""
-    try:
-        work(load, con, random.Random(seed))
-    except Exception as error:
-        load.problems.append(repr(error))
-
-
-def session_of(con: kalamdb.Connection, chance: random.Random) -> kalamdb.Connection:
-    return con.as_user(f"user-{chance.randrange(USERS)}")
-
-
-def write(load: Load, con: kalamdb.Connection, chance: random.Random) -> None:
-    while load.goes_on():
-        session = session_of(con, chance)
-        first = chance.randrange(KEYS - BATCH)
-        action = chance.choices(("insert", "update", "delete"), (5, 3, 2))[0]
-        try:
-            if action == "insert":
-                body = "x" * chance.randrange(200)
-                rows = ", ".join(f"({key}, 1, '{body}{key}')" for key in range(first, first + BATCH))
-                session.execute(f"INSERT INTO item VALUES {rows} ON CONFLICT (id) DO NOTHING")
-            elif action == "update":
-                session.execute(
-                    "UPDATE item SET version = version + 1 WHERE id BETWEEN ? AND ?",
-                    (first, first + 10),
-                )
-            else:
-                session.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", (first, first + 20))
-        except kalamdb.ConflictError:
-            action = "conflicts"
-        load.count(action)
-
-
-def read(load: Load, con: kalamdb.Connection, chance: random.Random) -> None:
-    while load.goes_on():
-        session = session_of(con, chance)
-        if chance.random() < 0.8:
-            session.execute("SELECT * FROM item ORDER BY id DESC LIMIT 50").fetchall()
-            load.count("newest rows")
-        else:
-            session.execute("SELECT COUNT(*), SUM(version), MAX(body) FROM item").fetchall()
-            load.count("aggregates")
-
-
-def tidy_up(load: Load, con: kalamdb.Connection, _chance: random.Random) -> None:
-    """What the background does by itself is done here too, for versions without it."""
-    flush, compact = time.monotonic(), time.monotonic()
-    while load.goes_on():
-        time.sleep(0.1)
-        if time.monotonic() - flush > SECONDS_BETWEEN_FLUSHES:
-            maintain(con, "STORAGE FLUSH TABLE item", load)
-            flush = time.monotonic()
-        if time.monotonic() - compact > SECONDS_BETWEEN_COMPACTIONS:
-            maintain(con, "STORAGE COMPACT TABLE item", load)
-            compact = time.monotonic()
-
-
-def maintain(con: kalamdb.Connection, statement: str, load: Load) -> None:
-    try:
         con.execute(statement).fetchall()
-    except kalamdb.NotSupportedError:
-        return
-    load.count(" ".join(statement.split()[:2]).lower())
+        amplification = disk_bytes(place / "segments") / max(1, once)
+        name = f"mixed load: folder after {statement} over the same rows written once"
+        yield Figure(name, amplification, "x", 1.5)
+    con.close()
 
 
-def folder_over_copy(con: kalamdb.Connection, place: Path, copy: Path) -> float:
-    """The folder's size over that of a database into which each user's rows were put once."""
+def memory_until(load: Load, end: float, jobs: "Jobs") -> float:
+    """The mean megabytes of this process from now on."""
+    held = []
+    while time.monotonic() < end and not load.problems:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        held.append(resident_megabytes())
+        jobs.look()
+    return statistics.mean(held or [resident_megabytes()])
+
+
+def longest_waits(load: Load) -> Iterator[Figure]:
+    """The longest of all threads of a kind; of their percentiles, the highest."""
+    for what, threads in load.waits.items():
+        for where in ("beside", "alone"):
+            every = [getattr(one, where) for one in threads]
+            title = f"mixed load: a {what} {'beside a flush' if where == 'beside' else 'without one'}"
+            yield Figure(f"{title}, calls", sum(one.calls() for one in every), "")
+            for percent in (50, 99):
+                value = max(one.percentile(percent) for one in every)
+                yield Figure(f"{title}, p{percent}", value, "ms")
+            goal = WAIT_MS_MAX if where == "beside" else None
+            yield Figure(f"{title}, longest", max(one.longest for one in every), "ms", goal)
+
+
+class Jobs:
+    """What is done in the background, and which calls met a flush."""
+
+    def __init__(self, con: kalamdb.Connection, load: Load) -> None:
+        self.con = con
+        self.load = load
+        # The kind of each job that is over.
+        self.over: dict[str, str] = {}
+
+    def look(self) -> None:
+        # The calls first: whatever they met has begun by now.
+        counts = [(one, one.count) for threads in self.load.waits.values() for one in threads]
+        now = time.time()
+        jobs = self.con.execute(
+            "SELECT job_id, kind, EXTRACT(EPOCH FROM started_at), EXTRACT(EPOCH FROM finished_at)"
+            " FROM system.jobs WHERE started_at IS NOT NULL"
+            " AND (finished_at IS NULL OR EXTRACT(EPOCH FROM finished_at) > ?)",
+            # Whoever met a job may have been at work for long after it.
+            (now - 60,),
+        ).fetchall()
+        # Times of jobs are whole milliseconds.
+        flushes = [
+            (begun, now if ended is None else ended + 1e-3)
+            for _, kind, begun, ended in jobs
+            if kind == "flush"
+        ]
+        for one, count in counts:
+            one.settle(count, flushes)
+        self.over |= {job: kind for job, kind, _, ended in jobs if ended is not None}
+
+    def counts(self) -> dict[str, int]:
+        kinds = list(self.over.values())
+        return {f"{kind} jobs": kinds.count(kind) for kind in set(kinds)}
+
+
+Work = Callable[[Load, Waits, kalamdb.Connection, random.Random], None]
+
+
+def worker(load: Load, what: str, work: Work, con: kalamdb.Connection, seed: int) -> threading.Thread:
+    """A thread that goes on until the load ends. If it fails, the load ends."""
+    own = Waits()
+    load.waits[what].append(own)
+    chance = random.Random(seed)
+
+    def loop() -> None:
+        try:
+            while load.goes_on():
+                work(load, own, con.as_user(f"user-{chance.randrange(USERS)}"), chance)
+                time.sleep(1 / RATE)
+        except Exception as error:
+            load.problems.append(repr(error))
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    return thread
+
+
+def write(load: Load, waits: Waits, session: kalamdb.Connection, chance: random.Random) -> None:
+    first = chance.randrange(KEYS - BATCH)
+    action = chance.choices(("insert", "update", "delete"), (5, 3, 2))[0]
+    if action == "insert":
+        body = "x" * chance.randrange(200)
+        rows = ", ".join(f"({key}, 1, '{body}{key}')" for key in range(first, first + BATCH))
+        sql, bounds = f"INSERT INTO item VALUES {rows} ON CONFLICT (id) DO NOTHING", None
+    elif action == "update":
+        sql, bounds = "UPDATE item SET version = version + 1 WHERE id BETWEEN ? AND ?", (first, first + 10)
+    else:
+        sql, bounds = "DELETE FROM item WHERE id BETWEEN ? AND ?", (first, first + 20)
+    try:
+        waits.timed(lambda: session.execute(sql, bounds))
+    except kalamdb.ConflictError:
+        action = "conflict"
+    load.count(f"{action}s")
+
+
+def read(load: Load, waits: Waits, session: kalamdb.Connection, chance: random.Random) -> None:
+    if chance.random() < 0.8:
+        newest = "SELECT * FROM item ORDER BY id DESC LIMIT 50"
+        waits.timed(lambda: session.execute(newest).fetchall())
+        load.count("reads of the newest rows")
+    else:
+        session.execute("SELECT COUNT(*), SUM(version), MAX(body) FROM item").fetchall()
+        load.count("aggregates")
+
+
+def bytes_once(con: kalamdb.Connection, copy: Path) -> int:
+    """The bytes of segments of a database into which each user's rows are put once."""
     fresh = connect(copy)
     fresh.execute("CREATE USER TABLE item (id BIGINT PRIMARY KEY, version BIGINT, body TEXT)")
     for user in range(USERS):
@@ -157,4 +212,4 @@ def folder_over_copy(con: kalamdb.Connection, place: Path, copy: Path) -> float:
             fresh.as_user(name).append("item", rows)
     fresh.execute("STORAGE FLUSH ALL")
     fresh.close()
-    return disk_bytes(place / "segments") / max(1, disk_bytes(copy / "segments"))
+    return disk_bytes(copy / "segments")

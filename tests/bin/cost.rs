@@ -39,9 +39,9 @@ impl Path<'_> {
 
 fn main() -> ExitCode {
     let mode = std::env::args().nth(1);
-    let count: fn(&Path<'_>) = match mode.as_deref() {
-        Some("heap") => count_allocations,
-        Some("instructions") => count_instructions,
+    let (count, calls): (fn(&Path<'_>), i64) = match mode.as_deref() {
+        Some("heap") => (count_allocations, WARM_UP + CALLS),
+        Some("instructions") => (count_instructions, WARM_UP_IN_CALLGRIND + CALLS_IN_CALLGRIND),
         _ => {
             eprintln!("usage: kalam-test-cost heap | instructions");
             return ExitCode::from(2);
@@ -57,7 +57,8 @@ fn main() -> ExitCode {
     for tier in ["hot", "flushed"] {
         fill(&session, &user, tier);
     }
-    for path in paths(&session, &user) {
+    let others = others(&session, calls);
+    for path in paths(&session, &user, &others) {
         count(&path);
     }
     ExitCode::SUCCESS
@@ -79,12 +80,26 @@ fn fill(session: &Session, user: &Session, tier: &str) {
     }
 }
 
+/// A user for each call, whose rows nobody has read since they were flushed.
+fn others(session: &Session, calls: i64) -> Vec<Session> {
+    run(session, "CREATE USER TABLE feed (id BIGINT PRIMARY KEY, body TEXT, score DOUBLE)");
+    let insert = "INSERT INTO feed SELECT value, 'body ' || value, 0.5 FROM generate_series(1, 50)";
+    let user = |number| {
+        let user = session.as_user(&format!("user {number}")).expect("a valid user");
+        run(&user, insert);
+        user
+    };
+    let users = (0..calls).map(user).collect();
+    run(session, "STORAGE FLUSH TABLE feed");
+    users
+}
+
 fn run(session: &Session, sql: &str) {
     session.execute(sql, &Params::None).and_then(QueryResult::collect).expect("it is right");
 }
 
 /// The paths, those that change rows last.
-fn paths<'a>(session: &'a Session, user: &'a Session) -> Vec<Path<'a>> {
+fn paths<'a>(session: &'a Session, user: &'a Session, others: &'a [Session]) -> Vec<Path<'a>> {
     let mut paths = Vec::new();
     let names = [
         ("prepared point read, hot", "point read by text, hot", "newest 50, hot", "hot"),
@@ -105,6 +120,11 @@ fn paths<'a>(session: &'a Session, user: &'a Session) -> Vec<Path<'a>> {
         let sql = format!("SELECT id, body, score FROM {tier}_feed ORDER BY id DESC LIMIT 50");
         paths.push(path(newest, move |_| user.execute(&sql, &Params::None)));
     }
+    paths.push(path("newest 50 of a user for the first time, flushed", move |number| {
+        let user = &others[usize::try_from(number).expect("calls are numbered from 0")];
+        let sql = "SELECT id, body, score FROM feed ORDER BY id DESC LIMIT 50";
+        user.execute(sql, &Params::None)
+    }));
     let insert = "INSERT INTO hot VALUES (?, ?, ?)";
     let row = |number: i64, first: i64| {
         Params::Positional(vec![(first + number).into(), "a new body".into(), 0.5.into()])

@@ -78,6 +78,46 @@ fn a_longer_time_brings_no_row_back() {
     assert_eq!(fixture::rows(&root, "SELECT COUNT(v) FROM s"), [["2"]]);
 }
 
+#[test]
+fn a_row_whose_time_is_over_stays_gone_when_the_clock_steps_back() {
+    let clock = Arc::new(ManualClock::new(1_800_000_000_000));
+    let (dir, database, root) = open(&clock);
+    fixture::run(&root, "CREATE STREAM TABLE s (k INT PRIMARY KEY, v INT) WITH (TTL_SECONDS = 10)");
+    fixture::run(&root, "INSERT INTO s VALUES (1, 1), (2, 2)");
+    let shown = |root: &Session| {
+        let forms = [
+            "SELECT k FROM s",
+            "SELECT k FROM s WHERE k = 1",
+            "SELECT k FROM s WHERE k IN (1, 2)",
+            "SELECT k FROM s ORDER BY k DESC LIMIT 1",
+            "SELECT MAX(k) FROM s HAVING COUNT(*) > 0",
+        ];
+        forms.map(|sql| fixture::rows(root, sql).len())
+    };
+    clock.advance_ms(9_999);
+    assert_eq!(shown(&root), [2, 1, 2, 1, 1]);
+    clock.advance_ms(2);
+    assert_eq!(shown(&root), [0; 5]);
+    clock.advance_ms(-3_600_000);
+    assert_eq!(shown(&root), [0; 5]);
+    assert_eq!(fixture::run(&root, "DELETE FROM s"), 0);
+    // Nothing was committed since: what the close keeps is the time that was told.
+    drop(root);
+    database.close().expect("the database closes");
+    drop(database);
+    let database = Database::open_with_clock(dir.path(), fixture::options(), clock.clone())
+        .expect("the database opens again");
+    let root = fixture::root(&database);
+    assert_eq!(shown(&root), [0; 5]);
+    assert_eq!(fixture::run(&root, "INSERT INTO s VALUES (1, 9)"), 1);
+    assert_eq!(shown(&root), [1; 5]);
+    // The other one lay there all the time.
+    assert_eq!(compaction::report(&root, "VACUUM s"), [["default.s", "0", "0", "0", "1"]]);
+    assert_eq!(shown(&root), [1; 5]);
+    clock.advance_ms(3_600_000 + 10_001);
+    assert_eq!(shown(&root), [0; 5]);
+}
+
 /// Keys of every kind, with rows that stay among those that go, and writers beside it.
 #[test]
 fn what_is_written_while_old_rows_go_stays() {

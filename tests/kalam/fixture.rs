@@ -189,7 +189,7 @@ fn resolve(path: &str, database: &Path) -> PathBuf {
         .unwrap_or(below_storage)
 }
 
-/// Every `.parquet` file below a folder.
+/// Every segment below a folder, those that were begun and not finished included.
 pub fn parquet_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -199,8 +199,11 @@ pub fn parquet_files(folder: &Path) -> Vec<PathBuf> {
             let path = entry.expect("folder entries can be read").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "parquet") {
-                found.push(path);
+            } else {
+                let name = path.to_string_lossy();
+                if name.ends_with(".parquet") || name.ends_with(".parquet.tmp") {
+                    found.push(path);
+                }
             }
         }
     }

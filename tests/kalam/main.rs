@@ -65,6 +65,7 @@ mod secret;
 mod slt;
 mod small_paths;
 mod storage;
+mod storage_folder;
 mod tidy;
 mod transaction;
 mod unique;

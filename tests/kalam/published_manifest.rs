@@ -4,7 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::fixture::Fixture;
+use tempfile::TempDir;
+
+use crate::fault;
+use crate::fixture::{self, Fixture};
 
 /// The paths of segments that a published manifest lists, and the table it names.
 fn published(manifest: &Path) -> (String, Vec<String>) {
@@ -90,5 +93,27 @@ fn a_table_that_takes_the_name_of_another_takes_its_folder_and_not_its_segments(
     ] {
         let expected = (format!("default.{table}"), listed(&fixture, "default", table));
         assert_eq!(published(&folder.join(&manifest)), expected, "{manifest}");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_not_published_is_no_failure_and_goes_with_its_folder() {
+    for (action, told) in [("abort", [].as_slice()), ("io_error", ["ok 0"].as_slice())] {
+        let home = TempDir::new().expect("a temporary folder can be made");
+        let dir = home.path().join("database");
+        let before = ["CREATE SHARED TABLE t (k INT PRIMARY KEY)", "INSERT INTO t VALUES (1)"];
+        fault::run(&dir, None, &before);
+        let fault = format!("manifest.before_rename={action}");
+        assert_eq!(fault::run(&dir, Some(&fault), &["STORAGE FLUSH TABLE t"]).lines, told);
+        let folder = dir.join("segments/default/t");
+        assert!(
+            folder.join("manifest.json.new").exists() && !folder.join("manifest.json").exists()
+        );
+        let database = fixture::open(&dir);
+        let root = fixture::root(&database);
+        assert_eq!(fixture::rows(&root, "SELECT k FROM t"), [["1"]], "{action}");
+        fixture::run(&root, "DROP TABLE t");
+        assert!(!folder.exists(), "{action}");
+        database.close().expect("the database closes");
     }
 }

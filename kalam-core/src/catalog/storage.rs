@@ -78,6 +78,12 @@ impl StorageKind {
         }
     }
 
+    /// Whether it is an object store: what lies in it was uploaded.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        !matches!(self, StorageKind::Filesystem { .. })
+    }
+
     /// The folder, or the bucket with its prefix.
     #[must_use]
     pub fn place(&self) -> &str {

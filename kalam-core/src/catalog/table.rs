@@ -9,6 +9,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{ColumnDefinition, DefaultValue, TableDefinition, UniqueConstraint};
+use crate::env::ForwardClock;
 use crate::model::{ConstraintId, KalamDataType, Name, Seq, UserKey};
 use crate::store::{
     DecodeTarget, KeyCodec, Layouts, RowLayout, View, read_stored_value, scope_prefix,
@@ -89,11 +90,11 @@ impl UniqueIndex {
 impl Table {
     /// The `_seq` below which rows of a STREAM table have outlived their time; 0 of other
     /// tables.
-    pub(crate) fn expiry(&self, now_ms: i64) -> Seq {
+    pub(crate) fn expiry(&self, clock: &ForwardClock) -> Seq {
         let options = &self.definition.options;
         options
             .ttl_seconds
-            .map_or(Seq(0), |_| Seq::first_of_ms(now_ms.saturating_sub(options.stay_ms())))
+            .map_or(Seq(0), |_| Seq::first_of_ms(clock.now_ms().saturating_sub(options.stay_ms())))
     }
 
     /// Derives everything.

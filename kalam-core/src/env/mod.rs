@@ -7,6 +7,7 @@
 mod bug;
 mod clock;
 mod fault;
+mod forward_clock;
 mod host_key;
 mod id_source;
 mod planted_panic;
@@ -15,6 +16,7 @@ mod salt;
 pub(crate) use bug::has_bug;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use fault::fault_point;
+pub(crate) use forward_clock::ForwardClock;
 pub(crate) use host_key::HostKey;
 pub use id_source::{IdSource, SNOWFLAKE_EPOCH_MS};
 pub(crate) use planted_panic::planted_panic;

@@ -103,7 +103,7 @@ impl ScanScope<'_> {
             view: self.view.clone(),
             tier: self.engine.tier.clone(),
             shape: unbound.shape,
-            now_ms: self.engine.clock.now_ms(),
+            expiry: unbound.table.expiry(self.engine.store.clock()),
             reports: self.reports.cloned(),
         };
         Ok(match unbound.whose {

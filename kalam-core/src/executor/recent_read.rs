@@ -282,7 +282,7 @@ impl RecentRead {
             KeyOrder::Ascending => view.hot_cursor(&lower, &upper),
             KeyOrder::Descending => view.hot_cursor_from_end(&lower, &upper),
         };
-        let expiry = self.table.expiry(engine.clock.now_ms());
+        let expiry = self.table.expiry(engine.store.clock());
         let mut stored = 0;
         while candidates.len() < self.most()
             && let Some((key, record)) = cursor.entry()?

@@ -284,7 +284,7 @@ impl<'a> RowWriter<'a> {
     }
 
     fn expiry(&self) -> Seq {
-        self.table.expiry(self.engine.clock.now_ms())
+        self.table.expiry(self.engine.store.clock())
     }
 
     /// Makes sure that nothing shows the key of a write any more, and says in the write

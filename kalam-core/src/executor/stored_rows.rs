@@ -70,7 +70,7 @@ impl StoredRows<'_> {
     }
 
     fn is_live(&self, row: RowHeader) -> bool {
-        !row.is_deleted() && row.seq >= self.table.expiry(self.engine.clock.now_ms())
+        !row.is_deleted() && row.seq >= self.table.expiry(self.engine.store.clock())
     }
 
     fn find_cold(&self, key: &[u8]) -> Result<Option<ColdPosition>> {

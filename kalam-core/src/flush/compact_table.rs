@@ -76,7 +76,7 @@ impl Tiers<'_> {
     }
 
     fn remove_outlived(&self, definition: &TableDefinition, look: Look) -> Result<Outlived> {
-        let limit = retention_limit(definition, self.now_ms);
+        let limit = retention_limit(definition, self.store);
         match definition.kind {
             TableKind::Stream => evict(self.store, definition, limit, look),
             _ => remove_outlived(self.store, definition, limit),
@@ -166,7 +166,7 @@ impl Tiers<'_> {
         view: &View,
         choice: Choice,
     ) -> Result<Vec<Arc<SegmentState>>> {
-        let limit = retention_limit(&table.definition, self.now_ms);
+        let limit = retention_limit(&table.definition, self.store);
         let (tier, snapshot, storage) = (self.tier, &view.snapshot, &placement.storage);
         let manifest = tier.manifest.scope(scope, view)?;
         Candidates { tier, table, scope, storage, snapshot, limit }.choose(&manifest, choice)
@@ -231,7 +231,7 @@ impl Tiers<'_> {
         report: &mut CompactReport,
     ) -> Result<()> {
         let place = self.tier.place(&placement.storage)?;
-        let limit = retention_limit(&table.definition, self.now_ms);
+        let limit = retention_limit(&table.definition, self.store);
         let source = |state: &Arc<SegmentState>| {
             let deletions = marked_deletions(&view.snapshot, scope, state)?;
             Ok(Source { state: state.clone(), deletions })

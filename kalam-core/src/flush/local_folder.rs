@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::manifest_export::is_manifest;
+use super::segment_file::TEMPORARY_SUFFIX;
 use crate::Result;
 use crate::env::has_bug;
 use crate::error::io_error;
@@ -66,17 +67,21 @@ impl LocalFolder {
         Ok(())
     }
 
-    /// Deletes a file, and the folders that it leaves empty; one that is gone already is
-    /// fine.
+    /// Deletes a file, or what a crash left of it, and the folders that it leaves empty; one
+    /// that is gone already is fine.
     ///
     /// # Errors
     /// `58030`.
     pub(super) fn delete(&self, file: &Path) -> Result<()> {
-        match fs::remove_file(file) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(io_error("delete", file, e));
+        let mut temporary = file.as_os_str().to_owned();
+        temporary.push(TEMPORARY_SUFFIX);
+        for file in [file, temporary.as_ref()] {
+            match fs::remove_file(file) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error("delete", file, e));
+                }
+                _ => {}
             }
-            _ => {}
         }
         // Folders of dropped tables and users go when they are empty.
         let _taken = self.emptied.write();
@@ -126,7 +131,7 @@ mod tests {
             folder.sync_names(&file("1.parquet")).expect("they are there");
             assert_eq!(folder.durable.len(), 2, "those of a and of b");
             fs::write(file("manifest.json"), "{}").expect("it can be written");
-            fs::write(file("manifest-7.json"), "{}").expect("it can be written");
+            fs::write(file("manifest-7.json.new"), "{}").expect("it can be written");
             folder.delete(&file("1.parquet")).expect("it can be deleted");
             assert_eq!(fs::read_dir(home.path()).expect("the root stays").count(), 0);
             assert!(folder.durable.is_empty());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::Int64Type;
 use datafusion::common::ScalarValue;
 use parquet::arrow::ProjectionMask;
@@ -10,7 +10,7 @@ use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::manifest::{ScopeManifest, SegmentState};
-use super::read_rows::{read_columns, read_rows};
+use super::read_rows::{InFile, read_rows};
 use super::segment::SegmentMeta;
 use super::segment_cache::{KeyBlock, OpenSegment};
 use super::segment_writer::KEY_BLOCK_ROWS;
@@ -98,7 +98,7 @@ impl KeyLookup<'_> {
 
     fn read_blooms(&self, segment: &OpenSegment) -> Result<Vec<Vec<Option<Sbbf>>>> {
         let metadata = segment.footer.metadata();
-        let columns = key_columns(self.table, segment)?;
+        let columns = key_leaves(self.table, segment)?;
         let read = |group: &RowGroupMetaData| {
             columns
                 .iter()
@@ -112,18 +112,14 @@ impl KeyLookup<'_> {
     }
 }
 
-/// The key columns in the file, as leaves and in key order.
-fn key_columns(table: &Table, segment: &OpenSegment) -> Result<Vec<usize>> {
+/// The columns of the primary key in the file, as leaves and in key order.
+fn key_leaves(table: &Table, segment: &OpenSegment) -> Result<Vec<usize>> {
     let file = segment.footer.metadata().file_metadata().schema_descr();
     let is_key = |root: usize, leaf: usize| file.get_column_root_idx(leaf) == root;
     let leaf = |name: &str, found: &dyn Fn(usize) -> bool| {
         let leaf = (0..file.num_columns()).find(|leaf| found(*leaf));
         leaf.ok_or_else(|| segment.undecodable(format!("it has no column \"{name}\"")))
     };
-    if table.key_positions.is_empty() {
-        let parts = |leaf: usize| file.column(leaf).path().parts() == [HIDDEN_KEY_COLUMN];
-        return Ok(vec![leaf(HIDDEN_KEY_COLUMN, &parts)?]);
-    }
     let columns = table.key_positions.iter().map(|i| &table.definition.columns[*i]);
     columns
         .map(|column| {
@@ -134,7 +130,8 @@ fn key_columns(table: &Table, segment: &OpenSegment) -> Result<Vec<usize>> {
         .collect()
 }
 
-/// The keys of a block, decoded once.
+/// The keys of a block, decoded once. What they are made of stays decoded too: whoever looks
+/// for keys reads rows next.
 ///
 /// # Errors
 /// `XX001`.
@@ -144,11 +141,14 @@ pub(super) fn block_of(
     segment: &OpenSegment,
     number: u32,
 ) -> Result<Arc<KeyBlock>> {
-    let length = u32::try_from(KEY_BLOCK_ROWS).expect("a block has few rows");
-    tier.cache.block(segment.meta.id, number, || decode_block(table, segment, number * length))
+    tier.cache.block(segment.meta.id, number, || {
+        let hidden = hidden_key(table, segment)?;
+        let keys = InFile::new(segment, table, &table.key_positions, hidden.as_slice());
+        encode_keys(table, &keys.read_block(&tier.cache, segment, number)?)
+    })
 }
 
-/// The keys of the block that begins with a row.
+/// The keys of the block that begins with a row, past the cache.
 ///
 /// # Errors
 /// `XX001`.
@@ -158,15 +158,23 @@ pub(super) fn decode_block(
     first_row: u32,
 ) -> Result<KeyBlock> {
     let rows = KEY_BLOCK_ROWS.min((segment.meta.rows - first_row) as usize);
-    let arrays = if table.key_positions.is_empty() {
-        let leaves = key_columns(table, segment)?;
-        let file = segment.footer.metadata().file_metadata().schema_descr();
-        let batch = read_rows(segment, ProjectionMask::leaves(file, leaves), first_row, rows)?;
-        batch.columns().to_vec()
-    } else {
-        read_columns(segment, table, &table.key_positions, first_row, rows)?
-    };
-    let encoder = table.key_codec.encoder(&arrays)?;
+    let hidden = hidden_key(table, segment)?;
+    let keys = InFile::new(segment, table, &table.key_positions, hidden.as_slice());
+    encode_keys(table, &keys.read(segment, first_row, rows)?)
+}
+
+/// The place in the file of the key of a table without a primary key.
+fn hidden_key(table: &Table, segment: &OpenSegment) -> Result<Option<usize>> {
+    if !table.key_positions.is_empty() {
+        return Ok(None);
+    }
+    let place = segment.footer.schema().index_of(HIDDEN_KEY_COLUMN);
+    place.map(Some).map_err(|e| segment.undecodable(e))
+}
+
+fn encode_keys(table: &Table, columns: &[ArrayRef]) -> Result<KeyBlock> {
+    let encoder = table.key_codec.encoder(columns)?;
+    let rows = columns.first().map_or(0, |column| column.len());
     let mut block = KeyBlock { bytes: Vec::new(), ends: Vec::with_capacity(rows) };
     for row in 0..rows {
         encoder.encode(row, &mut block.bytes);

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 
 use super::manifest::{ScopeManifest, SegmentState};
 use super::tier::ColdTier;
+use crate::Result;
 use crate::catalog::{Placement, Table};
+use crate::env::fault_point;
+use crate::error::io_error;
 use crate::model::{Name, ScopeId, TableId};
 use crate::store::Store;
 
@@ -24,11 +27,16 @@ fn shared_file(table: TableId) -> String {
     format!("manifest-{table}.json")
 }
 
-/// Whether a file with this name is a published manifest.
+/// What a manifest's name ends with until it is written.
+const NEW_SUFFIX: &str = ".new";
+
+/// Whether a file with this name is a published manifest, or one that a crash kept from
+/// being published.
 pub(super) fn is_manifest(name: &OsStr) -> bool {
-    let id =
-        |name: &str| name.strip_prefix("manifest-")?.strip_suffix(".json")?.parse::<u32>().ok();
-    name.to_str().is_some_and(|name| name == FILE || id(name).is_some())
+    let Some(name) = name.to_str() else { return false };
+    let name = name.strip_suffix(NEW_SUFFIX).unwrap_or(name);
+    let id = || name.strip_prefix("manifest-")?.strip_suffix(".json")?.parse::<u32>().ok();
+    name == FILE || id().is_some()
 }
 
 /// Writes the scope's manifest beside its segments, into each folder that has some. It
@@ -61,12 +69,18 @@ pub(crate) fn export_manifest(
         if !is_own && is_of(&folder.join(FILE), definition.id) {
             let _ = fs::remove_file(folder.join(FILE));
         }
-        let target = folder.join(name);
-        let new = target.with_extension("json.new");
-        if let Err(e) = fs::write(&new, text).and_then(|()| fs::rename(&new, &target)) {
-            tracing::warn!(error = %e, path = %target.display(), "the published manifest is out of date");
+        if let Err(e) = publish(&folder, &name, text) {
+            tracing::warn!(error = %e, "a published manifest is out of date");
         }
     }
+}
+
+fn publish(folder: &Path, name: &str, text: &[u8]) -> Result<()> {
+    let new = folder.join(format!("{name}{NEW_SUFFIX}"));
+    fs::write(&new, text).map_err(|e| io_error("write", &new, e))?;
+    fault_point("manifest.before_rename")?;
+    let target = folder.join(name);
+    fs::rename(&new, &target).map_err(|e| io_error("write", &target, e))
 }
 
 /// Whether a published manifest is that of a table.

@@ -7,6 +7,7 @@ mod compact_table;
 mod compaction_choice;
 mod eviction;
 mod file_column;
+mod file_schema;
 mod flush_owners;
 mod flush_table;
 mod ingest;

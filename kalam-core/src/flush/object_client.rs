@@ -52,7 +52,7 @@ fn options(kind: &StorageKind) -> (&'static [&'static str], &'static [&'static s
 /// `22023`.
 pub(crate) fn check_storage_options(storage: &StorageDefinition) -> Result<()> {
     let (credentials, config) = options(&storage.kind);
-    let is_remote = !matches!(storage.kind, StorageKind::Filesystem { .. });
+    let is_remote = storage.kind.is_remote();
     let kind = storage.kind.as_str();
     let invalid = |message: String| Error::new(SqlState::INVALID_PARAMETER_VALUE, message);
     let listed = |names: &[&str]| match names {

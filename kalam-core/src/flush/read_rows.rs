@@ -1,5 +1,6 @@
 //! A few rows of a segment, in the columns and types that the table has now.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
@@ -12,28 +13,6 @@ use super::segment_cache::{OpenSegment, SegmentCache};
 use super::segment_writer::KEY_BLOCK_ROWS;
 use crate::Result;
 use crate::catalog::{SEQ_COLUMN, Table, initial_value};
-
-/// Columns of the table, by their positions in it, of `rows` rows from `first_row` on,
-/// which lie in one row group.
-///
-/// # Errors
-/// `XX001` if they cannot be decoded.
-pub(crate) fn read_columns(
-    segment: &OpenSegment,
-    table: &Table,
-    positions: &[usize],
-    first_row: u32,
-    rows: usize,
-) -> Result<Vec<ArrayRef>> {
-    let found = InFile::new(segment, table, positions, &[]);
-    match found.mask(segment) {
-        Some(mask) => {
-            let batch = read_rows(segment, mask, first_row, rows)?;
-            found.columns(segment, batch.columns(), rows)
-        }
-        None => found.columns(segment, &[], rows),
-    }
-}
 
 /// Columns of the table, by their positions in it, of the rows at these places, which are
 /// sorted and distinct.
@@ -107,6 +86,39 @@ impl<'a> InFile<'a> {
         let file = segment.footer.metadata().file_metadata().schema_descr();
         let roots = self.roots.iter().copied();
         (!self.roots.is_empty()).then(|| ProjectionMask::roots(file, roots))
+    }
+
+    /// The columns of `rows` rows from `first_row` on, which lie in one row group.
+    ///
+    /// # Errors
+    /// `XX001` if they cannot be decoded.
+    pub(super) fn read(
+        &self,
+        segment: &OpenSegment,
+        first_row: u32,
+        rows: usize,
+    ) -> Result<Vec<ArrayRef>> {
+        match self.mask(segment) {
+            Some(mask) => {
+                let batch = read_rows(segment, mask, first_row, rows)?;
+                self.columns(segment, batch.columns(), rows)
+            }
+            None => self.columns(segment, &[], rows),
+        }
+    }
+
+    /// The columns of all rows of a block, which stay decoded in the cache.
+    ///
+    /// # Errors
+    /// `XX001` if they cannot be decoded.
+    pub(super) fn read_block(
+        &self,
+        cache: &SegmentCache,
+        segment: &OpenSegment,
+        number: u32,
+    ) -> Result<Vec<ArrayRef>> {
+        let arrays = decoded_block(cache, segment, &self.roots, number)?;
+        self.columns(segment, &arrays, rows_of_block(segment, number).len())
     }
 
     /// What the file has of the rows at these places, which are sorted and distinct: few of
@@ -221,12 +233,10 @@ fn decoded_block(
         roots.iter().zip(&known).filter(|(_, k)| k.is_none()).map(|(root, _)| *root).collect();
     let mut read = Vec::new();
     if !missing.is_empty() {
-        let length = u32::try_from(KEY_BLOCK_ROWS).expect("a block has few rows");
-        let first_row = number * length;
-        let rows = length.min(segment.meta.rows.saturating_sub(first_row)) as usize;
+        let rows = rows_of_block(segment, number);
         let file = segment.footer.metadata().file_metadata().schema_descr();
         let mask = ProjectionMask::roots(file, missing.iter().copied());
-        read = read_rows(segment, mask, first_row, rows)?.columns().to_vec();
+        read = read_rows(segment, mask, rows.start, rows.len())?.columns().to_vec();
         for (root, array) in missing.iter().zip(&read) {
             cache.keep_column(id, *root, number, array);
         }
@@ -235,6 +245,13 @@ fn decoded_block(
     let all: Option<Vec<ArrayRef>> =
         known.into_iter().map(|known| known.or_else(|| read.next())).collect();
     all.ok_or_else(|| segment.undecodable("it has fewer columns than it should"))
+}
+
+/// The rows of a block.
+fn rows_of_block(segment: &OpenSegment, number: u32) -> Range<u32> {
+    let length = u32::try_from(KEY_BLOCK_ROWS).expect("a block has few rows");
+    let first = number * length;
+    first..segment.meta.rows.min(first + length).max(first)
 }
 
 /// Reads `rows` rows from `first_row` on, which lie in one row group.

@@ -73,8 +73,11 @@ fn is_ours(path: &str) -> bool {
 fn find_files(root: &Path, folder: &Path, found: &mut impl FnMut(&str)) -> Result<()> {
     let entries = fs::read_dir(folder).map_err(|e| io_error("list folder", folder, e))?;
     for entry in entries {
-        let path = entry.map_err(|e| io_error("list folder", folder, e))?.path();
-        if path.is_dir() {
+        let entry = entry.map_err(|e| io_error("list folder", folder, e))?;
+        let path = entry.path();
+        // Nothing is asked of each file: there may be one for each of many users.
+        let kind = entry.file_type().map_err(|e| io_error("list", &path, e))?;
+        if kind.is_dir() || kind.is_symlink() && path.is_dir() {
             find_files(root, &path, found)?;
         } else if let Some(relative) = path.strip_prefix(root).ok().and_then(Path::to_str) {
             found(relative);

@@ -18,8 +18,8 @@ use crate::store::{
 
 /// The `_seq` below which a deletion is so old that nothing of the row needs to be kept; of
 /// a STREAM table, a row.
-pub(super) fn retention_limit(table: &TableDefinition, now_ms: i64) -> Seq {
-    Seq::first_of_ms(now_ms.saturating_sub(table.options.stay_ms()))
+pub(super) fn retention_limit(table: &TableDefinition, store: &Store) -> Seq {
+    Seq::first_of_ms(store.clock().now_ms().saturating_sub(table.options.stay_ms()))
 }
 
 /// When the rows of a segment that are still to be seen as deleted were deleted, as far as

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef};
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use parquet::file::reader::Length;
@@ -16,6 +14,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::file_column::FileColumn;
+use super::file_schema::{FileSchema, FileSchemas};
 use super::segment::SegmentMeta;
 use super::segment_file::SegmentSource;
 use super::segment_writer::{KEY_BLOCK_ROWS, KEY_INDEX, parse_key_index};
@@ -28,8 +27,7 @@ pub(crate) struct OpenSegment {
     pub(crate) meta: Arc<SegmentMeta>,
     pub(crate) source: SegmentSource,
     pub(crate) footer: ArrowReaderMetadata,
-    /// The table's columns in it.
-    pub(crate) columns: Vec<FileColumn>,
+    pub(crate) schema: Arc<FileSchema>,
     /// The first key of each block of [`KEY_BLOCK_ROWS`] rows.
     pub(crate) block_keys: Vec<Box<[u8]>>,
     /// Bloom filters, by row group and then key column; read on first use.
@@ -41,7 +39,11 @@ impl OpenSegment {
     ///
     /// # Errors
     /// `XX001`, naming the file, if a byte differs.
-    pub(crate) fn open(meta: &Arc<SegmentMeta>, source: SegmentSource) -> Result<OpenSegment> {
+    pub(crate) fn open(
+        meta: &Arc<SegmentMeta>,
+        source: SegmentSource,
+        schemas: &FileSchemas,
+    ) -> Result<OpenSegment> {
         let damaged = |problem: String| {
             Error::new(
                 SqlState::DATA_CORRUPTED,
@@ -80,16 +82,14 @@ impl OpenSegment {
             .and_then(|entry| parse_key_index(entry.value.as_deref()?))
             .filter(|keys| keys.len() == (meta.rows as usize).div_ceil(KEY_BLOCK_ROWS))
             .ok_or_else(|| damaged("it has no key index".into()))?;
-        let footer = ArrowReaderMetadata::try_new(Arc::new(footer), ArrowReaderOptions::new())
-            .map_err(|e| damaged(e.to_string()))?;
-        let columns = FileColumn::all(footer.schema()).map_err(|e| damaged(e.to_string()))?;
+        let (footer, schema) = schemas.footer(footer).map_err(|e| damaged(e.to_string()))?;
         let (meta, blooms) = (meta.clone(), OnceLock::new());
-        Ok(OpenSegment { meta, source, footer, columns, block_keys, blooms })
+        Ok(OpenSegment { meta, source, footer, schema, block_keys, blooms })
     }
 
     /// The file's column that is a column of the table, if it was written with it.
     pub(crate) fn column(&self, id: ColumnId) -> Option<&FileColumn> {
-        self.columns.iter().find(|column| column.id == id)
+        self.schema.columns.iter().find(|column| column.id == id)
     }
 
     /// A reader of the whole file.
@@ -216,6 +216,7 @@ impl Asked {
 
 /// Open segments and decoded blocks of them, under a budget.
 pub(crate) struct SegmentCache {
+    pub(super) schemas: FileSchemas,
     segments: Cache<SegmentId, Arc<OpenSegment>, SegmentBytes>,
     blocks: Cache<(SegmentId, u32), Arc<KeyBlock>, BlockBytes>,
     columns: Cache<ColumnBlock, ArrayRef, ColumnBytes>,
@@ -242,6 +243,7 @@ impl SegmentCache {
         let count = |bytes: u64, each: u64| usize::try_from(bytes / each).unwrap_or(16).max(16);
         let blocks = |bytes| count(bytes, BLOCK_BYTES_EXPECTED);
         SegmentCache {
+            schemas: FileSchemas::default(),
             segments: Cache::with_weighter(count(open, FILE_WEIGHT), open, SegmentBytes),
             blocks: Cache::with_weighter(blocks(rest), rest, BlockBytes),
             columns: Cache::with_weighter(blocks(columns), columns, ColumnBytes),

@@ -220,7 +220,7 @@ impl ColdTier {
     /// `XX001` if they differ, `58030`.
     pub(crate) fn verify(&self, meta: &Arc<SegmentMeta>) -> Result<()> {
         let source = self.place(&meta.storage)?.open_original(&meta.path)?;
-        OpenSegment::open(meta, source).map(|_| ())
+        OpenSegment::open(meta, source, &self.cache.schemas).map(|_| ())
     }
 
     /// The database directory; `None` in memory.
@@ -246,7 +246,8 @@ impl ColdTier {
     /// # Errors
     /// `XX001` if its bytes are not those that were written.
     pub(crate) fn open(&self, meta: &Arc<SegmentMeta>) -> Result<Arc<OpenSegment>> {
-        self.cache.segment(meta.id, || self.read(meta, |source| OpenSegment::open(meta, source)))
+        let opened = |source| OpenSegment::open(meta, source, &self.cache.schemas);
+        self.cache.segment(meta.id, || self.read(meta, opened))
     }
 
     /// Lets `read` have the bytes of a segment; once more, if those of a local copy turn
@@ -353,7 +354,7 @@ impl ColdTier {
         let Some(cache) = &self.remote_cache else { return };
         // The folder of copies is made when the first one is, and not here.
         let definition = self.registry.storage(&file.storage);
-        if definition.is_ok_and(|d| !matches!(d.kind, StorageKind::Filesystem { .. })) {
+        if definition.is_ok_and(|d| d.kind.is_remote()) {
             cache.remove(&file.path);
         }
     }

@@ -63,7 +63,7 @@ pub(super) fn read_schema(
             && table.schema.field_with_name(name).is_ok_and(|f| f.data_type() == &DataType::Utf8)
     };
     let taken: Vec<usize> =
-        open.columns.iter().filter(|c| is_taken_for_text(c)).map(|c| c.root).collect();
+        open.schema.columns.iter().filter(|c| is_taken_for_text(c)).map(|c| c.root).collect();
     if taken.is_empty() && seq.is_none() {
         return None;
     }

@@ -28,7 +28,7 @@ use crate::Result;
 use crate::activity::Activity;
 use crate::catalog::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use crate::flush::{ColdTier, MarkKind, ScopeId, SegmentState, read_marks};
-use crate::model::{ColumnId, UserKey};
+use crate::model::{ColumnId, Seq, UserKey};
 use crate::store::{RowHeader, View, prefix_end, table_prefix};
 
 /// The rows of one scope of a table at one view. The scope is part of the provider,
@@ -41,9 +41,9 @@ pub(crate) struct TableScan {
     pub(crate) view: Arc<View>,
     pub(crate) tier: Arc<ColdTier>,
     pub(crate) shape: Shape,
-    /// Milliseconds since 1970 UTC; rows of STREAM tables that are older than their
-    /// time to live are not there.
-    pub(crate) now_ms: i64,
+    /// Rows of STREAM tables that were written before have outlived their time and are not
+    /// there.
+    pub(crate) expiry: Seq,
     /// Where it tells what it will read, for EXPLAIN.
     pub(crate) reports: Option<ScanReports>,
 }
@@ -165,12 +165,11 @@ impl TableScan {
         };
         let (lower, upper) = range.hot_bounds(&self.table.scope_prefix(user));
         let mut cursor = self.view.hot_cursor(&lower, &upper);
-        let expiry = self.table.expiry(self.now_ms);
         while report.hot_rows <= HOT_ROWS_COUNTED_MAX
             && let Some((_, record)) = cursor.entry()?
         {
             let header = RowHeader::read(record)?;
-            let is_there = !header.is_deleted() && header.seq >= expiry;
+            let is_there = !header.is_deleted() && header.seq >= self.expiry;
             report.hot_rows += usize::from(is_there);
             cursor.advance();
         }
@@ -213,7 +212,7 @@ impl TableScan {
             view: self.view.clone(),
             range,
             expected,
-            expiry: self.table.expiry(self.now_ms),
+            expiry: self.expiry,
             rows,
             limit,
             newest_first: false,

@@ -27,7 +27,7 @@ use super::synced_mark::SyncedMark;
 use super::write_observer::WriteObserver;
 use super::write_set::{Batch, Effect, Expect, RowWriteRef, WriteSet};
 use crate::activity::check_stop;
-use crate::env::{Clock, fault_point, has_bug};
+use crate::env::{Clock, ForwardClock, fault_point, has_bug};
 use crate::error::io_error;
 use crate::model::Seq;
 use crate::{Durability, Error, Options, Result, SqlState};
@@ -46,7 +46,7 @@ pub(crate) struct Store {
     counters: Arc<StoreCounters>,
     durability: Durability,
     in_memory: bool,
-    clock: Arc<dyn Clock>,
+    clock: ForwardClock,
     queue: Mutex<Queue>,
     /// Tells a leader who waits that as many joined as it expects.
     joined: Condvar,
@@ -172,7 +172,7 @@ impl Store {
             counters,
             durability,
             in_memory: path.is_none(),
-            clock,
+            clock: ForwardClock::new(clock, Seq(last_seq).ms()),
             queue: Mutex::default(),
             joined: Condvar::new(),
             committer: Mutex::new(Committer {
@@ -211,6 +211,11 @@ impl Store {
     /// The high-water `_seq`.
     pub(crate) fn last_seq(&self) -> Seq {
         Seq(self.committer.lock().last_seq)
+    }
+
+    /// The time that commits are numbered by, for whoever tells the age of their rows.
+    pub(crate) fn clock(&self) -> &ForwardClock {
+        &self.clock
     }
 
     /// Commits a set: durable as the options say, and visible, when this returns.
@@ -302,7 +307,7 @@ impl Store {
         };
         let mut results = Vec::with_capacity(sets.len());
         for set in sets.iter_mut() {
-            results.push(group.stage(set, &mut committer, &*self.clock));
+            results.push(group.stage(set, &mut committer, self.clock.now_ms()));
         }
         if results.iter().all(Result::is_err) {
             return results;
@@ -387,10 +392,11 @@ impl Store {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let _committer = self.committer.lock();
+        let mut committer = self.committer.lock();
         if self.in_memory {
             return Ok(());
         }
+        self.keep_time(&mut committer);
         if self.durability == Durability::Off {
             let families =
                 [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
@@ -403,6 +409,25 @@ impl Store {
                 .map_err(|e| rocks_error("flush", e));
         }
         self.log.sync()
+    }
+
+    /// Keeps the time that ages were told by since the last commit: the next open begins at
+    /// it. After a crash, or where this fails, it begins at that commit.
+    fn keep_time(&self, committer: &mut Committer) {
+        let told = Seq::first_of_ms(self.clock.latest_ms());
+        if told.get() <= committer.last_seq || self.log.is_poisoned() {
+            return;
+        }
+        let mut options = WriteOptions::default();
+        options.disable_wal(self.durability == Durability::Off);
+        let catalog = handle(&self.db, Family::Catalog);
+        match self.db.put_cf_opt(&catalog, LAST_SEQ_KEY, told.get().to_be_bytes(), &options) {
+            Ok(()) => {
+                committer.last_seq = told.get();
+                self.log.logged(told);
+            }
+            Err(e) => tracing::warn!(error = %e, "the time of the close is not kept"),
+        }
     }
 
     /// Takes calls again after a close: someone opens the directory while a result
@@ -629,7 +654,7 @@ impl Group<'_> {
         &mut self,
         set: &mut WriteSet,
         committer: &mut Committer,
-        clock: &dyn Clock,
+        now_ms: i64,
     ) -> Result<Seq, CommitError> {
         for write in set.rows.iter() {
             self.check_row(&write)?;
@@ -637,7 +662,7 @@ impl Group<'_> {
         for change in &set.changes {
             change.check()?;
         }
-        let seq = next_seq(committer.last_seq, clock.now_ms());
+        let seq = next_seq(committer.last_seq, now_ms);
         committer.last_seq = seq.get();
         set.rows.stamp(seq);
         self.note(set, committer, seq);

@@ -26,6 +26,8 @@ fn a_large_segment_goes_up_and_comes_down_in_parts() {
     assert_eq!(server.tell("uploads kalam"), "0");
     let uploaded = house.open.as_ref().expect("it is open").0.counters();
     assert_eq!((uploaded.segments_uploaded, uploaded.bytes_uploaded), (1, sizes[0].1));
+    let stats = rows(house.root(), "SHOW STATS FOR TABLE t");
+    assert_eq!(stats[0][9..], ["1".to_owned(), sizes[0].1.to_string()], "remote");
     house.close();
     std::fs::remove_dir_all(house.database().join("cache")).expect("copies may be removed");
     let bytes = sizes[0].1;

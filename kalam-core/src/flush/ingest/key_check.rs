@@ -43,7 +43,8 @@ impl OwnSegment {
             return Ok(open.clone());
         }
         // Not from the cache: what that keeps knows the `_seq` of its commit.
-        let opened = |source| OpenSegment::open(&self.meta, source).map(Arc::new);
+        let schemas = &target.tier.cache.schemas;
+        let opened = |source| OpenSegment::open(&self.meta, source, schemas).map(Arc::new);
         let open = target.tier.read(&self.meta, opened)?;
         Ok(self.open.get_or_init(|| open).clone())
     }

@@ -22,18 +22,21 @@ struct Stats {
     cold_bytes: u64,
     marked_rows: u64,
     last_flush_ms: Option<i64>,
+    remote_segments: u64,
+    remote_bytes: u64,
 }
 
 /// Rows and bytes by tier, in the caller's scope.
 ///
 /// Columns: `table` TEXT, `hot_rows`, `cold_rows`, `deleted_rows`, `segments`,
 /// `cold_bytes`, `hot_bytes` (keys and records as they are written), `marked_rows` BIGINT,
-/// `last_flush` DATETIME or NULL. Live rows; `deleted_rows` are those still visible under
-/// `_deleted`, `marked_rows` the rows of segments that marks hide, `last_flush` is when the
-/// newest segment was written. Cost: reads the hot rows.
+/// `last_flush` DATETIME or NULL, `remote_segments`, `remote_bytes` BIGINT. Live rows;
+/// `deleted_rows` are those still visible under `_deleted`, `marked_rows` the rows of
+/// segments that marks hide, `last_flush` is when the newest segment was written; remote are
+/// the segments that were uploaded to an object store. Cost: reads the hot rows.
 ///
 /// # Errors
-/// `42P01`.
+/// `42P01`, `XX001`.
 pub(crate) fn run(
     engine: &Engine,
     caller: &Caller,
@@ -47,7 +50,7 @@ pub(crate) fn run(
         let prefix = table.scope_prefix(user);
         let upper = crate::store::prefix_end(&prefix);
         let mut cursor = view.hot_cursor(&prefix, &upper);
-        let expiry = table.expiry(engine.clock.now_ms());
+        let expiry = table.expiry(engine.store.clock());
         while let Some((key, record)) = cursor.entry()? {
             let header = RowHeader::read(record)?;
             if header.seq >= expiry {
@@ -65,6 +68,10 @@ pub(crate) fn run(
             stats.cold_bytes += segment.meta.bytes;
             stats.segments += 1;
             stats.last_flush_ms = stats.last_flush_ms.max(Some(segment.meta.created_at_ms));
+            if engine.registry.storage(&segment.meta.storage)?.kind.is_remote() {
+                stats.remote_segments += 1;
+                stats.remote_bytes += segment.meta.bytes;
+            }
         }
     }
     Ok(QueryResult::ready(
@@ -78,6 +85,8 @@ pub(crate) fn run(
             .numbers("hot_bytes", [stats.hot_bytes])
             .numbers("marked_rows", [stats.marked_rows])
             .with("last_flush", TextColumn::MomentOrNull(vec![stats.last_flush_ms]))
+            .numbers("remote_segments", [stats.remote_segments])
+            .numbers("remote_bytes", [stats.remote_bytes])
             .finish(),
     ))
 }

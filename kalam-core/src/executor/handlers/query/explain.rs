@@ -127,7 +127,7 @@ fn of_recent(
             view: view.clone(),
             tier: engine.tier.clone(),
             shape: Shape::User,
-            now_ms: engine.clock.now_ms(),
+            expiry: recent.table.expiry(engine.store.clock()),
             reports: None,
         };
         lines.push(scan_line(&scan.report(user, &recent.range)?));

@@ -1,0 +1,54 @@
+//! Time that never goes back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::Clock;
+
+/// The time that commits are numbered by and that ages are told by: a clock's, or the latest
+/// that was told, where the clock is behind it.
+///
+/// INVARIANT: both are told by one of these, so a row that outlived its time stays gone
+/// when the clock steps back, and no new row is older than what is gone.
+#[derive(Debug)]
+pub(crate) struct ForwardClock {
+    clock: Arc<dyn Clock>,
+    latest_ms: AtomicI64,
+}
+
+impl ForwardClock {
+    /// Tells no time before `floor_ms`.
+    pub(crate) fn new(clock: Arc<dyn Clock>, floor_ms: i64) -> ForwardClock {
+        ForwardClock { clock, latest_ms: AtomicI64::new(floor_ms) }
+    }
+
+    /// Milliseconds since 1970-01-01 UTC, never fewer than before.
+    pub(crate) fn now_ms(&self) -> i64 {
+        let now_ms = self.clock.now_ms();
+        self.latest_ms.fetch_max(now_ms, Ordering::Relaxed).max(now_ms)
+    }
+
+    /// What was told last.
+    pub(crate) fn latest_ms(&self) -> i64 {
+        self.latest_ms.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::ManualClock;
+
+    #[test]
+    fn time_stands_until_a_clock_that_stepped_back_has_caught_up() {
+        let clock = Arc::new(ManualClock::new(500));
+        let forward = ForwardClock::new(clock.clone(), 700);
+        assert_eq!(forward.now_ms(), 700, "the floor");
+        clock.set_ms(900);
+        assert_eq!((forward.latest_ms(), forward.now_ms()), (700, 900));
+        clock.set_ms(100);
+        assert_eq!((forward.now_ms(), forward.latest_ms()), (900, 900));
+        clock.set_ms(901);
+        assert_eq!(forward.now_ms(), 901);
+    }
+}
