@@ -1,7 +1,7 @@
 //! The one place that decides what a role may do.
 
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan, Values};
 
 use super::caller::Caller;
 use super::statement::Statement;
@@ -213,11 +213,13 @@ pub(crate) fn authorize_all_users(role: Role) -> Result<()> {
 /// was authorized by its form; this is the second lock, over what it became.
 ///
 /// # Errors
-/// `42501` below role dba, `0A000` from there on.
+/// `42501` below role dba, `0A000` from there on; `0A000` for subqueries in VALUES.
 pub(crate) fn check_plan(plan: &LogicalPlan, role: Role) -> Result<()> {
     let mut refused = None;
+    let mut values_ask = false;
     plan.apply_with_subqueries(|node| {
         refused = refused_node(node);
+        values_ask |= matches!(node, LogicalPlan::Values(values) if asks(values));
         Ok(match refused {
             Some(_) => TreeNodeRecursion::Stop,
             None => TreeNodeRecursion::Continue,
@@ -225,6 +227,12 @@ pub(crate) fn check_plan(plan: &LogicalPlan, role: Role) -> Result<()> {
     })
     .map_err(|e| Error::new(SqlState::INTERNAL_ERROR, "plan cannot be walked").with_source(e))?;
     match refused {
+        // DataFusion evaluates the rows before any subquery has run.
+        None if values_ask => Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "a subquery in VALUES is supported only as what INSERT inserts",
+        )
+        .with_hint("write the rows as SELECT .. UNION ALL SELECT ..")),
         None => Ok(()),
         Some(what) if role < Role::Dba => {
             Err(denied(format!("role {role} may not use {what} in a query")))
@@ -234,6 +242,17 @@ pub(crate) fn check_plan(plan: &LogicalPlan, role: Role) -> Result<()> {
             format!("{what} in a query is not supported"),
         )),
     }
+}
+
+/// Whether a row of VALUES has a subquery.
+fn asks(values: &Values) -> bool {
+    let is_subquery = |expr: &Expr| {
+        matches!(
+            expr,
+            Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)
+        )
+    };
+    values.values.iter().flatten().any(|expr| expr.exists(|e| Ok(is_subquery(e))).unwrap_or(true))
 }
 
 fn refused_node(node: &LogicalPlan) -> Option<&'static str> {

@@ -22,7 +22,10 @@ const BATCH_ROWS: usize = 64 << 10;
 /// What to execute a plan with: one that only hands stored rows to whoever asked gives them
 /// in longer batches than operators work on. Those fit a core's cache, which is nothing to
 /// rows that go elsewhere; and a batch costs those who take it tens of microseconds.
-pub(super) fn long_batches(plan: &dyn ExecutionPlan, context: Arc<TaskContext>) -> Arc<TaskContext> {
+pub(super) fn long_batches(
+    plan: &dyn ExecutionPlan,
+    context: Arc<TaskContext>,
+) -> Arc<TaskContext> {
     if !hands_on(plan) {
         return context;
     }
