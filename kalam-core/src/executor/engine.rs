@@ -39,7 +39,7 @@ use crate::jobs::{BackgroundParts, FlushScheduler, Jobs, Maintenance};
 use crate::model::Name;
 use crate::scan::{KeepOrder, NewestRows};
 use crate::security::{Accounts, AuditLog, Logins};
-use crate::store::{Directory, Store};
+use crate::store::{Directory, Home, Store};
 use crate::{Error, Options, Result, SqlState};
 
 /// Parsed texts that are kept.
@@ -120,14 +120,15 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Engine> {
         let path = directory.as_ref().map(|d| d.path().to_path_buf());
-        let store =
-            Store::open(path.as_ref().map(|p| p.join("hot")).as_deref(), options, clock.clone())?;
+        let home = directory.as_ref().map_or(Home::Memory, Directory::home);
+        let store = Store::open(&home, options, clock.clone())?;
         let floor = i64::try_from(store.last_seq().get()).unwrap_or(i64::MAX);
         let ids = Arc::new(IdSource::new(clock.clone(), floor));
         let registry = Arc::new(SchemaRegistry::load(&store)?);
         if registry.namespaces().is_empty() {
             create_first_objects(&store, &registry, options, clock.now_ms())?;
         }
+        directory.as_ref().map_or(Ok(()), Directory::finish_creation)?;
         let accounts = Arc::new(Accounts::load(&store)?);
         let audit = Arc::new(AuditLog::load(&store, &clock)?);
         let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options)?);

@@ -18,7 +18,7 @@ use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch, WriteOption
 use super::directory::sync_directory;
 use super::log_sync::{LogSync, Syncer};
 use super::read_set::{RecentGuard, RecentWrites};
-use super::rocks::{self, Family, Rocks, RocksStatistics, rocks_error};
+use super::rocks::{self, Family, Home, Rocks, RocksStatistics, rocks_error};
 use super::row::RowHeader;
 use super::snapshot::{EpochTracker, Snapshot, View, damaged, handle};
 use super::store_counters::{HotHeld, StoreCounters, StoreCounts, count};
@@ -34,6 +34,10 @@ use crate::{Durability, Error, Options, Result, SqlState};
 /// The high-water `_seq`: written with every group, so that a number is never
 /// handed out twice, whatever the clock does over a restart.
 pub(super) const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
+
+/// The way out of a write that failed.
+const REOPEN: &str =
+    "close the database and open it again: it then shows whether the commit is there";
 
 /// The whole of RocksDB, and the only way to change it.
 pub(crate) struct Store {
@@ -120,13 +124,17 @@ impl From<CommitError> for Error {
 }
 
 impl Store {
-    /// Opens RocksDB at `path`, or in memory if there is none.
+    /// Opens RocksDB.
+    ///
+    /// # Errors
+    /// `XX001` if it is damaged, or not where it was; `58030`, `53100`.
     pub(crate) fn open(
-        path: Option<&Path>,
+        home: &Home,
         options: &Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Store>> {
-        let (db, statistics) = rocks::open(path, options)?;
+        let (db, statistics) = rocks::open(home, options)?;
+        let path = home.path();
         if let Some(folder) = path.and_then(Path::parent) {
             // RocksDB syncs what is in its folder, and not the folder's name.
             sync_directory(folder).map_err(|e| io_error("sync folder", folder, e))?;
@@ -202,7 +210,8 @@ impl Store {
     ///
     /// # Errors
     /// `40001` if a row changed since it was read, `23505` if a key expected to be
-    /// absent is there, what the set's changes raise, `58030` once a write failed.
+    /// absent is there, what the set's changes raise, `08007` if the write failed, `08003`
+    /// after that and once the database is closed.
     pub(crate) fn commit(&self, mut set: WriteSet) -> Result<Seq, CommitError> {
         if !set.rows.is_empty() {
             self.observers.read().iter().for_each(|observer| observer.joins(&mut set));
@@ -284,15 +293,9 @@ impl Store {
         let is_synced = self.durability == Durability::Full
             && sets.iter().zip(&results).any(|(s, r)| r.is_ok() && !s.is_lazy);
         let gate = visible.then(|| self.view_gate.write());
-        if let Err(e) = self.write(group.batch, is_synced) {
-            self.log.poison();
-            tracing::error!(error = %e, "a commit could not be written; writes are refused until reopen");
-            return results
-                .into_iter()
-                .map(|r| r.and_then(|_| Err(e.duplicate().into())))
-                .collect();
-        }
-        if visible {
+        let failure = self.write(group.batch, is_synced).err();
+        // A batch that RocksDB shows has its epoch, whatever became of the log.
+        if visible && (failure.is_none() || self.shows(committer.last_seq)) {
             let epoch = self.epoch.load(Ordering::Acquire) + 1;
             for (set, _) in sets.iter_mut().zip(&results).filter(|(_, r)| r.is_ok()) {
                 for change in &mut set.changes {
@@ -302,6 +305,11 @@ impl Store {
             self.epoch.store(epoch, Ordering::Release);
         }
         drop(gate);
+        if let Some(error) = failure {
+            self.log.poison();
+            tracing::error!(%error, "a commit could not be written; writes are refused until reopen");
+            return results.into_iter().map(|r| r.and_then(|_| Err(unknown(&error)))).collect();
+        }
         let written = sets.iter().zip(&results).filter(|(s, r)| r.is_ok() && !s.rows.is_empty());
         for observer in self.observers.read().iter() {
             written.clone().for_each(|(set, _)| observer.wrote(&set.rows));
@@ -330,9 +338,10 @@ impl Store {
         }
         if self.log.is_poisoned() {
             return Err(Error::new(
-                SqlState::IO_ERROR,
-                "an earlier commit could not be written; writes are refused until reopen",
-            ));
+                SqlState::CONNECTION_CLOSED,
+                "the database takes no writes, because an earlier commit could not be written",
+            )
+            .with_hint(REOPEN));
         }
         Ok(())
     }
@@ -344,6 +353,13 @@ impl Store {
         fault_point("commit.before_write")?;
         self.db.write_opt(batch, &options).map_err(|e| rocks_error("commit", e))?;
         fault_point("commit.after_write")
+    }
+
+    /// Whether views show the commit. RocksDB writes its log first, and an error there leaves
+    /// its memory as it was; one that comes later does not.
+    fn shows(&self, seq: u64) -> bool {
+        let last = self.db.get_cf(&handle(&self.db, Family::Catalog), LAST_SEQ_KEY);
+        last.is_ok_and(|last| last.as_deref() == Some(&seq.to_be_bytes()))
     }
 
     /// Refuses later commits, waits for the running one, makes all durable.
@@ -376,7 +392,7 @@ impl Store {
     /// still holds it.
     ///
     /// # Errors
-    /// `58030` if a write failed before the close.
+    /// `08003` if a write failed before the close.
     pub(crate) fn reopen(&self) -> Result<()> {
         let _committer = self.committer.lock();
         self.closed.store(false, Ordering::Release);
@@ -693,6 +709,20 @@ impl Group<'_> {
             }
         }
     }
+}
+
+/// What becomes of a commit whose write failed is not known: the log may have it, on the
+/// device or not. Nothing can be asked before the next open reads it.
+///
+/// Source: PostgreSQL calls this state `transaction_resolution_unknown`.
+fn unknown(cause: &Error) -> CommitError {
+    Error::new(
+        SqlState::TRANSACTION_RESOLUTION_UNKNOWN,
+        "whether the commit was written is unknown",
+    )
+    .with_detail(cause.message())
+    .with_hint(REOPEN)
+    .into()
 }
 
 /// Whether a record of ours has the flag of deleted rows.
