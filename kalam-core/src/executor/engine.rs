@@ -122,8 +122,7 @@ impl Engine {
         let path = directory.as_ref().map(|d| d.path().to_path_buf());
         let home = directory.as_ref().map_or(Home::Memory, Directory::home);
         let store = Store::open(&home, options, clock.clone())?;
-        let floor = i64::try_from(store.last_seq().get()).unwrap_or(i64::MAX);
-        let ids = Arc::new(IdSource::new(clock.clone(), floor));
+        let ids = store.ids().clone();
         let registry = Arc::new(SchemaRegistry::load(&store)?);
         if registry.namespaces().is_empty() {
             create_first_objects(&store, &registry, options, clock.now_ms())?;

@@ -26,13 +26,14 @@ use super::synced_mark::SyncedMark;
 use super::write_observer::WriteObserver;
 use super::write_set::{Batch, Effect, Expect, RowWriteRef, WriteSet};
 use crate::activity::check_stop;
-use crate::env::{Clock, fault_point, has_bug};
+use crate::env::{Clock, IdSource, fault_point, has_bug};
 use crate::error::io_error;
 use crate::model::Seq;
 use crate::{Durability, Error, Options, Result, SqlState};
 
-/// The high-water `_seq`: written with every group, so that a number is never
-/// handed out twice, whatever the clock does over a restart.
+/// The high-water `_seq`: written with every group, so that no number that is stored is
+/// handed out twice, whatever the clock does over a restart. Snowflake ids are of the same
+/// numbers, and a commit lies above those that it stores.
 pub(super) const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
 
 /// The way out of a write that failed.
@@ -46,7 +47,7 @@ pub(crate) struct Store {
     counters: Arc<StoreCounters>,
     durability: Durability,
     in_memory: bool,
-    clock: Arc<dyn Clock>,
+    ids: Arc<IdSource>,
     queue: Mutex<Queue>,
     /// Held while a group is checked, written and published.
     committer: Mutex<Committer>,
@@ -143,12 +144,14 @@ impl Store {
         let last_seq = db
             .get_cf(&handle(&db, Family::Catalog), LAST_SEQ_KEY)
             .map_err(|e| rocks_error("read", e))?;
-        let last_seq = match last_seq {
+        let number = |bytes: Vec<u8>| Some(i64::from_be_bytes(bytes.try_into().ok()?));
+        let last_id = match last_seq {
             None => 0,
-            Some(bytes) => u64::from_be_bytes(
-                bytes.as_slice().try_into().map_err(|_| damaged("the commit counter"))?,
-            ),
+            Some(bytes) => number(bytes)
+                .filter(|number| !number.is_negative())
+                .ok_or_else(|| damaged("the commit counter"))?,
         };
+        let last_seq = last_id.cast_unsigned();
         let synced = match path {
             Some(path) if options.durability != Durability::Off => {
                 Some(SyncedMark::open(&path.with_extension("synced"), Seq(last_seq))?)
@@ -166,7 +169,7 @@ impl Store {
             counters,
             durability,
             in_memory: path.is_none(),
-            clock,
+            ids: Arc::new(IdSource::new(clock, last_id)),
             queue: Mutex::default(),
             committer: Mutex::new(Committer {
                 last_seq: if has_bug("seq_starts_again") { 0 } else { last_seq },
@@ -199,6 +202,11 @@ impl Store {
     /// The views that are alive.
     pub(crate) fn epochs(&self) -> &EpochTracker {
         &self.epochs
+    }
+
+    /// What commits have their `_seq` from.
+    pub(crate) fn ids(&self) -> &Arc<IdSource> {
+        &self.ids
     }
 
     /// The high-water `_seq`.
@@ -278,7 +286,7 @@ impl Store {
         };
         let mut results = Vec::with_capacity(sets.len());
         for set in sets.iter_mut() {
-            results.push(group.stage(set, &mut committer, &*self.clock));
+            results.push(group.stage(set, &mut committer, &self.ids));
         }
         if results.iter().all(Result::is_err) {
             return results;
@@ -612,7 +620,7 @@ impl Group<'_> {
         &mut self,
         set: &mut WriteSet,
         committer: &mut Committer,
-        clock: &dyn Clock,
+        ids: &IdSource,
     ) -> Result<Seq, CommitError> {
         for write in set.rows.iter() {
             self.check_row(&write)?;
@@ -620,7 +628,7 @@ impl Group<'_> {
         for change in &set.changes {
             change.check()?;
         }
-        let seq = next_seq(committer.last_seq, clock.now_ms());
+        let seq = next_seq(committer.last_seq, ids);
         committer.last_seq = seq.get();
         set.rows.stamp(seq);
         self.note(set, committer, seq);
@@ -733,9 +741,9 @@ fn is_deleted(record: &[u8]) -> bool {
 /// The clock's number, or the next one where the clock is behind.
 ///
 /// Source: the layout of Twitter's Snowflake ids, without a machine number.
-fn next_seq(last: u64, now_ms: i64) -> Seq {
+fn next_seq(last: u64, ids: &IdSource) -> Seq {
     if has_bug("seq_starts_again") {
         return Seq(last + 1);
     }
-    Seq(Seq::first_of_ms(now_ms).get().max(last + 1))
+    Seq(ids.snowflake().cast_unsigned())
 }
