@@ -4,6 +4,7 @@
 //! one line each, so that the parent knows what must be there after a kill.
 
 mod crash_writers;
+mod prefix_writer;
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["crash", dir, seed, durability] => crash_writers::run(dir, seed, durability),
+        ["prefix", dir, seed, durability] => prefix_writer::run(dir, seed, durability),
         ["hold", dir] => hold(dir),
         ["fill", dir] => fill(dir),
         ["script", dir] => script(dir, "off"),
@@ -28,8 +30,8 @@ fn main() -> ExitCode {
         ["grow", dir, limit] => grow(dir, limit),
         _ => {
             eprintln!(
-                "usage: kalam-test-child crash DIR SEED DURABILITY | hold DIR | fill DIR | \
-                 script DIR < SQL | maintained DIR < SQL | beside DIR FILE < SQL | \
+                "usage: kalam-test-child crash DIR SEED DURABILITY | prefix DIR SEED DURABILITY | \
+                 hold DIR | fill DIR | script DIR < SQL | maintained DIR < SQL | beside DIR FILE < SQL | \
                  grow DIR LIMIT < SQL"
             );
             return ExitCode::from(2);

@@ -534,7 +534,7 @@ fn what_a_process_shows_after_a_commit_of_unknown_outcome_is_whole() {
                 let fault = format!("{point}=io_error@{passes}");
                 let until = format!("UNTIL {whole}");
                 let later = "INSERT INTO t VALUES (1000, 'later')";
-                let lines = run(dir.path(), Some(&fault), &[statement, &*until, later]).lines;
+                let lines = run(dir.path(), Some(&fault), &[*statement, &*until, later]).lines;
                 assert_eq!(lines.len(), 3, "{what}: {lines:?}");
                 assert!(lines[1].starts_with("ok"), "{what}: {lines:?}");
                 if !lines[2].starts_with("error 08003 ") {

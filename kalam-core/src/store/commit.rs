@@ -344,14 +344,7 @@ impl Store {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::new(SqlState::CONNECTION_CLOSED, "the database is closed"));
         }
-        if self.log.is_poisoned() {
-            return Err(Error::new(
-                SqlState::CONNECTION_CLOSED,
-                "the database takes no writes, because an earlier commit could not be written",
-            )
-            .with_hint(REOPEN));
-        }
-        Ok(())
+        if self.is_poisoned() { Err(takes_no_writes()) } else { Ok(()) }
     }
 
     fn write(&self, batch: WriteBatch, is_synced: bool) -> Result<()> {
@@ -379,21 +372,39 @@ impl Store {
             return Ok(());
         }
         let _committer = self.committer.lock();
+        self.make_durable()
+    }
+
+    /// Makes all that is committed durable, whatever the durability.
+    ///
+    /// IMPORTANT: a file that an earlier state lists may go only after this. A crash or a power
+    /// failure brings that state back otherwise, and not the file.
+    ///
+    /// # Errors
+    /// `08003` after a write that failed, `58030`, `53100`.
+    pub(crate) fn sync(&self) -> Result<()> {
+        if self.is_poisoned() { Err(takes_no_writes()) } else { self.make_durable() }
+    }
+
+    /// Without a log that writes the memtables.
+    fn make_durable(&self) -> Result<()> {
         if self.in_memory {
             return Ok(());
         }
-        if self.durability == Durability::Off {
-            let families =
-                [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
-            let handles: Vec<_> = families.iter().map(|f| handle(&self.db, *f)).collect();
-            let mut options = rocksdb::FlushOptions::default();
-            options.set_wait(true);
-            return self
-                .db
-                .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &options)
-                .map_err(|e| rocks_error("flush", e));
+        match self.durability {
+            Durability::Full | Durability::Normal => self.log.sync(),
+            Durability::Off => self.flush_memtables(),
         }
-        self.log.sync()
+    }
+
+    /// Writes what is in memory, of all families at once.
+    fn flush_memtables(&self) -> Result<()> {
+        let handles: Vec<_> = Family::ALL.iter().map(|f| handle(&self.db, *f)).collect();
+        let mut options = rocksdb::FlushOptions::default();
+        options.set_wait(true);
+        self.db
+            .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &options)
+            .map_err(|e| rocks_error("flush", e))
     }
 
     /// Takes calls again after a close: someone opens the directory while a result
@@ -521,13 +532,8 @@ impl Store {
     /// # Errors
     /// `58030`, `53100`.
     pub(crate) fn erase_deleted(&self) -> Result<()> {
-        let handles: Vec<_> = Family::ALL.iter().map(|f| handle(&self.db, *f)).collect();
-        let mut flush = rocksdb::FlushOptions::default();
-        flush.set_wait(true);
         // Logs whose memtables are all flushed are deleted.
-        self.db
-            .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &flush)
-            .map_err(|e| rocks_error("flush", e))?;
+        self.flush_memtables()?;
         let mut options = CompactOptions::default();
         // Otherwise the last level keeps what range deletions above it cover.
         options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
@@ -717,6 +723,14 @@ impl Group<'_> {
             }
         }
     }
+}
+
+fn takes_no_writes() -> Error {
+    Error::new(
+        SqlState::CONNECTION_CLOSED,
+        "the database takes no writes, because an earlier commit could not be written",
+    )
+    .with_hint(REOPEN)
 }
 
 /// What becomes of a commit whose write failed is not known: the log may have it, on the

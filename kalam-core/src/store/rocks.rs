@@ -111,7 +111,7 @@ pub(super) fn open(home: &Home, options: &Options) -> Result<(Rocks, RocksStatis
     let path = home.path().unwrap_or_else(|| Path::new("/kalamdb-memory"));
     let rocks = Rocks::open_cf_descriptors(&db, path, families).map_err(|e| match home {
         Home::Existing(path) if is_lost(path) => lost(path, e),
-        _ => rocks_error("open database", e),
+        Home::Memory | Home::New(_) | Home::Existing(_) => rocks_error("open database", e),
     })?;
     Ok((rocks, RocksStatistics(db)))
 }

@@ -56,7 +56,7 @@ type Entry = (&'static str, fn(&FFI_AdbcDriver, *mut FFI_AdbcError) -> AdbcStatu
 
 macro_rules! entries {
     ($($name:ident)*) => {
-        &[$((stringify!($name), |driver, error| {
+        &[$((stringify!($name), |driver: &FFI_AdbcDriver, error| {
             OfNothing::call(driver.$name.expect(stringify!($name)), error)
         })),*]
     };
