@@ -50,7 +50,7 @@ torture: export KALAM_FUZZ = 150000
 torture: export KALAM_DECODER = 1000
 torture: export KALAM_CANCELS = 30
 torture: export KALAM_MEMORY = 256
-torture: export KALAM_CLOCKS = 2000
+torture: export KALAM_CLOCKS = 500
 torture: export KALAM_UNSTEADY = 2000
 TORTURE := crash:: power:: fault:: rot:: damage:: disk_full:: every_reader_sees_one_moment planted:: \
 	oracle:: history:: canary:: fuzz:: decoder:: latency:: memory:: clock:: unsteady::

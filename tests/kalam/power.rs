@@ -222,7 +222,7 @@ fn what_a_power_failure_leaves_without_full_durability_is_a_prefix_of_the_commit
             // What was there at the last close is on the device.
             assert!(found >= head, "{what}: commit {head} was there, {found} is the newest");
             let root = fixture::root(&database);
-            let listed = ["a", "b"].map(|t| fixture::manifest_paths(&root, t, &dir));
+            let listed = ["head", "a", "b"].map(|t| fixture::manifest_paths(&root, t, &dir));
             let mut listed = listed.concat();
             listed.sort();
             assert_eq!(listed, fixture::parquet_files(&dir.join("segments")), "{what}: orphans");

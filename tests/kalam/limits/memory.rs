@@ -69,7 +69,7 @@ const STATEMENTS: &[(&str, &str)] = &[
         "SELECT COUNT(*) FROM (SELECT UNNEST(RANGE(0, 100000)) FROM {rows} a WHERE k <= {few})",
     ),
     ("ingest in another order", "INSERT INTO other SELECT * FROM {rows} a ORDER BY g"),
-    ("create table as", "CREATE TABLE made (k PRIMARY KEY, g, text) AS SELECT * FROM {rows} a"),
+    ("create table as", "CREATE TABLE made AS SELECT * FROM {rows} a"),
     (
         "upsert",
         "INSERT INTO big SELECT * FROM {rows} a \

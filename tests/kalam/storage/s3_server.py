@@ -74,7 +74,7 @@ def answer(environ, start_response):
 def unsteady(environ, start_response):
     """Answers late, with an error before or after it is done, in half, or too late."""
     fate = dice.choices(
-        ("well", "late", "refused", "forgotten", "cut", "too late"), (60, 15, 10, 6, 6, 3)
+        ("well", "late", "refused", "forgotten", "cut", "too late"), (45, 15, 15, 10, 10, 5)
     )[0]
     if fate == "late":
         time.sleep(dice.uniform(0.02, 0.2))

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::evaluator::{Evaluator, with_ctes};
 use super::new_rows::InsertTarget;
+use crate::activity::check_stop;
 use crate::catalog::ColumnDefinition;
 use crate::executor::built_query::{has_query, query_of, select_of};
 use crate::executor::handlers::query::select;
@@ -43,7 +44,10 @@ pub(super) fn values(
         let column = target.column_of(source);
         let mut pieces: Vec<ArrayRef> = Vec::new();
         let mut run: Vec<ScalarValue> = Vec::new();
-        for (row, params) in rows {
+        for (number, (row, params)) in rows.iter().enumerate() {
+            if number.is_multiple_of(1024) {
+                check_stop()?;
+            }
             let literal = match &row[source] {
                 InsertValue::Default => None,
                 InsertValue::Expr(expr) => literal(expr, params, column)?,
