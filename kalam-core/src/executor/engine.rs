@@ -20,6 +20,7 @@ use super::batch_stream::{BatchStream, collect};
 use super::bounded_result::BoundResults;
 use super::checked_arithmetic::CheckArithmetic;
 use super::functions::{checked_sum, id_functions, json_functions, vector_functions};
+use super::guarded_input::GuardInputs;
 use super::literal_type::TextLiterals;
 use super::operator_function::OperatorFunctions;
 use super::parse::parse;
@@ -42,9 +43,6 @@ use crate::security::{Accounts, AuditLog, Logins};
 use crate::store::{Directory, Home, Store};
 use crate::{Error, Options, Result, SqlState};
 
-/// What of the memory limit operators may count for themselves. They hold more than they
-/// count: of 256 MiB that a pool allowed, sorts and aggregations made up to 380 of the process.
-const POOL_FIFTHS: usize = 4;
 /// Parsed texts that are kept.
 const PARSED_MAX: usize = 1024;
 /// Longer texts are data rather than statements that come again.
@@ -364,12 +362,11 @@ fn planning_context(options: &Options, spill: DiskManagerMode) -> Result<Session
     // MIN and MAX in one query lose the rows of files that come after one whose values
     // are all NULL: the filter then tests for one of the two only.
     settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
-    let pool_bytes = options.memory_limit_bytes / 5 * POOL_FIFTHS;
     // Each sort of a query has so much for merging what it spilled, from its beginning on.
     let of_sort = &mut settings.execution.sort_spill_reservation_bytes;
-    *of_sort = (*of_sort).min(pool_bytes / (8 * options.threads));
+    *of_sort = (*of_sort).min(options.memory_limit_bytes / (8 * options.threads));
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(pool_bytes)))
+        .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_limit_bytes)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
         .build_arc()
         .map_err(|e| {
@@ -383,6 +380,7 @@ fn planning_context(options: &Options, spill: DiskManagerMode) -> Result<Session
         .with_physical_optimizer_rules(stopping(physical_rules()))
         .with_physical_optimizer_rule(Arc::new(NewestRows))
         .with_physical_optimizer_rule(Arc::new(KeepOrder))
+        .with_physical_optimizer_rule(Arc::new(GuardInputs))
         .build();
     Ok(SessionContext::new_with_state(state))
 }

@@ -85,7 +85,7 @@ const SILENT: [&str; 3] = ["ErrorGetDetailCount", "ErrorGetDetail", "ErrorFromAr
 
 fn assert_planted(name: &str, status: AdbcStatusCode, error: &FFI_AdbcError) {
     assert_eq!((status, sqlstate(error).as_str()), (c::ADBC_STATUS_INTERNAL, "XX000"), "{name}");
-    assert_eq!(message(error), "the engine panicked: planted by a test", "{name}");
+    assert!(message(error).starts_with("the engine panicked: planted by a test"), "{name}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::fault::say_and_hear;
 use crate::fixture::{self, number_from};
 
-/// The limit in MiB. Another with `KALAM_MEMORY`, below which all statements run.
+/// The limit in MiB; another with `KALAM_MEMORY`, below which all statements run.
 const LIMIT: u64 = 64;
 /// The statements of `make test`, from the first on.
 const FEW: usize = 4;
@@ -64,6 +64,7 @@ const STATEMENTS: &[(&str, &str)] = &[
         "string_to_array",
         "SELECT SUM(CARDINALITY(STRING_TO_ARRAY(REPEAT(text, 100), 'y'))) FROM {rows} a",
     ),
+    ("large constant", "SELECT REPEAT('x', 100000) FROM {rows} a WHERE k <= {few}"),
     (
         "unnest",
         "SELECT COUNT(*) FROM (SELECT UNNEST(RANGE(0, 100000)) FROM {rows} a WHERE k <= {few})",
@@ -141,6 +142,8 @@ fn no_statement_takes_more_than_its_memory_and_a_quarter() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kalam-test-child"));
         command.arg("grow").arg(&dir).arg(limit.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        // What glibc keeps of what was let go is not held: it raises this threshold by itself.
+        command.env("MALLOC_MMAP_THRESHOLD_", "131072");
         let said = say_and_hear(command, &dir, &[&sql]).lines;
         let line = said.first().map_or("nothing", String::as_str);
         let (grown, outcome) = line.split_once(' ').unwrap_or((line, ""));
@@ -148,11 +151,10 @@ fn no_statement_takes_more_than_its_memory_and_a_quarter() {
         let part = grown * 100 / limit;
         println!("{name}: {part} % of the limit, {outcome}");
         let is_right = ["ok", "error 53200", "error 54000"].iter().any(|o| outcome.starts_with(o));
-        assert!(is_right, "{name}: {outcome}");
-        if part > 125 {
-            beyond.push(format!("{name}: {part} %"));
+        if part > 125 || !is_right {
+            beyond.push(format!("{name}: {part} %, {outcome}"));
         }
     }
-    assert!(beyond.is_empty(), "beyond the limit: {beyond:?}");
+    assert!(beyond.is_empty(), "beyond the limit, or another error: {beyond:#?}");
     println!("rows of {TIMES} times the limit of {} MiB, all within 125 %", limit >> 20);
 }
