@@ -35,7 +35,7 @@ ARGS ?=
 prove: setup ## run the Rust tests whose names contain OF, as in `make prove OF=crash::`
 	@$(ENV) cargo test --workspace --locked -- $(OF)
 
-# Each proof says at its end what it saw; these are the sizes.
+# Each proof says at its end what it saw; these are the sizes. KALAM_MEMORY is in MiB.
 torture: export KALAM_KILLS = 2000
 torture: export KALAM_POWER_CUTS = 500
 torture: export KALAM_FAULTS = all
@@ -48,8 +48,12 @@ torture: export KALAM_TRANSACTIONS = 2000
 torture: export KALAM_CANARY = 100000
 torture: export KALAM_FUZZ = 150000
 torture: export KALAM_DECODER = 1000
+torture: export KALAM_CANCELS = 30
+torture: export KALAM_MEMORY = 256
+torture: export KALAM_CLOCKS = 500
+torture: export KALAM_UNSTEADY = 2000
 TORTURE := crash:: power:: fault:: rot:: damage:: disk_full:: every_reader_sees_one_moment planted:: \
-	oracle:: history:: canary:: fuzz:: decoder::
+	oracle:: history:: canary:: fuzz:: decoder:: latency:: memory:: clock:: unsteady::
 torture: setup ## the proofs at full size: hours; OF=power:: picks one
 	@$(ENV) step "torture"; cargo test --workspace --locked --test kalam -- --nocapture --test-threads=1 $(or $(OF),$(TORTURE))
 

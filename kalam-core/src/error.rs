@@ -35,7 +35,7 @@ pub enum ErrorKind {
     Corrupted,
     /// The feature is not there. Do it another way; the hint says which.
     Unsupported,
-    /// The handle is closed. Reopen.
+    /// The handle is closed, or a commit could not be written. Reopen.
     Closed,
     /// A bug of the engine. Report it.
     Internal,
@@ -173,8 +173,10 @@ sqlstates! {
     DATA_CORRUPTED = "XX001" => Corrupted;
     /// Feature that is not there.
     FEATURE_NOT_SUPPORTED = "0A000" => Unsupported;
-    /// Connection or database that is closed.
+    /// Connection or database that is closed, or takes no writes after a failed one.
     CONNECTION_CLOSED = "08003" => Closed;
+    /// Commit that could not be written, so that only the next open knows whether it is there.
+    TRANSACTION_RESOLUTION_UNKNOWN = "08007" => Closed;
     /// Handle used after fork().
     FORKED = "KD001" => Closed;
     /// Bug of the engine.

@@ -4,6 +4,7 @@
 //! one line each, so that the parent knows what must be there after a kill.
 
 mod crash_writers;
+mod prefix_writer;
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -20,15 +21,18 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["crash", dir, seed, durability] => crash_writers::run(dir, seed, durability),
+        ["prefix", dir, seed, durability] => prefix_writer::run(dir, seed, durability),
         ["hold", dir] => hold(dir),
         ["fill", dir] => fill(dir),
         ["script", dir] => script(dir, "off"),
         ["maintained", dir] => script(dir, "on"),
         ["beside", dir, file] => beside(dir, Path::new(file)),
+        ["grow", dir, limit] => grow(dir, limit),
         _ => {
             eprintln!(
-                "usage: kalam-test-child crash DIR SEED DURABILITY | hold DIR | fill DIR | \
-                 script DIR < SQL | maintained DIR < SQL | beside DIR FILE < SQL"
+                "usage: kalam-test-child crash DIR SEED DURABILITY | prefix DIR SEED DURABILITY | \
+                 hold DIR | fill DIR | script DIR < SQL | maintained DIR < SQL | beside DIR FILE < SQL | \
+                 grow DIR LIMIT < SQL"
             );
             return ExitCode::from(2);
         }
@@ -165,6 +169,42 @@ fn beside(dir: &str, file: &Path) -> Result<(), Error> {
         Err(_) => say("error XX000 the held statement panicked"),
     }
     database.close()
+}
+
+/// Runs the statement of standard input below a memory limit, and says by how many bytes the
+/// process grew for it at most, and what became of it. Rows are dropped as they come.
+fn grow(dir: &str, limit: &str) -> Result<(), Error> {
+    let mut options = Options::default();
+    // The caches are no part of the limit.
+    let settings = [("auto_maintenance", "off"), ("threads", "2"), ("cache_bytes", "8MiB")];
+    for (name, value) in settings.into_iter().chain([("memory_limit", limit)]) {
+        options.set(name, value)?;
+    }
+    let database = Database::open(Path::new(dir), options)?;
+    let root = database.session("root", Role::System, None)?;
+    // What is made once: threads, and what the first query of all needs.
+    execute(&root, "SELECT g, COUNT(*) FROM big WHERE k % 1000 = 0 GROUP BY g ORDER BY g")?;
+    let sql = std::io::read_to_string(std::io::stdin()).expect("the statement is text");
+    let before = process_bytes("VmRSS:");
+    std::fs::write("/proc/self/clear_refs", "5").expect("Linux forgets the peak");
+    let done = root.execute(sql.trim_end(), &Params::None).and_then(|mut result| {
+        while result.next_batch()?.is_some() {}
+        Ok(())
+    });
+    let grown = process_bytes("VmHWM:").saturating_sub(before);
+    match done {
+        Ok(()) => say(&format!("{grown} ok")),
+        Err(error) => say(&format!("{grown} error {} {error}", error.sqlstate())),
+    }
+    database.close()
+}
+
+/// A size of this process, as Linux counts it.
+fn process_bytes(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find(|line| line.starts_with(name)).expect("it has a line");
+    let kib = line.split_whitespace().nth(1).expect("it has a number");
+    kib.parse::<u64>().expect("it is a number") << 10
 }
 
 fn until_rows(session: &Session, query: &str) -> Result<u64, Error> {

@@ -257,6 +257,29 @@ fn a_newer_format_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_database_that_was_not_made_to_its_end_is_made_and_one_without_its_format_is_refused() {
+    let mut fixture = Fixture::new();
+    fixture.run("CREATE TABLE t (k INT)");
+    fixture.close();
+    let (format, new) = (fixture.path().join("KALAM"), fixture.path().join("KALAM.new"));
+    std::fs::rename(&format, &new).expect("a file can be renamed");
+    fixture.reopen();
+    assert_eq!(fixture.rows("SELECT k FROM t"), [[""; 1]; 0]);
+    fixture.close();
+    assert!(format.is_file() && !new.exists(), "it is a database now");
+    std::fs::remove_file(&format).expect("a file can be removed");
+    assert_eq!(state(Database::open(fixture.path(), fixture::options())), "XX001");
+    // Of the first steps nothing but the names may be there.
+    for names in [&["LOCK"][..], &["LOCK", "KALAM.new"]] {
+        let dir = TempDir::new().expect("a temporary folder can be made");
+        for name in names {
+            std::fs::write(dir.path().join(name), "").expect("it can be written");
+        }
+        fixture::open(dir.path()).close().expect("the database closes");
+    }
+}
+
+#[test]
 fn a_path_that_is_a_file_is_refused_and_left_alone() {
     let dir = TempDir::new().expect("a temporary folder can be made");
     let file = dir.path().join("file");

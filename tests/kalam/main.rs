@@ -11,6 +11,7 @@ mod backup;
 mod beside;
 mod canary;
 mod cancel;
+mod clock;
 mod compaction;
 mod concurrency;
 mod copy;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kalam_core::{Database, Error, Options};
+use kalam_core::{Database, Durability, Error, Options};
 use tempfile::TempDir;
 
 use crate::fixture::{self, Rows, Seeded, number_from};
@@ -223,6 +223,50 @@ fn every_flipped_bit_is_found_or_changes_no_answer() {
         }
         println!("{kind}: {flips} flips, 0 silent");
     }
+}
+
+#[test]
+fn a_database_that_lost_its_list_of_files_is_damaged_and_never_a_new_one() {
+    for durability in [Durability::Full, Durability::Normal, Durability::Off] {
+        for lost in [&["hot/CURRENT"][..], &["hot/CURRENT", "hot.synced"], &["hot", "hot.synced"]] {
+            let home = TempDir::new().expect("a temporary folder can be made");
+            let (dir, aside) = (home.path().join("database"), home.path().join("aside"));
+            let open = || Database::open(&dir, Options { durability, ..fixture::options() });
+            let database = open().expect("it opens");
+            let root = fixture::root(&database);
+            fixture::run(&root, "CREATE SHARED TABLE t (k INT PRIMARY KEY)");
+            fixture::run(&root, "INSERT INTO t VALUES (1), (2)");
+            drop(root);
+            database.close().expect("the database closes");
+            drop(database);
+            let what = format!("{durability:?} without {lost:?}");
+            // Without a log there is no mark of what was synced.
+            let lost: Vec<_> = lost.iter().filter(|name| dir.join(name).exists()).collect();
+            fs::create_dir(&aside).expect("a folder can be made");
+            copy_folder(&dir, &aside);
+            for name in &lost {
+                remove(&dir.join(name));
+            }
+            for _ in 0..2 {
+                let error = open().err().unwrap_or_else(|| panic!("{what} opens"));
+                assert_eq!(error.sqlstate().as_str(), "XX001", "{what}: {error:?}");
+            }
+            // Nothing was written over what is left.
+            for name in &lost {
+                remove(&dir.join(name));
+                fs::rename(aside.join(name), dir.join(name)).expect("it can be put back");
+            }
+            let database = open().unwrap_or_else(|e| panic!("{what}: {e:?}"));
+            assert_eq!(fixture::rows(&fixture::root(&database), "SELECT COUNT(*) FROM t"), [["2"]]);
+            database.close().expect("the database closes");
+        }
+    }
+}
+
+fn remove(path: &Path) {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    let is_gone = removed.is_ok() || !path.exists();
+    assert!(is_gone, "{} stays", path.display());
 }
 
 /// What becomes of a file, by its name.

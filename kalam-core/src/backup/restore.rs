@@ -11,7 +11,7 @@ use super::manifest::SegmentFile;
 use crate::catalog::{SchemaRegistry, StorageDefinition, StorageKind};
 use crate::env::{Clock, fault_point};
 use crate::error::io_error;
-use crate::store::{Directory, Store};
+use crate::store::{Directory, Home, Store};
 use crate::{Error, Options, Result, SqlState};
 
 /// What a restore or a check read.
@@ -93,7 +93,7 @@ fn fill(folder: &BackupFolder, directory: &Directory, clock: &Arc<dyn Clock>) ->
         copy_checked(&open(&source)?, &source, expected, &target)?;
         fault_point("restore.after_state_file")?;
     }
-    let storages = bring_storages_home(&hot, clock)?;
+    let storages = bring_storages_home(hot, clock)?;
     fault_point("restore.after_state")?;
     for segment in &folder.manifest.segments {
         let storage = storages.iter().find(|s| s.name == segment.storage).ok_or_else(|| {
@@ -117,8 +117,11 @@ fn fill(folder: &BackupFolder, directory: &Directory, clock: &Arc<dyn Clock>) ->
 
 /// Opens the restored hot tier, and makes every storage a folder within the directory.
 /// Returns them all.
-fn bring_storages_home(hot: &Path, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<StorageDefinition>>> {
-    let store = Store::open(Some(hot), &Options::default(), clock.clone())?;
+fn bring_storages_home(
+    hot: PathBuf,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Arc<StorageDefinition>>> {
+    let store = Store::open(&Home::Existing(hot), &Options::default(), clock.clone())?;
     let registry = Arc::new(SchemaRegistry::load(&store)?);
     for storage in registry.storages() {
         if matches!(&storage.kind, StorageKind::Filesystem { path } if is_inside(path)) {

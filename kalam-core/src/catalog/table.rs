@@ -9,7 +9,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{ColumnDefinition, DefaultValue, TableDefinition, UniqueConstraint};
-use crate::env::ForwardClock;
+use crate::env::{Clock, ForwardClock};
 use crate::model::{ConstraintId, KalamDataType, Name, Seq, UserKey};
 use crate::store::{
     DecodeTarget, KeyCodec, Layouts, RowLayout, View, read_stored_value, scope_prefix,

@@ -13,24 +13,25 @@ use super::Clock;
 #[derive(Debug)]
 pub(crate) struct ForwardClock {
     clock: Arc<dyn Clock>,
-    latest_ms: AtomicI64,
+    latest_us: AtomicI64,
 }
 
 impl ForwardClock {
     /// Tells no time before `floor_ms`.
     pub(crate) fn new(clock: Arc<dyn Clock>, floor_ms: i64) -> ForwardClock {
-        ForwardClock { clock, latest_ms: AtomicI64::new(floor_ms) }
+        ForwardClock { clock, latest_us: AtomicI64::new(floor_ms.saturating_mul(1_000)) }
     }
 
-    /// Milliseconds since 1970-01-01 UTC, never fewer than before.
-    pub(crate) fn now_ms(&self) -> i64 {
-        let now_ms = self.clock.now_ms();
-        self.latest_ms.fetch_max(now_ms, Ordering::Relaxed).max(now_ms)
-    }
-
-    /// What was told last.
+    /// The milliseconds that were told last.
     pub(crate) fn latest_ms(&self) -> i64 {
-        self.latest_ms.load(Ordering::Relaxed)
+        self.latest_us.load(Ordering::Relaxed).div_euclid(1_000)
+    }
+}
+
+impl Clock for ForwardClock {
+    fn now_us(&self) -> i64 {
+        let now_us = self.clock.now_us();
+        self.latest_us.fetch_max(now_us, Ordering::Relaxed).max(now_us)
     }
 }
 

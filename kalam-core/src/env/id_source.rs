@@ -9,11 +9,11 @@ use ulid::Ulid;
 use uuid::Uuid;
 
 use super::Clock;
+use crate::model::Seq;
 
 /// 2024-01-01 00:00:00 UTC, from which snowflake ids count milliseconds.
-pub const SNOWFLAKE_EPOCH_MS: i64 = 1_704_067_200_000;
+pub const SNOWFLAKE_EPOCH_MS: i64 = Seq::EPOCH_MS;
 
-const SNOWFLAKE_COUNTER_BITS: u32 = 22;
 const UUID_V7_RANDOM_BITS: u32 = 74;
 const ULID_RANDOM_BITS: u32 = 80;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -22,7 +22,8 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// called from several threads.
 ///
 /// INVARIANT: snowflakes, UUIDs v7 and ULIDs of one source are strictly
-/// increasing, also when the clock steps back.
+/// increasing, also when the clock steps back. A commit lies above the snowflakes that it
+/// stores, so over a restart they increase too.
 pub struct IdSource {
     clock: Arc<dyn Clock>,
     snowflake: AtomicI64,
@@ -50,11 +51,10 @@ impl IdSource {
     }
 
     /// A positive id: 41 bits of milliseconds since [`SNOWFLAKE_EPOCH_MS`] and a
-    /// 22-bit counter, above every earlier one.
+    /// 22-bit counter, above every earlier one. The `_seq` of commits are of these ids.
     #[must_use]
     pub fn snowflake(&self) -> i64 {
-        let since_epoch = (self.clock.now_ms() - SNOWFLAKE_EPOCH_MS).max(0);
-        let now = since_epoch << SNOWFLAKE_COUNTER_BITS;
+        let now = Seq::first_of_ms(self.clock.now_ms()).get().cast_signed();
         let next = |last: i64| now.max(last + 1);
         // A counter that runs over borrows from the next millisecond.
         let last = self
@@ -157,9 +157,21 @@ mod tests {
     }
 
     #[test]
+    fn snowflakes_grow_whatever_the_clock_says() {
+        let (clock, ids) = source(0);
+        let mut last = 0;
+        for ms in [i64::MIN / 1_000, 0, 1 << 42, i64::MAX / 1_000, SNOWFLAKE_EPOCH_MS] {
+            clock.set_ms(ms);
+            let next = ids.snowflake();
+            assert!(next > last, "{next} after {last} in {ms} ms");
+            last = next;
+        }
+    }
+
+    #[test]
     fn a_snowflake_holds_the_milliseconds_and_lies_above_the_floor() {
         let (_, ids) = source(0);
-        assert_eq!(ids.snowflake() >> SNOWFLAKE_COUNTER_BITS, 5_000);
+        assert_eq!(ids.snowflake() >> 22, 5_000);
         let (_, ids) = source(i64::MAX - 10);
         assert_eq!(ids.snowflake(), i64::MAX - 9);
     }

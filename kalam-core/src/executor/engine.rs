@@ -20,6 +20,7 @@ use super::batch_stream::{BatchStream, collect};
 use super::bounded_result::BoundResults;
 use super::checked_arithmetic::CheckArithmetic;
 use super::functions::{checked_sum, id_functions, json_functions, vector_functions};
+use super::guarded_input::GuardInputs;
 use super::literal_type::TextLiterals;
 use super::operator_function::OperatorFunctions;
 use super::parse::parse;
@@ -39,7 +40,7 @@ use crate::jobs::{BackgroundParts, FlushScheduler, Jobs, Maintenance};
 use crate::model::Name;
 use crate::scan::{KeepOrder, NewestRows};
 use crate::security::{Accounts, AuditLog, Logins};
-use crate::store::{Directory, Store};
+use crate::store::{Directory, Home, Store};
 use crate::{Error, Options, Result, SqlState};
 
 /// Parsed texts that are kept.
@@ -120,14 +121,14 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Engine> {
         let path = directory.as_ref().map(|d| d.path().to_path_buf());
-        let store =
-            Store::open(path.as_ref().map(|p| p.join("hot")).as_deref(), options, clock.clone())?;
-        let floor = i64::try_from(store.last_seq().get()).unwrap_or(i64::MAX);
-        let ids = Arc::new(IdSource::new(clock.clone(), floor));
+        let home = directory.as_ref().map_or(Home::Memory, Directory::home);
+        let store = Store::open(&home, options, clock.clone())?;
+        let ids = store.ids().clone();
         let registry = Arc::new(SchemaRegistry::load(&store)?);
         if registry.namespaces().is_empty() {
             create_first_objects(&store, &registry, options, clock.now_ms())?;
         }
+        directory.as_ref().map_or(Ok(()), Directory::finish_creation)?;
         let accounts = Arc::new(Accounts::load(&store)?);
         let audit = Arc::new(AuditLog::load(&store, &clock)?);
         let tier = Arc::new(ColdTier::new(&store, &registry, &ids, path.as_deref(), options)?);
@@ -361,6 +362,9 @@ fn planning_context(options: &Options, spill: DiskManagerMode) -> Result<Session
     // MIN and MAX in one query lose the rows of files that come after one whose values
     // are all NULL: the filter then tests for one of the two only.
     settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+    // Each sort of a query has so much for merging what it spilled, from its beginning on.
+    let of_sort = &mut settings.execution.sort_spill_reservation_bytes;
+    *of_sort = (*of_sort).min(options.memory_limit_bytes / (8 * options.threads));
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_limit_bytes)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
@@ -376,6 +380,7 @@ fn planning_context(options: &Options, spill: DiskManagerMode) -> Result<Session
         .with_physical_optimizer_rules(stopping(physical_rules()))
         .with_physical_optimizer_rule(Arc::new(NewestRows))
         .with_physical_optimizer_rule(Arc::new(KeepOrder))
+        .with_physical_optimizer_rule(Arc::new(GuardInputs))
         .build();
     Ok(SessionContext::new_with_state(state))
 }

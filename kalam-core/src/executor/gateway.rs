@@ -249,7 +249,10 @@ fn asks(values: &Values) -> bool {
     let is_subquery = |expr: &Expr| {
         matches!(
             expr,
-            Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)
+            Expr::ScalarSubquery(_)
+                | Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::SetComparison(_)
         )
     };
     values.values.iter().flatten().any(|expr| expr.exists(|e| Ok(is_subquery(e))).unwrap_or(true))

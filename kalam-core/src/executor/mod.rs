@@ -28,6 +28,7 @@ mod functions;
 mod gateway;
 mod given;
 mod given_rows;
+mod guarded_input;
 mod handlers;
 mod information_schema;
 mod job_table;

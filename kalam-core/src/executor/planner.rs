@@ -44,6 +44,7 @@ use super::plan_error::{from_datafusion, place, plan_state};
 use super::plan_progress::start;
 use super::query_shape::deep_stack;
 use super::resolve::computed_table;
+use super::stop_rule::plan_aside;
 use super::system_columns::{hide_in_wildcards, mentions_system_columns};
 use super::table_name::parse_table_name;
 use super::view::{Body, Inlined, parse_text, restricted};
@@ -69,7 +70,7 @@ pub(crate) struct Planner<'a> {
     engine: &'a Engine,
     caller: &'a Caller,
     view: Arc<View>,
-    state: SessionState,
+    state: Arc<SessionState>,
     shape: Shape,
     /// The scope of what [`TARGET_RELATION`] stands for.
     target: Option<UserKey>,
@@ -98,7 +99,7 @@ struct Expansion {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(engine: &'a Engine, caller: &'a Caller, view: Arc<View>) -> Planner<'a> {
-        let state = engine.planning.state();
+        let state = Arc::new(engine.planning.state());
         let relations = state.relation_planners().to_vec();
         Planner {
             engine,
@@ -275,7 +276,8 @@ impl<'a> Planner<'a> {
     /// `42804` and others of types.
     pub(crate) fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
         check_stop()?;
-        self.state.optimize(plan).map_err(from_datafusion)
+        let (state, plan) = (self.state.clone(), plan.clone());
+        plan_aside(self.engine.runtime(), move || state.optimize(&plan))
     }
 
     /// A plan of a query with the types of its expressions settled, and nothing else.
@@ -342,10 +344,9 @@ impl<'a> Planner<'a> {
     /// As [`Planner::logical`], and `XX001` for a damaged segment.
     pub(crate) fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = self.bind(plan.clone(), &[])?;
-        self.engine
-            .runtime()
-            .block_on(self.state.create_physical_plan(&plan))
-            .map_err(from_datafusion)
+        let (state, runtime) = (self.state.clone(), self.engine.runtime());
+        let waits = runtime.handle().clone();
+        plan_aside(runtime, move || waits.block_on(state.create_physical_plan(&plan)))
     }
 
     /// Starts a query.
@@ -566,7 +567,7 @@ impl ContextProvider for Planner<'_> {
                 simplifier.simplify(arg).map(in_nanoseconds)
             })
             .collect::<DataFusionResult<Vec<_>>>()?;
-        let args = TableFunctionArgs::new(&args, &self.state);
+        let args = TableFunctionArgs::new(&args, self.state.as_ref());
         Ok(provider_as_source(function.create_table_provider_with_args(args)?))
     }
 

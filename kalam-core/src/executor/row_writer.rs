@@ -20,6 +20,10 @@ use crate::store::{
 };
 use crate::{Error, Result, SqlState};
 
+/// What a key takes that is remembered in a set, about: its bytes, its slot, and what the
+/// allocator adds.
+const KEY_BYTES: usize = 96;
+
 /// Where the current version of a row is, as a target scan tells it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RowPlace {
@@ -113,7 +117,10 @@ impl<'a> RowWriter<'a> {
 
     /// Takes memory for the writes so far from what all statements share.
     fn account(&mut self) -> Result<()> {
-        self.memory.try_resize(self.rows.bytes()).map_err(|e| {
+        // ON CONFLICT remembers each key that it wrote, too.
+        let of_conflicts = if self.resolves_conflicts { self.rows.len() } else { 0 };
+        let keys = self.touched.len() + self.vacated.len() + of_conflicts;
+        self.memory.try_resize(self.rows.bytes() + keys * KEY_BYTES).map_err(|e| {
             Error::new(
                 SqlState::OUT_OF_MEMORY,
                 format!(

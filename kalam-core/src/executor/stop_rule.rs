@@ -1,5 +1,7 @@
-//! A rule between all others that lets planning be stopped.
+//! Planning that can be stopped: between any two of its rules, and left alone in the middle of
+//! one.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
@@ -9,11 +11,39 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
+use tokio::runtime::Runtime;
 
-use crate::activity::check_stop;
+use super::plan_error::from_datafusion;
+use crate::activity::{Activity, check_stop};
+use crate::{Error, Result, SqlState};
 
-/// Changes nothing, and fails if the statement of the thread is to stop. Planning runs on
-/// the statement's own thread.
+/// Plans on another thread, for which the statement does not wait if it is to stop: one rule
+/// may take long over many joins, and a function of constants, which is evaluated here, as
+/// long as it likes. The thread ends at the next rule.
+///
+/// # Errors
+/// What planning raises, `57014`.
+pub(crate) fn plan_aside<T: Send + 'static>(
+    runtime: &Runtime,
+    plan: impl FnOnce() -> DataFusionResult<T> + Send + 'static,
+) -> Result<T> {
+    let activity = Activity::current().unwrap_or_default();
+    let helped = activity.clone();
+    let planning = runtime.spawn_blocking(move || {
+        let _helping = helped.help();
+        plan()
+    });
+    let planned = activity.wait(runtime, planning)?;
+    match planned.map_err(|failed| failed.try_into_panic()) {
+        Ok(planned) => planned.map_err(from_datafusion),
+        Err(Ok(panic)) => resume_unwind(panic),
+        Err(Err(e)) => {
+            Err(Error::new(SqlState::INTERNAL_ERROR, "planning was given up").with_source(e))
+        }
+    }
+}
+
+/// Changes nothing, and fails if the statement of the thread is to stop.
 #[derive(Debug)]
 struct StopRule;
 

@@ -236,13 +236,13 @@ impl Transaction {
     }
 
     /// Makes all writes one commit: durable as the options say, and visible, when this
-    /// returns. After an error nothing of them is left, but for `58030`, after which
+    /// returns. After an error nothing of them is left, but for `08007`, after which
     /// only the next open knows.
     ///
     /// # Errors
     /// `40001` if another commit changed a written row, or wrote what a SERIALIZABLE
     /// transaction read; `42P01` if a written table is gone; `25P02` after a failed
-    /// statement; `58030`, `53100`.
+    /// statement; `08007`, `08003`.
     pub(crate) fn commit(self, engine: &Engine) -> Result<()> {
         const TRIES_MAX: u32 = 1000;
         if self.is_failed() {

@@ -10,7 +10,7 @@ use super::tier::ColdTier;
 use crate::Result;
 use crate::activity::check_stop;
 use crate::catalog::TableDefinition;
-use crate::env::fault_point;
+use crate::env::{Clock, fault_point};
 use crate::model::{ScopeId, Seq, TableId, UserKey};
 use crate::store::{
     Expect, Family, RowHeader, Snapshot, Store, WriteSet, damaged, prefix_end, table_prefix,

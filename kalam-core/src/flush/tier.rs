@@ -291,6 +291,10 @@ impl ColdTier {
 
     /// Returns what could not be deleted.
     fn delete_garbage(&self, store: &Store, garbage: &[Garbage]) -> Result<Vec<Garbage>> {
+        // The commit that took the files out of the list.
+        if !has_bug("deletion_before_sync") {
+            store.sync()?;
+        }
         fault_point("garbage.before_delete")?;
         let mut set = WriteSet::default();
         let mut left = Vec::new();

@@ -86,8 +86,10 @@ pub(crate) struct JobId {
 /// The number of the job after `last`: milliseconds since 2024-01-01 UTC above a counter
 /// of 8 bits, so that it does not come again even if the newest records are lost.
 pub(super) fn next_number(last: u64, now_ms: i64) -> u64 {
-    let since_epoch = u64::try_from(now_ms - SNOWFLAKE_EPOCH_MS).unwrap_or(0);
-    (last + 1).max(since_epoch << 8) & ((1 << 48) - 1)
+    // In 2058. A clock that is beyond, wrong as it may be, leaves 2^42 numbers.
+    const LAST_MS: u64 = (1 << 40) - (1 << 34);
+    let since_epoch = u64::try_from(now_ms.saturating_sub(SNOWFLAKE_EPOCH_MS)).unwrap_or(0);
+    (last + 1).max(since_epoch.min(LAST_MS) << 8)
 }
 
 impl fmt::Display for JobId {
@@ -151,9 +153,10 @@ mod tests {
     #[test]
     fn numbers_grow_when_the_clock_stands_or_steps_back() {
         let mut last = 0;
-        for now_ms in [SNOWFLAKE_EPOCH_MS + 5, SNOWFLAKE_EPOCH_MS + 5, 0, SNOWFLAKE_EPOCH_MS + 6] {
+        let begin_ms = SNOWFLAKE_EPOCH_MS + 5;
+        for now_ms in [begin_ms, begin_ms, 0, i64::MIN, begin_ms + 1, i64::MAX / 2, i64::MAX, 0] {
             let next = next_number(last, now_ms);
-            assert!(next > last);
+            assert!(next > last && next < 1 << 48);
             last = next;
         }
     }

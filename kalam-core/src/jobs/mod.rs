@@ -181,11 +181,13 @@ mod tests {
     use super::*;
     use crate::Options;
     use crate::env::ManualClock;
+    use crate::store::Home;
 
     /// The jobs of a database whose last process ended in a flush of the background.
     fn after_a_crash() -> (Jobs, Job) {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(1_800_000_000_000));
-        let store = Store::open(None, &Options::default(), clock.clone()).expect("memory is there");
+        let store = Store::open(&Home::Memory, &Options::default(), clock.clone())
+            .expect("memory is there");
         let id = JobId { kind: JobKind::Flush, number: 7 };
         let new = NewJob {
             kind: JobKind::Flush,

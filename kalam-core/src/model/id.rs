@@ -77,20 +77,24 @@ impl ScopeId {
 }
 
 impl Seq {
-    const EPOCH_2024_MS: i64 = 1_704_067_200_000;
+    /// 2024-01-01 00:00:00 UTC.
+    pub(crate) const EPOCH_MS: i64 = 1_704_067_200_000;
     const COUNTER_BITS: u32 = 22;
+    /// Late in 2092. A clock that is beyond, wrong as it may be, leaves more numbers than
+    /// anybody needs below the largest BIGINT.
+    const LAST_MS: u64 = (1 << 41) - (1 << 35);
 
     /// The smallest number of a millisecond since 1970 UTC; 0 before 2024.
     #[must_use]
     pub fn first_of_ms(ms: i64) -> Seq {
-        let since = u64::try_from(ms.saturating_sub(Self::EPOCH_2024_MS)).unwrap_or(0);
-        Seq(since << Self::COUNTER_BITS)
+        let since = u64::try_from(ms.saturating_sub(Self::EPOCH_MS)).unwrap_or(0);
+        Seq(since.min(Self::LAST_MS) << Self::COUNTER_BITS)
     }
 
     /// The millisecond since 1970 UTC that it was handed out in.
     #[must_use]
     pub fn ms(self) -> i64 {
-        Self::EPOCH_2024_MS.saturating_add_unsigned(self.0 >> Self::COUNTER_BITS)
+        Self::EPOCH_MS.saturating_add_unsigned(self.0 >> Self::COUNTER_BITS)
     }
 }
 

@@ -10,7 +10,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 
-/// The last rule: a scan of segments that declares an order reads each of its groups by
+/// The last rule that knows scans: a scan of segments that declares an order reads each of its groups by
 /// itself and from the front.
 ///
 /// DataFusion's limit pushdown allows streams of a scan to take one another's files when

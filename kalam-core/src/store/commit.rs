@@ -19,7 +19,7 @@ use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch, WriteOption
 use super::directory::sync_directory;
 use super::log_sync::{LogSync, Syncer};
 use super::read_set::{RecentGuard, RecentWrites};
-use super::rocks::{self, Family, Rocks, RocksStatistics, rocks_error};
+use super::rocks::{self, Family, Home, Rocks, RocksStatistics, rocks_error};
 use super::row::RowHeader;
 use super::snapshot::{EpochTracker, Snapshot, View, damaged, handle};
 use super::store_counters::{HotHeld, StoreCounters, StoreCounts, count};
@@ -27,17 +27,22 @@ use super::synced_mark::SyncedMark;
 use super::write_observer::WriteObserver;
 use super::write_set::{Batch, Effect, Expect, RowWriteRef, WriteSet};
 use crate::activity::check_stop;
-use crate::env::{Clock, ForwardClock, fault_point, has_bug};
+use crate::env::{Clock, ForwardClock, IdSource, fault_point, has_bug};
 use crate::error::io_error;
 use crate::model::Seq;
 use crate::{Durability, Error, Options, Result, SqlState};
 
-/// The high-water `_seq`: written with every group, so that a number is never
-/// handed out twice, whatever the clock does over a restart.
+/// The high-water `_seq`: written with every group, so that no number that is stored is
+/// handed out twice, whatever the clock does over a restart. Snowflake ids are of the same
+/// numbers, and a commit lies above those that it stores.
 pub(super) const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
 
 /// The longest that a group waits for others, however slow the device is.
 const MOST_PATIENCE: Duration = Duration::from_micros(500);
+
+/// The way out of a write that failed.
+const REOPEN: &str =
+    "close the database and open it again: it then shows whether the commit is there";
 
 /// The whole of RocksDB, and the only way to change it.
 pub(crate) struct Store {
@@ -46,7 +51,8 @@ pub(crate) struct Store {
     counters: Arc<StoreCounters>,
     durability: Durability,
     in_memory: bool,
-    clock: ForwardClock,
+    clock: Arc<ForwardClock>,
+    ids: Arc<IdSource>,
     queue: Mutex<Queue>,
     /// Tells a leader who waits that as many joined as it expects.
     joined: Condvar,
@@ -134,13 +140,17 @@ impl From<CommitError> for Error {
 }
 
 impl Store {
-    /// Opens RocksDB at `path`, or in memory if there is none.
+    /// Opens RocksDB.
+    ///
+    /// # Errors
+    /// `XX001` if it is damaged, or not where it was; `58030`, `53100`.
     pub(crate) fn open(
-        path: Option<&Path>,
+        home: &Home,
         options: &Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Store>> {
-        let (db, statistics) = rocks::open(path, options)?;
+        let (db, statistics) = rocks::open(home, options)?;
+        let path = home.path();
         if let Some(folder) = path.and_then(Path::parent) {
             // RocksDB syncs what is in its folder, and not the folder's name.
             sync_directory(folder).map_err(|e| io_error("sync folder", folder, e))?;
@@ -149,12 +159,15 @@ impl Store {
         let last_seq = db
             .get_cf(&handle(&db, Family::Catalog), LAST_SEQ_KEY)
             .map_err(|e| rocks_error("read", e))?;
-        let last_seq = match last_seq {
+        let number = |bytes: Vec<u8>| Some(i64::from_be_bytes(bytes.try_into().ok()?));
+        let last_id = match last_seq {
             None => 0,
-            Some(bytes) => u64::from_be_bytes(
-                bytes.as_slice().try_into().map_err(|_| damaged("the commit counter"))?,
-            ),
+            Some(bytes) => number(bytes)
+                .filter(|number| !number.is_negative())
+                .ok_or_else(|| damaged("the commit counter"))?,
         };
+        let last_seq = last_id.cast_unsigned();
+        let clock = Arc::new(ForwardClock::new(clock, Seq(last_seq).ms()));
         let synced = match path {
             Some(path) if options.durability != Durability::Off => {
                 Some(SyncedMark::open(&path.with_extension("synced"), Seq(last_seq))?)
@@ -172,7 +185,8 @@ impl Store {
             counters,
             durability,
             in_memory: path.is_none(),
-            clock: ForwardClock::new(clock, Seq(last_seq).ms()),
+            ids: Arc::new(IdSource::new(clock.clone(), last_id)),
+            clock,
             queue: Mutex::default(),
             joined: Condvar::new(),
             committer: Mutex::new(Committer {
@@ -208,6 +222,11 @@ impl Store {
         &self.epochs
     }
 
+    /// What commits have their `_seq` from.
+    pub(crate) fn ids(&self) -> &Arc<IdSource> {
+        &self.ids
+    }
+
     /// The high-water `_seq`.
     pub(crate) fn last_seq(&self) -> Seq {
         Seq(self.committer.lock().last_seq)
@@ -222,7 +241,8 @@ impl Store {
     ///
     /// # Errors
     /// `40001` if a row changed since it was read, `23505` if a key expected to be
-    /// absent is there, what the set's changes raise, `58030` once a write failed.
+    /// absent is there, what the set's changes raise, `08007` if the write failed, `08003`
+    /// after that and once the database is closed.
     pub(crate) fn commit(&self, mut set: WriteSet) -> Result<Seq, CommitError> {
         if !set.rows.is_empty() {
             self.observers.read().iter().for_each(|observer| observer.joins(&mut set));
@@ -307,7 +327,7 @@ impl Store {
         };
         let mut results = Vec::with_capacity(sets.len());
         for set in sets.iter_mut() {
-            results.push(group.stage(set, &mut committer, self.clock.now_ms()));
+            results.push(group.stage(set, &mut committer, &self.ids));
         }
         if results.iter().all(Result::is_err) {
             return results;
@@ -322,15 +342,9 @@ impl Store {
         let is_synced = self.durability == Durability::Full
             && sets.iter().zip(&results).any(|(s, r)| r.is_ok() && !s.is_lazy);
         let gate = visible.then(|| self.view_gate.write());
-        if let Err(e) = self.write(group.batch, is_synced) {
-            self.log.poison();
-            tracing::error!(error = %e, "a commit could not be written; writes are refused until reopen");
-            return results
-                .into_iter()
-                .map(|r| r.and_then(|_| Err(e.duplicate().into())))
-                .collect();
-        }
-        if visible {
+        let failure = self.write(group.batch, is_synced).err();
+        // A batch that RocksDB shows has its epoch, whatever became of the log.
+        if visible && (failure.is_none() || self.shows(committer.last_seq)) {
             let epoch = self.epoch.load(Ordering::Acquire) + 1;
             for (set, _) in sets.iter_mut().zip(&results).filter(|(_, r)| r.is_ok()) {
                 for change in &mut set.changes {
@@ -340,6 +354,11 @@ impl Store {
             self.epoch.store(epoch, Ordering::Release);
         }
         drop(gate);
+        if let Some(error) = failure {
+            self.log.poison();
+            tracing::error!(%error, "a commit could not be written; writes are refused until reopen");
+            return results.into_iter().map(|r| r.and_then(|_| Err(unknown(&error)))).collect();
+        }
         let written = sets.iter().zip(&results).filter(|(s, r)| r.is_ok() && !s.rows.is_empty());
         for observer in self.observers.read().iter() {
             written.clone().for_each(|(set, _)| observer.wrote(&set.rows));
@@ -366,13 +385,7 @@ impl Store {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::new(SqlState::CONNECTION_CLOSED, "the database is closed"));
         }
-        if self.log.is_poisoned() {
-            return Err(Error::new(
-                SqlState::IO_ERROR,
-                "an earlier commit could not be written; writes are refused until reopen",
-            ));
-        }
-        Ok(())
+        if self.is_poisoned() { Err(takes_no_writes()) } else { Ok(()) }
     }
 
     fn write(&self, batch: WriteBatch, is_synced: bool) -> Result<()> {
@@ -384,6 +397,13 @@ impl Store {
         fault_point("commit.after_write")
     }
 
+    /// Whether views show the commit. RocksDB writes its log first, and an error there leaves
+    /// its memory as it was; one that comes later does not.
+    fn shows(&self, seq: u64) -> bool {
+        let last = self.db.get_cf(&handle(&self.db, Family::Catalog), LAST_SEQ_KEY);
+        last.is_ok_and(|last| last.as_deref() == Some(&seq.to_be_bytes()))
+    }
+
     /// Refuses later commits, waits for the running one, makes all durable.
     ///
     /// # Errors
@@ -392,28 +412,46 @@ impl Store {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let mut committer = self.committer.lock();
+        let committer = self.committer.lock();
+        self.keep_time(&committer);
+        self.make_durable()
+    }
+
+    /// Makes all that is committed durable, whatever the durability.
+    ///
+    /// IMPORTANT: a file that an earlier state lists may go only after this. A crash or a power
+    /// failure brings that state back otherwise, and not the file.
+    ///
+    /// # Errors
+    /// `08003` after a write that failed, `58030`, `53100`.
+    pub(crate) fn sync(&self) -> Result<()> {
+        if self.is_poisoned() { Err(takes_no_writes()) } else { self.make_durable() }
+    }
+
+    /// Without a log that writes the memtables.
+    fn make_durable(&self) -> Result<()> {
         if self.in_memory {
             return Ok(());
         }
-        self.keep_time(&mut committer);
-        if self.durability == Durability::Off {
-            let families =
-                [Family::Catalog, Family::Hot, Family::Manifest, Family::Jobs, Family::Log];
-            let handles: Vec<_> = families.iter().map(|f| handle(&self.db, *f)).collect();
-            let mut options = rocksdb::FlushOptions::default();
-            options.set_wait(true);
-            return self
-                .db
-                .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &options)
-                .map_err(|e| rocks_error("flush", e));
+        match self.durability {
+            Durability::Full | Durability::Normal => self.log.sync(),
+            Durability::Off => self.flush_memtables(),
         }
-        self.log.sync()
+    }
+
+    /// Writes what is in memory, of all families at once.
+    fn flush_memtables(&self) -> Result<()> {
+        let handles: Vec<_> = Family::ALL.iter().map(|f| handle(&self.db, *f)).collect();
+        let mut options = rocksdb::FlushOptions::default();
+        options.set_wait(true);
+        self.db
+            .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &options)
+            .map_err(|e| rocks_error("flush", e))
     }
 
     /// Keeps the time that ages were told by since the last commit: the next open begins at
     /// it. After a crash, or where this fails, it begins at that commit.
-    fn keep_time(&self, committer: &mut Committer) {
+    fn keep_time(&self, committer: &Committer) {
         let told = Seq::first_of_ms(self.clock.latest_ms());
         if told.get() <= committer.last_seq || self.log.is_poisoned() {
             return;
@@ -422,10 +460,7 @@ impl Store {
         options.disable_wal(self.durability == Durability::Off);
         let catalog = handle(&self.db, Family::Catalog);
         match self.db.put_cf_opt(&catalog, LAST_SEQ_KEY, told.get().to_be_bytes(), &options) {
-            Ok(()) => {
-                committer.last_seq = told.get();
-                self.log.logged(told);
-            }
+            Ok(()) => self.log.logged(told),
             Err(e) => tracing::warn!(error = %e, "the time of the close is not kept"),
         }
     }
@@ -434,7 +469,7 @@ impl Store {
     /// still holds it.
     ///
     /// # Errors
-    /// `58030` if a write failed before the close.
+    /// `08003` if a write failed before the close.
     pub(crate) fn reopen(&self) -> Result<()> {
         let _committer = self.committer.lock();
         self.closed.store(false, Ordering::Release);
@@ -555,13 +590,8 @@ impl Store {
     /// # Errors
     /// `58030`, `53100`.
     pub(crate) fn erase_deleted(&self) -> Result<()> {
-        let handles: Vec<_> = Family::ALL.iter().map(|f| handle(&self.db, *f)).collect();
-        let mut flush = rocksdb::FlushOptions::default();
-        flush.set_wait(true);
         // Logs whose memtables are all flushed are deleted.
-        self.db
-            .flush_cfs_opt(&handles.iter().collect::<Vec<_>>(), &flush)
-            .map_err(|e| rocks_error("flush", e))?;
+        self.flush_memtables()?;
         let mut options = CompactOptions::default();
         // Otherwise the last level keeps what range deletions above it cover.
         options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
@@ -654,7 +684,7 @@ impl Group<'_> {
         &mut self,
         set: &mut WriteSet,
         committer: &mut Committer,
-        now_ms: i64,
+        ids: &IdSource,
     ) -> Result<Seq, CommitError> {
         for write in set.rows.iter() {
             self.check_row(&write)?;
@@ -662,7 +692,7 @@ impl Group<'_> {
         for change in &set.changes {
             change.check()?;
         }
-        let seq = next_seq(committer.last_seq, now_ms);
+        let seq = next_seq(committer.last_seq, ids);
         committer.last_seq = seq.get();
         set.rows.stamp(seq);
         self.note(set, committer, seq);
@@ -750,6 +780,28 @@ impl Group<'_> {
     }
 }
 
+fn takes_no_writes() -> Error {
+    Error::new(
+        SqlState::CONNECTION_CLOSED,
+        "the database takes no writes, because an earlier commit could not be written",
+    )
+    .with_hint(REOPEN)
+}
+
+/// What becomes of a commit whose write failed is not known: the log may have it, on the
+/// device or not. Nothing can be asked before the next open reads it.
+///
+/// Source: PostgreSQL calls this state `transaction_resolution_unknown`.
+fn unknown(cause: &Error) -> CommitError {
+    Error::new(
+        SqlState::TRANSACTION_RESOLUTION_UNKNOWN,
+        "whether the commit was written is unknown",
+    )
+    .with_detail(cause.message())
+    .with_hint(REOPEN)
+    .into()
+}
+
 /// Whether a record of ours has the flag of deleted rows.
 fn is_deleted(record: &[u8]) -> bool {
     RowHeader::read(record).is_ok_and(|header| header.is_deleted())
@@ -758,9 +810,9 @@ fn is_deleted(record: &[u8]) -> bool {
 /// The clock's number, or the next one where the clock is behind.
 ///
 /// Source: the layout of Twitter's Snowflake ids, without a machine number.
-fn next_seq(last: u64, now_ms: i64) -> Seq {
+fn next_seq(last: u64, ids: &IdSource) -> Seq {
     if has_bug("seq_starts_again") {
         return Seq(last + 1);
     }
-    Seq(Seq::first_of_ms(now_ms).get().max(last + 1))
+    Seq(ids.snowflake().cast_unsigned())
 }

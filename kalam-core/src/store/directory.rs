@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
+use super::rocks::Home;
 use crate::env::fault_point;
 use crate::error::io_error;
 use crate::{Error, Result, SqlState};
@@ -13,7 +14,9 @@ use crate::{Error, Result, SqlState};
 /// Version of the directory's format that this build writes and reads.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
+/// There from the last step on that makes a database.
 const FORMAT_FILE: &str = "KALAM";
+/// There from the first step on.
 const FORMAT_FILE_NEW: &str = "KALAM.new";
 /// There from the first to the last step of a restore.
 const RESTORING_FILE: &str = "RESTORING";
@@ -24,6 +27,7 @@ const FORMAT_WORDS: &str = "kalamdb format ";
 pub(crate) struct Directory {
     path: PathBuf,
     lock: File,
+    is_new: bool,
 }
 
 impl Drop for Directory {
@@ -37,7 +41,8 @@ impl Drop for Directory {
 }
 
 impl Directory {
-    /// Locks the directory, creating it if allowed.
+    /// Locks the directory, creating it if allowed. A new one is a database when
+    /// [`Directory::finish_creation`] returns.
     ///
     /// # Errors
     /// `55006` if another process holds it, `XX001` if it is something else than a
@@ -57,21 +62,37 @@ impl Directory {
         if path.join(RESTORING_FILE).exists() {
             return Err(half_restored(path));
         }
-        let has_format = path.join(FORMAT_FILE).exists();
-        if !has_format {
+        if !path.join(FORMAT_FILE).exists() {
             refuse_foreign(path)?;
             if !create_if_missing {
                 return Err(not_ours(path, "is not a KalamDB database"));
             }
         }
         let lock = lock(path)?;
-        if has_format {
-            check_format(path)?;
+        // Whoever held the lock may have made the database meanwhile.
+        let is_new = !path.join(FORMAT_FILE).exists();
+        if is_new {
+            announce_format(path)?;
         } else {
-            write_format(path)?;
+            check_format(path)?;
         }
         let path = path.canonicalize().map_err(|e| io_error("open directory", path, e))?;
-        Ok(Directory { path, lock })
+        Ok(Directory { path, lock, is_new })
+    }
+
+    /// Where RocksDB is. It is made only in a directory that never was a database: one whose
+    /// files are lost is damaged, and not empty.
+    pub(crate) fn home(&self) -> Home {
+        let hot = self.path.join("hot");
+        if self.is_new { Home::New(hot) } else { Home::Existing(hot) }
+    }
+
+    /// Makes a new directory a database, when all is there that one begins with.
+    ///
+    /// # Errors
+    /// `58030`, `53100`.
+    pub(crate) fn finish_creation(&self) -> Result<()> {
+        if self.is_new { give_format(&self.path) } else { Ok(()) }
     }
 
     /// Locks an empty directory, creating it if it is missing, for a backup to be
@@ -108,7 +129,7 @@ impl Directory {
         };
         write().map_err(|e| io_error("write", &marker, e))?;
         let path = path.canonicalize().map_err(|e| io_error("open directory", path, e))?;
-        Ok(Directory { path, lock })
+        Ok(Directory { path, lock, is_new: false })
     }
 
     /// Makes a directory that a backup was restored into one that can be opened.
@@ -116,7 +137,8 @@ impl Directory {
     /// # Errors
     /// `58030`, `53100`.
     pub(crate) fn finish_restore(&self) -> Result<()> {
-        write_format(&self.path)?;
+        announce_format(&self.path)?;
+        give_format(&self.path)?;
         fault_point("restore.before_marker_goes")?;
         let marker = self.path.join(RESTORING_FILE);
         fs::remove_file(&marker)
@@ -143,12 +165,15 @@ fn half_restored(path: &Path) -> Error {
     .with_hint("remove the directory and restore the backup again")
 }
 
-/// A crash while the directory was made leaves at most these files.
+/// A crash while a database was made leaves the announcement of its format, or before that
+/// the lock alone.
 fn refuse_foreign(path: &Path) -> Result<()> {
+    if path.join(FORMAT_FILE_NEW).is_file() {
+        return Ok(());
+    }
     let entries = fs::read_dir(path).map_err(|e| io_error("list directory", path, e))?;
     for entry in entries {
-        let name = entry.map_err(|e| io_error("list directory", path, e))?.file_name();
-        if name != LOCK_FILE && name != FORMAT_FILE_NEW {
+        if entry.map_err(|e| io_error("list directory", path, e))?.file_name() != LOCK_FILE {
             return Err(not_ours(path, "is not a KalamDB database and is not empty"));
         }
     }
@@ -215,16 +240,23 @@ fn check_format(path: &Path) -> Result<()> {
     }
 }
 
-fn write_format(path: &Path) -> Result<()> {
+/// Writes the format under another name, which tells that a database is being made.
+fn announce_format(path: &Path) -> Result<()> {
     let new = path.join(FORMAT_FILE_NEW);
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&new)?;
         writeln!(file, "{FORMAT_WORDS}{FORMAT_VERSION}")?;
         file.sync_all()?;
-        fs::rename(&new, path.join(FORMAT_FILE))?;
         sync_directory(path)
     };
-    write().map_err(|e| io_error("write", &path.join(FORMAT_FILE), e))
+    write().map_err(|e| io_error("write", &new, e))
+}
+
+/// Gives the format its name.
+fn give_format(path: &Path) -> Result<()> {
+    fs::rename(path.join(FORMAT_FILE_NEW), path.join(FORMAT_FILE))
+        .and_then(|()| sync_directory(path))
+        .map_err(|e| io_error("write", &path.join(FORMAT_FILE), e))
 }
 
 /// Makes the names in a directory durable.

@@ -23,6 +23,8 @@ pub(super) struct LogSync {
     /// The newest commit in the log.
     logged: AtomicU64,
     unsynced: AtomicBool,
+    /// Held by whoever syncs.
+    syncing: Mutex<()>,
     /// Whether a write or sync failed: what the log holds is then unknown.
     poisoned: AtomicBool,
     /// `None` in memory and without a log.
@@ -40,6 +42,7 @@ impl LogSync {
             counters,
             logged: AtomicU64::new(0),
             unsynced: AtomicBool::new(false),
+            syncing: Mutex::default(),
             poisoned: AtomicBool::new(false),
             mark,
         }
@@ -59,11 +62,13 @@ impl LogSync {
         }
     }
 
-    /// Syncs what is logged, if anything is.
+    /// Syncs what is logged, if anything is. What was logged before the call is on the device
+    /// when it returns, whoever syncs it.
     ///
     /// # Errors
     /// `58030`; the database then refuses writes.
     pub(super) fn sync(&self) -> Result<()> {
+        let _syncing = self.syncing.lock();
         if !self.unsynced.swap(false, Ordering::AcqRel) {
             return Ok(());
         }

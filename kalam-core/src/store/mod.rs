@@ -32,7 +32,7 @@ pub(crate) use key::{
 pub(crate) use mark_set::MarkSet;
 pub(crate) use overlay::{Overlay, Run};
 pub(crate) use read_set::RecentGuard;
-pub(crate) use rocks::Family;
+pub(crate) use rocks::{Family, Home};
 pub(crate) use row::{
     DecodeTarget, FLAG_DELETED, Layouts, RowDecoder, RowEncoder, RowHeader, RowLayout,
     read_stored_value, set_flags, stored_value,

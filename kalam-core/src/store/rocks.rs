@@ -1,6 +1,7 @@
 //! How RocksDB is set up: column families, filters, recovery.
 
-use std::path::Path;
+use std::io::ErrorKind as IoKind;
+use std::path::{Path, PathBuf};
 
 use rocksdb::statistics::{StatsLevel, Ticker};
 use rocksdb::{
@@ -44,6 +45,25 @@ impl Family {
     }
 }
 
+/// Where RocksDB's files are.
+pub(crate) enum Home {
+    /// Nowhere: it ends with its last handle.
+    Memory,
+    /// A folder to make.
+    New(PathBuf),
+    /// A folder that has them.
+    Existing(PathBuf),
+}
+
+impl Home {
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Home::Memory => None,
+            Home::New(path) | Home::Existing(path) => Some(path),
+        }
+    }
+}
+
 /// RocksDB's own counters.
 pub(super) struct RocksStatistics(RocksOptions);
 
@@ -65,12 +85,13 @@ pub(super) fn open_checkpoint(path: &Path) -> Result<Rocks> {
         .map_err(|e| rocks_error("open checkpoint", e))
 }
 
-/// Opens RocksDB at `path`, or in memory if there is none.
-pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<(Rocks, RocksStatistics)> {
+/// Opens RocksDB.
+pub(super) fn open(home: &Home, options: &Options) -> Result<(Rocks, RocksStatistics)> {
     let cache = Cache::new_lru_cache(options.cache_bytes);
     let mut db = RocksOptions::default();
-    db.create_if_missing(true);
-    db.create_missing_column_families(true);
+    let is_new = !matches!(home, Home::Existing(_));
+    db.create_if_missing(is_new);
+    db.create_missing_column_families(is_new);
     db.set_max_background_jobs(2);
     db.enable_statistics();
     // Counters only: clocks and histograms are what statistics cost.
@@ -82,13 +103,16 @@ pub(super) fn open(path: Option<&Path>, options: &Options) -> Result<(Rocks, Roc
     db.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     // Without a log only memtables that are flushed together agree.
     db.set_atomic_flush(options.durability == Durability::Off);
-    if path.is_none() {
+    if matches!(home, Home::Memory) {
         let env = Env::mem_env().map_err(|e| rocks_error("create memory database", e))?;
         db.set_env(&env);
     }
     let families = descriptors(&cache)?;
-    let path = path.unwrap_or_else(|| Path::new("/kalamdb-memory"));
-    let rocks = Rocks::open_cf_descriptors(&db, path, families).map_err(|e| open_error(path, e))?;
+    let path = home.path().unwrap_or_else(|| Path::new("/kalamdb-memory"));
+    let rocks = Rocks::open_cf_descriptors(&db, path, families).map_err(|e| match home {
+        Home::Existing(path) if is_lost(path) => lost(path, e),
+        Home::Memory | Home::New(_) | Home::Existing(_) => rocks_error("open database", e),
+    })?;
     Ok((rocks, RocksStatistics(db)))
 }
 
@@ -138,18 +162,20 @@ fn family_options(family: Family, cache: &Cache) -> RocksOptions {
     options
 }
 
-/// The error of an open that failed. A list of files that is not where `CURRENT` says is
+/// Whether the list of files is not where `CURRENT` says, or nothing says where: that is
 /// damage, and not a device that fails.
-fn open_error(path: &Path, error: rocksdb::Error) -> Error {
-    let is_lost = std::fs::read(path.join("CURRENT"))
-        .is_ok_and(|name| !path.join(String::from_utf8_lossy(&name).trim_end()).exists());
-    if error.kind() == RocksKind::IOError && is_lost {
-        let message = format!("the list of files in \"{}\" is missing", path.display());
-        return Error::new(SqlState::DATA_CORRUPTED, message)
-            .with_hint("restore the database from a backup")
-            .with_source(error);
+fn is_lost(path: &Path) -> bool {
+    match std::fs::read(path.join("CURRENT")) {
+        Ok(name) => !path.join(String::from_utf8_lossy(&name).trim_end()).exists(),
+        Err(e) => e.kind() == IoKind::NotFound,
     }
-    rocks_error("open database", error)
+}
+
+fn lost(path: &Path, error: rocksdb::Error) -> Error {
+    let message = format!("the list of files in \"{}\" is missing", path.display());
+    Error::new(SqlState::DATA_CORRUPTED, message)
+        .with_hint("restore the database from a backup")
+        .with_source(error)
 }
 
 /// An error of RocksDB as one of ours.

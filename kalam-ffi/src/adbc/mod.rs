@@ -18,6 +18,8 @@ mod ingest;
 mod like;
 mod objects;
 mod option;
+#[cfg(test)]
+mod panic_tests;
 mod rows;
 mod statement;
 mod statistics;

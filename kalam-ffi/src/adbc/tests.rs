@@ -40,12 +40,12 @@ fn driver() -> FFI_AdbcDriver {
     driver
 }
 
-fn message(error: &FFI_AdbcError) -> String {
+pub(super) fn message(error: &FFI_AdbcError) -> String {
     // SAFETY: the driver wrote a string.
     unsafe { CStr::from_ptr(error.message) }.to_string_lossy().into_owned()
 }
 
-fn sqlstate(error: &FFI_AdbcError) -> String {
+pub(super) fn sqlstate(error: &FFI_AdbcError) -> String {
     error.sqlstate.iter().map(|byte| char::from(byte.cast_unsigned())).collect()
 }
 
@@ -53,8 +53,8 @@ fn text(text: &str) -> CString {
     CString::new(text).expect("no NUL")
 }
 
-struct Opened {
-    driver: FFI_AdbcDriver,
+pub(super) struct Opened {
+    pub(super) driver: FFI_AdbcDriver,
     database: FFI_AdbcDatabase,
     connection: FFI_AdbcConnection,
     statement: FFI_AdbcStatement,
@@ -62,7 +62,7 @@ struct Opened {
 }
 
 impl Opened {
-    fn new() -> Opened {
+    pub(super) fn new() -> Opened {
         let mut opened = Opened {
             driver: driver(),
             database: FFI_AdbcDatabase::default(),
@@ -87,7 +87,7 @@ impl Opened {
     }
 
     /// The one number that SQL returns.
-    fn number(&mut self, sql: &str) -> i64 {
+    pub(super) fn number(&mut self, sql: &str) -> i64 {
         self.batches(sql)[0].column(0).as_primitive::<Int64Type>().value(0)
     }
 
@@ -137,7 +137,7 @@ impl Opened {
     }
 
     /// Runs SQL and returns the status, with the rows where it succeeded.
-    fn run(&mut self, sql: &str) -> (AdbcStatusCode, FFI_ArrowArrayStream, i64) {
+    pub(super) fn run(&mut self, sql: &str) -> (AdbcStatusCode, FFI_ArrowArrayStream, i64) {
         let Opened { driver, statement, error, .. } = self;
         let (mut stream, mut affected) = (FFI_ArrowArrayStream::empty(), 0);
         let sql = text(sql);
@@ -154,7 +154,7 @@ impl Opened {
         (status, stream, affected)
     }
 
-    fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         let Opened { driver, database, connection, statement, error } = self;
         assert_eq!(call!(driver, StatementRelease, statement, error), c::ADBC_STATUS_OK);
         assert_eq!(call!(driver, ConnectionRelease, connection, error), c::ADBC_STATUS_OK);
@@ -162,7 +162,7 @@ impl Opened {
     }
 }
 
-fn rows(stream: FFI_ArrowArrayStream) -> Vec<RecordBatch> {
+pub(super) fn rows(stream: FFI_ArrowArrayStream) -> Vec<RecordBatch> {
     ArrowArrayStreamReader::try_new(stream)
         .expect("a stream")
         .collect::<Result<_, _>>()

@@ -20,10 +20,10 @@ const TIME_MAX: Duration = Duration::from_secs(45);
 /// The backup is restored after every fifth kill.
 const BACKUP_EVERY: u64 = 5;
 
-/// Starts the child.
-pub(crate) fn start(dir: &Path, seed: u64, durability: &str) -> Child {
+/// Starts the child that works as `crash` or as `prefix`.
+pub(crate) fn start(work: &str, dir: &Path, seed: u64, durability: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_kalam-test-child"))
-        .args(["crash".as_ref(), dir.as_os_str()])
+        .args([work.as_ref(), dir.as_os_str()])
         .args([&seed.to_string(), durability])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -32,7 +32,7 @@ pub(crate) fn start(dir: &Path, seed: u64, durability: &str) -> Child {
 }
 
 /// Lets the child work for `time` after it is ready, kills it, and hears all it said.
-pub(crate) fn run_and_kill(mut child: Child, time: Duration, oracle: &mut Oracle) {
+pub(crate) fn run_and_kill(mut child: Child, time: Duration, hear: impl FnMut(&str)) {
     let mut lines = BufReader::new(child.stdout.take().expect("the output is piped"));
     let mut first = String::new();
     lines.read_line(&mut first).expect("the child's output can be read");
@@ -51,9 +51,7 @@ pub(crate) fn run_and_kill(mut child: Child, time: Duration, oracle: &mut Oracle
     assert_eq!(first.trim_end(), "ready");
     // A line without its end was not said.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    for line in whole.lines() {
-        oracle.hear(line);
-    }
+    whole.lines().for_each(hear);
 }
 
 /// The folder holds the segments that the manifest lists, and no other.
@@ -83,9 +81,9 @@ fn a_killed_process_loses_nothing_and_leaves_nothing_half_done() {
             break;
         }
         let durability = if cycles % 2 == 0 { "full" } else { "normal" };
-        let child = start(&dir, cycles, durability);
+        let child = start("crash", &dir, cycles, durability);
         let time = Duration::from_millis(work + random.below(500));
-        run_and_kill(child, time, &mut oracle);
+        run_and_kill(child, time, |line| oracle.hear(line));
         let database = fixture::open(&dir);
         oracle.check(&database, cycles);
         no_orphans(&database, &dir, cycles);
@@ -108,7 +106,7 @@ fn a_process_killed_while_it_creates_the_database_leaves_one_that_opens() {
     let mut random = Seeded(7);
     for _ in 0..10 {
         let dir = TempDir::new().expect("a temporary folder can be made");
-        let mut child = start(dir.path(), 1, "full");
+        let mut child = start("crash", dir.path(), 1, "full");
         std::thread::sleep(Duration::from_millis(random.below(60)));
         child.kill().expect("the child can be killed");
         child.wait().expect("the child ends");

@@ -11,6 +11,7 @@ mod outage;
 mod secret;
 mod statement;
 mod transfer;
+mod unsteady;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ Prints its port, then an answer for each line. It ends with its input.
 """
 
 import collections
+import random
 import sys
 import threading
 import time
@@ -19,6 +20,8 @@ SOMEBODY = (
 )
 
 mode = "well"
+# What becomes of each request in mode "unsteady".
+dice = random.Random()
 # Writes that pass before the store is away; None: all.
 writes_left = None
 requests = collections.Counter()
@@ -63,7 +66,30 @@ def answer(environ, start_response):
         list(inner(environ, lambda *_: None))
         time.sleep(3)
         return refuse(start_response, "500 Internal Server Error")
+    if mode == "unsteady":
+        return unsteady(environ, start_response)
     return inner(environ, start_response)
+
+
+def unsteady(environ, start_response):
+    """Answers late, with an error before or after it is done, in half, or too late."""
+    fate = dice.choices(
+        ("well", "late", "refused", "forgotten", "cut", "too late"), (45, 15, 15, 10, 10, 5)
+    )[0]
+    if fate == "late":
+        time.sleep(dice.uniform(0.02, 0.2))
+    if fate == "refused":
+        return refuse(start_response, "503 Service Unavailable")
+    if fate in ("well", "late"):
+        return inner(environ, start_response)
+    head = []
+    body = b"".join(inner(environ, lambda *given: head.extend(given)))
+    if fate == "forgotten":
+        return refuse(start_response, "500 Internal Server Error")
+    if fate == "too late":
+        time.sleep(1.2)
+    start_response(*head[:2])
+    return [body[: len(body) // 2] if fate == "cut" else body]
 
 
 class Quiet(WSGIRequestHandler):
@@ -85,7 +111,9 @@ def empty(bucket):
 
 def run(verb, rest):
     global mode, writes_left
-    if verb == "mode":
+    if verb == "seed":
+        dice.seed(int(rest))
+    elif verb == "mode":
         mode, writes_left = rest, None
     elif verb == "writes":
         mode, writes_left = "well", int(rest)

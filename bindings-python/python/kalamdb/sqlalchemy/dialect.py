@@ -168,5 +168,5 @@ class KalamDialect(Reflection):
         return bool(dbapi_conn.isolation == AUTOCOMMIT)
 
     def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:
-        """A closed connection, or one that came over fork(), is not used again."""
-        return isinstance(e, kalamdb.InterfaceError) and e.sqlstate in ("08003", "KD001")
+        """A closed connection is not used again, nor one that takes no writes or came over fork()."""
+        return isinstance(e, kalamdb.InterfaceError) and e.sqlstate in ("08003", "08007", "KD001")

@@ -33,6 +33,7 @@ use super::dialect::KalamDialect;
 use super::placeholder::Placeholders;
 use super::statement::{Parsed, Prepare, Statement};
 use super::{limits, placeholder};
+use crate::activity::check_stop;
 use crate::{Error, Result, SqlState};
 
 /// Parses a text of one or more statements separated by semicolons.
@@ -82,6 +83,7 @@ fn parse_one(sql: &str, tokens: Vec<TokenWithSpan>, parsed: &mut Vec<Parsed>) ->
     let Some(end) = tokens.last().map(|token| token.span.end) else {
         return Ok(());
     };
+    check_stop()?;
     let shown = |e: Error| with_caret(sql, syntax_error::conceal(sql, e));
     limits::check_tokens(&tokens).map_err(shown)?;
     let (tokens, placeholders) = placeholder::rewrite(tokens).map_err(shown)?;

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::evaluator::{Evaluator, with_ctes};
 use super::new_rows::InsertTarget;
+use crate::activity::check_stop;
 use crate::catalog::ColumnDefinition;
 use crate::executor::built_query::{has_query, query_of, select_of};
 use crate::executor::handlers::query::select;
@@ -42,7 +43,10 @@ pub(super) fn values(
     for source in 0..width {
         let column = target.column_of(source);
         let mut values = ColumnValues { column, literals: Vec::new(), pieces: Vec::new() };
-        for (row, params) in rows {
+        for (number, (row, params)) in rows.iter().enumerate() {
+            if number.is_multiple_of(1024) {
+                check_stop()?;
+            }
             match &row[source] {
                 InsertValue::Default => values.pieces()?.push(target.default_of(source, 1)?),
                 InsertValue::Expr(expr) => match literal(expr, params, column)? {

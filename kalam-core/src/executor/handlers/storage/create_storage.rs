@@ -122,7 +122,8 @@ fn kind(word: &str, place: &str) -> Result<StorageKind> {
 
 /// A folder; one in the database directory must not be of the database's own.
 fn folder(path: &str) -> Result<String> {
-    const OWN: [&str; 6] = ["hot", "hot.synced", "temp", "cache", "KALAM", "LOCK"];
+    const OWN: [&str; 8] =
+        ["hot", "hot.synced", "temp", "cache", "KALAM", "KALAM.new", "LOCK", "RESTORING"];
     let path = path.trim_end_matches('/');
     if path.is_empty() || path.contains('\0') {
         return Err(invalid("the path of a storage names no folder".to_owned()));

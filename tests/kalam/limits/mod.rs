@@ -1,6 +1,8 @@
 //! Limits on statements and on what they use: beyond each is an error, just below it is
 //! not.
 
+mod memory;
+
 use std::path::Path;
 
 use kalam_core::{Database, Options, Params, QueryResult, ScalarValue, Session};

@@ -1,5 +1,7 @@
 //! Statements that would run for ever end when they are told to, and the session goes on.
 
+mod latency;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kalam_core::{
