@@ -207,7 +207,7 @@ impl PointRead<'_> {
         let targets = targets.collect();
         let mut decoder = RowDecoder::new(targets, self.table.layouts.clone(), 1)?;
         decoder.push(key, record)?;
-        decoder.finish()
+        decoder.finish_last()
     }
 
     fn cold(&self, user: UserKey, key: &[u8]) -> Result<Option<Vec<ArrayRef>>> {

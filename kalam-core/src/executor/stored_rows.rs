@@ -59,7 +59,7 @@ impl StoredRows<'_> {
             Ok(Some(RowPlace::Hot(header.seq)))
         })?;
         match hot {
-            Some(Some(place)) => Ok(Some((place, decoder.finish()?))),
+            Some(Some(place)) => Ok(Some((place, decoder.finish_last()?))),
             Some(None) => Ok(None),
             None => {
                 let Some(found) = self.find_cold(key)? else { return Ok(None) };
@@ -107,7 +107,7 @@ impl StoredRows<'_> {
             }
         }
         if decoder.len() > 0 || cold.is_empty() {
-            pieces.push(decoder.finish()?);
+            pieces.push(decoder.finish_last()?);
         }
         for (segment, mut wanted) in cold {
             wanted.sort_unstable();

@@ -64,7 +64,7 @@ impl<'a> TierRows<'a> {
         manifest: &ScopeManifest,
         rows: &[RowOf],
     ) -> Result<RecordBatch> {
-        let hot = self.hot.finish()?;
+        let hot = self.hot.finish_last()?;
         let follow = |pair: &[RowOf]| match pair {
             [RowOf::Hot(one), RowOf::Hot(next)] => *next == one + 1,
             _ => false,

@@ -5,17 +5,17 @@
 //! RocksDB batch and syncs once, publishes, and wakes the others. A set that fails
 //! its check fails alone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch, WriteOptions, properties};
 
+use super::commit_queue::{CommitQueue, Outcome};
 use super::directory::sync_directory;
 use super::log_sync::{LogSync, Syncer};
 use super::read_set::{RecentGuard, RecentWrites};
@@ -37,9 +37,6 @@ use crate::{Durability, Error, Options, Result, SqlState};
 /// numbers, and a commit lies above those that it stores.
 pub(super) const LAST_SEQ_KEY: &[u8] = b"\0last_seq";
 
-/// The longest that a group waits for others, however slow the device is.
-const MOST_PATIENCE: Duration = Duration::from_micros(500);
-
 /// The way out of a write that failed.
 const REOPEN: &str =
     "close the database and open it again: it then shows whether the commit is there";
@@ -53,9 +50,7 @@ pub(crate) struct Store {
     in_memory: bool,
     clock: Arc<ForwardClock>,
     ids: Arc<IdSource>,
-    queue: Mutex<Queue>,
-    /// Tells a leader who waits that as many joined as it expects.
-    joined: Condvar,
+    queue: CommitQueue,
     /// Held while a group is checked, written and published.
     committer: Mutex<Committer>,
     /// Readers hold it while they take a view; a group that changes what views
@@ -72,48 +67,10 @@ pub(crate) struct Store {
     _syncer: Option<Syncer>,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<(WriteSet, Arc<Ticket>)>,
-    led: bool,
-    /// How many wrote at the time of the last group: those in it, and those behind it.
-    expected: usize,
-    /// How long the next group waits for as many.
-    patience: Duration,
-}
-
-impl Queue {
-    fn is_complete(&self) -> bool {
-        self.waiting.len() >= self.expected
-    }
-
-    /// Everything that may share a batch: all sets up to an exclusive one, or that
-    /// one alone.
-    fn take_group(&mut self) -> Vec<(WriteSet, Arc<Ticket>)> {
-        let shared = self.waiting.iter().take_while(|(set, _)| !set.is_exclusive()).count();
-        self.waiting.drain(..shared.max(1)).collect()
-    }
-}
-
 struct Committer {
     last_seq: u64,
     recent: Arc<RecentWrites>,
     watches: Vec<Arc<WatchState>>,
-}
-
-/// Where a waiting session learns what became of its set.
-#[derive(Default)]
-struct Ticket {
-    state: Mutex<TicketState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-enum TicketState {
-    #[default]
-    Waiting,
-    Lead,
-    Done(Result<Seq, CommitError>),
 }
 
 /// Why a set was not committed.
@@ -187,8 +144,7 @@ impl Store {
             in_memory: path.is_none(),
             ids: Arc::new(IdSource::new(clock.clone(), last_id)),
             clock,
-            queue: Mutex::default(),
-            joined: Condvar::new(),
+            queue: CommitQueue::new(durability == Durability::Full),
             committer: Mutex::new(Committer {
                 last_seq: if has_bug("seq_starts_again") { 0 } else { last_seq },
                 recent: Arc::default(),
@@ -247,74 +203,10 @@ impl Store {
         if !set.rows.is_empty() {
             self.observers.read().iter().for_each(|observer| observer.joins(&mut set));
         }
-        let ticket = Arc::new(Ticket::default());
-        {
-            let mut queue = self.queue.lock();
-            queue.waiting.push_back((set, ticket.clone()));
-            if queue.led {
-                if queue.is_complete() {
-                    self.joined.notify_one();
-                }
-                drop(queue);
-                let mut state = ticket.state.lock();
-                loop {
-                    match std::mem::take(&mut *state) {
-                        TicketState::Waiting => ticket.changed.wait(&mut state),
-                        TicketState::Lead => break,
-                        TicketState::Done(result) => return result,
-                    }
-                }
-            } else {
-                queue.led = true;
-            }
-        }
-        self.lead();
-        match std::mem::take(&mut *ticket.state.lock()) {
-            TicketState::Done(result) => result,
-            TicketState::Waiting | TicketState::Lead => {
-                Err(Error::new(SqlState::INTERNAL_ERROR, "a commit was left without an answer")
-                    .into())
-            }
-        }
+        self.queue.commit(set, |sets| self.commit_group(sets))
     }
 
-    /// Commits everything queued, then hands the lead to the next waiter.
-    fn lead(&self) {
-        let group = self.gather();
-        let (mut sets, tickets): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        let began = Instant::now();
-        let results = self.commit_group(&mut sets);
-        let took = began.elapsed();
-        // Destructors of large sets run before anyone is woken to queue more.
-        drop(sets);
-        for (ticket, result) in tickets.iter().zip(results) {
-            *ticket.state.lock() = TicketState::Done(result);
-            ticket.changed.notify_one();
-        }
-        let mut queue = self.queue.lock();
-        queue.expected = tickets.len() + queue.waiting.len();
-        if self.durability == Durability::Full {
-            queue.patience = (took / 2).min(MOST_PATIENCE);
-        }
-        match queue.waiting.front() {
-            Some((_, next)) => {
-                *next.state.lock() = TicketState::Lead;
-                next.changed.notify_one();
-            }
-            None => queue.led = false,
-        }
-    }
-
-    /// The next group. Those whom the last one woke are about to write again, and a sync costs
-    /// more than a wait for them: without it each sync serves the few who came first.
-    fn gather(&self) -> Vec<(WriteSet, Arc<Ticket>)> {
-        let mut queue = self.queue.lock();
-        let deadline = Instant::now() + queue.patience;
-        while !queue.is_complete() && !self.joined.wait_until(&mut queue, deadline).timed_out() {}
-        queue.take_group()
-    }
-
-    fn commit_group(&self, sets: &mut [WriteSet]) -> Vec<Result<Seq, CommitError>> {
+    fn commit_group(&self, sets: &mut [WriteSet]) -> Vec<Outcome> {
         let mut committer = self.committer.lock();
         if let Err(e) = self.check_writable() {
             return sets.iter().map(|_| Err(e.duplicate().into())).collect();

@@ -7,6 +7,7 @@
 mod arbitrary;
 mod column;
 mod commit;
+mod commit_queue;
 mod directory;
 mod entity;
 mod key;

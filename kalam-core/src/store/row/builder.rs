@@ -25,11 +25,6 @@ pub(super) struct ColumnBuilder {
     values: Values,
 }
 
-/// Room for a batch about as long as the last one was.
-pub(super) fn room_after(rows: usize) -> usize {
-    rows + rows / 8
-}
-
 /// Values by their width, not by their type: DATE is an i32 like INT.
 enum Values {
     Bool(BooleanBufferBuilder),
@@ -140,12 +135,13 @@ impl ColumnBuilder {
         if start == data.len() { Ok(()) } else { Err(damaged()) }
     }
 
-    /// The array of what was appended; the builder is empty afterwards.
+    /// The array of what was appended; the builder is empty afterwards, with room for
+    /// `room` values.
     ///
     /// # Errors
     /// `XX001` if text is not UTF-8.
-    pub(super) fn finish(&mut self) -> Result<ArrayRef> {
-        let next = Values::new(&self.data_type, room_after(self.nulls.len()));
+    pub(super) fn finish(&mut self, room: usize) -> Result<ArrayRef> {
+        let next = Values::new(&self.data_type, room);
         let nulls = self.nulls.finish();
         let values = mem::replace(&mut self.values, next);
         Ok(match values {
@@ -179,7 +175,7 @@ impl ColumnBuilder {
                     unreachable!("lists are lists");
                 };
                 let offsets = OffsetBuffer::new(ends.into());
-                Arc::new(ListArray::new(item.clone(), offsets, elements.finish()?, nulls))
+                Arc::new(ListArray::new(item.clone(), offsets, elements.finish(0)?, nulls))
             }
         })
     }

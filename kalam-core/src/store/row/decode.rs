@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, Int64Array};
 use datafusion::common::ScalarValue;
 
-use super::builder::{ColumnBuilder, room_after};
+use super::builder::ColumnBuilder;
 use super::layout::{Layouts, RowLayout, Slot};
 use super::{RowHeader, damaged, read_stored_value};
 use crate::model::{ColumnDefinition, ColumnId, KalamDataType, SchemaVersion, to_widened_text};
@@ -192,16 +192,28 @@ impl RowDecoder {
     }
 
     /// The arrays of the rows since the last call, in the order of the targets, of
-    /// exactly their types' Arrow types; starts the next batch.
+    /// exactly their types' Arrow types; starts the next batch, with room for about as many.
     ///
     /// # Errors
     /// `XX001` if stored text is not UTF-8, or `push` has failed.
     pub(crate) fn finish(&mut self) -> Result<Vec<ArrayRef>> {
+        self.finish_with(self.rows + self.rows / 8)
+    }
+
+    /// The same, of rows that are the last.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub(crate) fn finish_last(&mut self) -> Result<Vec<ArrayRef>> {
+        self.finish_with(0)
+    }
+
+    fn finish_with(&mut self, room: usize) -> Result<Vec<ArrayRef>> {
         if self.is_spent {
             return Err(damaged());
         }
         let rows = mem::take(&mut self.rows);
-        self.outputs.iter_mut().map(|output| output.finish(rows)).collect()
+        self.outputs.iter_mut().map(|output| output.finish(rows, room)).collect()
     }
 }
 
@@ -248,11 +260,11 @@ impl Output {
         }
     }
 
-    fn finish(&mut self, rows: usize) -> Result<ArrayRef> {
+    fn finish(&mut self, rows: usize, room: usize) -> Result<ArrayRef> {
         Ok(match self {
-            Output::Column(builder, _) => builder.finish()?,
+            Output::Column(builder, _) => builder.finish(room)?,
             Output::Seq(values) | Output::HiddenKey(values) => {
-                let next = Vec::with_capacity(room_after(rows));
+                let next = Vec::with_capacity(room);
                 Arc::new(Int64Array::from(mem::replace(values, next)))
             }
             Output::Deleted(values) => Arc::new(BooleanArray::new(values.finish(), None)),

@@ -41,5 +41,5 @@ pub(crate) fn read_stored_value(
         Some(bytes) => value.append(bytes)?,
         None => value.append_null(),
     }
-    value.finish()
+    value.finish(0)
 }
