@@ -34,7 +34,7 @@ const BUGS: &[Planted] = &[
         says: &["wrong rows", "were acknowledged"],
         with: &[],
     },
-    Planted { bug: "deletion_before_sync", proof: PREFIX, says: &["XX001"], with: &[] },
+    Planted { bug: "deletion_before_sync", proof: PREFIX, says: &["XX001", "orphans"], with: &[] },
     Planted { bug: "file_not_synced", proof: POWER, says: &["XX001"], with: &[] },
     Planted { bug: "folder_not_synced", proof: POWER, says: &["XX001"], with: &[] },
     Planted {
