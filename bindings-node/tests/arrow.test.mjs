@@ -64,7 +64,7 @@ test('it equals what IPC gives, for every type', async (t) => {
 
 test('buffers are where the engine had them', async (t) => {
   const db = await memory(t);
-  await messages(db, 100_000);
+  await messages(db, 300_000);
   const table = await db.arrow('SELECT id, body, score FROM messages', [], { arrow });
   const { meta } = table;
   assert.equal(meta.copied, 0, `${meta.copied} of ${meta.external} were copied`);

@@ -23,12 +23,12 @@ test('columns are typed arrays and validity', async (t) => {
 
 test('many batches become one array for each column', async (t) => {
   const db = await memory(t);
-  await messages(db, 50_000);
+  await messages(db, 150_000);
   const { length, columns } = await db.columns('SELECT id, score FROM messages ORDER BY id');
-  assert.equal(length, 50_000);
-  assert.equal(columns.id.data.length, 50_000);
-  assert.equal(columns.id.data[49_999], 49_999n);
-  assert.equal(columns.score.data[49_999], 24_999.5);
+  assert.equal(length, 150_000);
+  assert.equal(columns.id.data.length, 150_000);
+  assert.equal(columns.id.data[149_999], 149_999n);
+  assert.equal(columns.score.data[149_999], 74_999.5);
 });
 
 test('dates, decimals, embeddings and UUIDs', async (t) => {

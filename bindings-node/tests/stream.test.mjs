@@ -4,7 +4,7 @@ import { ENDLESS, memory, messages, refused } from './support.mjs';
 
 test('batches come one after another', async (t) => {
   const db = await memory(t);
-  await messages(db, 50_000);
+  await messages(db, 150_000);
   let [rows, batches, sum] = [0, 0, 0n];
   for await (const batch of db.stream('SELECT id FROM messages')) {
     batches++;
@@ -13,9 +13,9 @@ test('batches come one after another', async (t) => {
     assert.deepEqual(batch.columnTypes, ['BIGINT']);
     for (const { id } of batch.rows()) sum += id;
   }
-  assert.equal(rows, 50_000);
+  assert.equal(rows, 150_000);
   assert.ok(batches > 1);
-  assert.equal(sum, (50_000n * 49_999n) / 2n);
+  assert.equal(sum, (150_000n * 149_999n) / 2n);
 });
 
 test('the query runs no further than it is read', async (t) => {
@@ -44,14 +44,14 @@ test('a loop that is left stops the query', async (t) => {
 
 test('a stream keeps its snapshot and outlives its database', async (t) => {
   const db = await memory(t);
-  await messages(db, 50_000);
+  await messages(db, 150_000);
   const stream = db.stream('SELECT * FROM messages');
   const { value: first } = await stream.next();
   await db.run('DELETE FROM messages');
   await db.close();
   let rows = first.length;
   for await (const batch of stream) rows += batch.length;
-  assert.equal(rows, 50_000);
+  assert.equal(rows, 150_000);
 });
 
 test('an empty result has no batches', async (t) => {
