@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 . .ci/env.sh
 
 app="$CARGO_TARGET_DIR/npm/release/app"
-program="$(node_programs | head -n1)"
+program="$(node_programs | sed -n 1p)"
 step "the npm package"
 rust="$(cargo bench --workspace --locked --bench point_read | sed -n 's/^prepared point read: \([0-9.]*\) us by Rust.*/\1/p')"
 mkdir -p "$app/benchmarks"
