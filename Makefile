@@ -58,18 +58,18 @@ torture: setup ## the proofs at full size: hours; OF=power:: picks one
 	@$(ENV) step "torture"; cargo test --workspace --locked --test kalam -- --nocapture --test-threads=1 $(or $(OF),$(TORTURE))
 
 bench: bench-setup ## measure all jobs beside the peers, optimized, into benchmarks/results and README; ARGS="--only newest" is one job
-	@$(ENV) .ci/wheel.sh release "$$VENV_BENCH"
+	@$(ENV) .ci/wheel.sh dist "$$VENV_BENCH"
 	@$(ENV) step "benchmarks"; "$$VENV_BENCH/bin/python" -u benchmarks/run.py $(ARGS)
-	@$(ENV) step "the engine's small paths, and what a call from C costs"; cargo bench --workspace --locked --bench engine --bench point_read
+	@$(ENV) step "the engine's small paths, and what a call from C costs"; build_settings dist; cargo bench --profile dist --workspace --locked --bench engine --bench point_read
 	@$(ENV) .ci/python_bench.sh
-	@$(ENV) .ci/node.sh release
+	@$(ENV) .ci/node.sh dist
 	@$(ENV) .ci/node_bench.sh
 
 bench-smoke: setup ## count instructions and allocations of the small paths, against tests/small_paths.tsv
 	@$(ENV) cargo test --workspace --locked --test kalam -- --nocapture small_paths::
 
 scale: bench-setup ## measure large sizes, growth and half an hour of mixed load; ARGS="--scale 0.01 --minutes 0.2" is quick
-	@$(ENV) .ci/wheel.sh release "$$VENV_BENCH"
+	@$(ENV) .ci/wheel.sh dist "$$VENV_BENCH"
 	@$(ENV) step "scale"; "$$VENV_BENCH/bin/python" -u benchmarks/run_scale.py $(ARGS)
 
 bench-setup:
@@ -87,15 +87,15 @@ docs: setup ## build the Rust documentation, warnings are errors
 	@$(ENV) echo "open $$CARGO_TARGET_DIR/doc/kalam_core/index.html"
 
 wheel: setup ## build the optimized wheel
-	@$(ENV) .ci/wheel.sh release
+	@$(ENV) .ci/wheel.sh dist
 
 npm: setup ## build and pack the optimized npm packages of this platform
-	@$(ENV) .ci/node.sh release
+	@$(ENV) .ci/node.sh dist
 
 PREFIX ?= /usr/local
 install: ## install the C library, optimized, below PREFIX (/usr/local); DESTDIR goes before it
-	@$(ENV) step "building the C library"; cargo build -p kalam-ffi --release --locked
-	@$(ENV) packaging/install.sh "$$(ls "$$CARGO_TARGET_DIR"/release/libkalamdb.{so,dylib} 2>/dev/null | head -n1)" "$(PREFIX)" "$(DESTDIR)"
+	@$(ENV) step "building the C library"; build_settings dist; cargo build -p kalam-ffi --profile dist --locked
+	@$(ENV) build_settings dist; packaging/install.sh "$$(ls "$$(built_folder dist)"/libkalamdb.{so,dylib} 2>/dev/null | head -n1)" "$(PREFIX)" "$(DESTDIR)"
 
 header: ## write include/kalamdb.h anew; needs cbindgen (cargo install cbindgen)
 	@$(ENV) cbindgen --quiet --config kalam-ffi/cbindgen.toml --output include/kalamdb.h kalam-ffi

@@ -1,23 +1,20 @@
 #!/usr/bin/env bash
 # Builds the npm packages in one Cargo profile and installs them in an empty folder, as a
 # program would: from the packed files, offline.
-#   node.sh dev|release
+#   node.sh dev|dist
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/env.sh
 
 profile="$1"
+build_settings "$profile"
 out="$CARGO_TARGET_DIR/npm/$profile"
 app="$out/app"
 package=bindings-node
 
 step "building the npm package ($profile profile)"
 cargo build -p kalamdb-node --locked --profile "$profile"
-case "$profile" in
-    dev) built="$CARGO_TARGET_DIR/debug" ;;
-    *) built="$CARGO_TARGET_DIR/$profile" ;;
-esac
-library="$(find "$built" -maxdepth 1 \( -name libkalamdb_node.so -o -name libkalamdb_node.dylib \) | head -n1)"
+library="$(find "$(built_folder "$profile")" -maxdepth 1 \( -name libkalamdb_node.so -o -name libkalamdb_node.dylib \) | head -n1)"
 platform="$(node -p "require('./$package/lib/platform.cjs').platform()")"
 
 wanted="$(sha256sum "$library" 2>/dev/null || shasum -a 256 "$library")

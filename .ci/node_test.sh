@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests of the npm package where node.sh installed it, with the machine's Node and with
 # a newer one where npm has it for this machine:
-#   node_test.sh dev|release [FILE...]
+#   node_test.sh dev|dist [FILE...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/env.sh

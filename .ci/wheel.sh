@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds the Python wheel in one Cargo profile and installs it in environments:
-#   wheel.sh dev|release [VENV...]
+#   wheel.sh dev|dist [VENV...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/env.sh
 
 profile="$1"
 shift
+build_settings "$profile"
 out="$CARGO_TARGET_DIR/wheels/$profile"
 case "$profile" in
     dev) compression=stored ;; # compressing takes longer than everything else

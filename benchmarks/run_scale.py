@@ -2,8 +2,9 @@
 
     python benchmarks/run_scale.py [--only NAME ...] [--scale X] [--minutes M] [--folder F]
 
-Takes about an hour at full size. `--scale 0.01 --minutes 0.2` shows that everything works;
-what it measures then goes to results/raw, and so does what a run has found so far.
+Takes about an hour at full size. Each measure has its own part of the page, with its date: a
+run of some leaves what is known of the others. `--scale 0.01 --minutes 0.2` shows that
+everything works; what it measures goes to results/raw, as does a measure that was cut off.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import kalamdb
 from scale.figure import Figure, Setting
@@ -36,38 +38,51 @@ def main() -> None:
     chosen = options.parse_args()
     if chosen.scale <= 0 or chosen.minutes <= 0:
         options.error("--scale and --minutes must be above 0")
-    is_full = chosen.scale == 1 and chosen.minutes >= MINUTES and len(chosen.only) == len(MEASURES)
+    is_full = chosen.scale == 1 and chosen.minutes >= MINUTES
     results = RESULTS if is_full else RESULTS / "raw"
     setting = Setting(chosen.folder, chosen.scale, chosen.minutes, results)
-    # By name: a measure may tell how far it is, and again.
-    found: dict[str, Figure] = {}
+    missed = []
     for name in chosen.only:
         print(f"\n{name}", flush=True)
-        for figure in importlib.import_module(f"scale.{name}").run(setting):
-            print("  " + "  ".join(cell for cell in figure.cells() if cell), flush=True)
-            found[figure.name] = figure
-            # A run that is cut off leaves what it found.
-            write(RESULTS / "raw", list(found.values()))
-        shutil.rmtree(setting.folder, ignore_errors=True)
-    figures = list(found.values())
-    write(results, figures)
+        figures = measured(name, setting)
+        missed += [figure.name for figure in figures if figure.verdict == "missed"]
+        write(results, name, figures)
     print(f"\nwritten to {results / 'scale.md'}")
-    missed = [figure.name for figure in figures if figure.verdict == "missed"]
     if missed and is_full:
         sys.exit("missed: " + ", ".join(missed))
 
 
-def write(folder: Path, figures: list[Figure]) -> None:
+def measured(name: str, setting: Setting) -> list[Figure]:
+    """The figures of one measure, the last of each name: a long one tells how far it is."""
+    found: dict[str, Figure] = {}
+    for figure in importlib.import_module(f"scale.{name}").run(setting):
+        print("  " + "  ".join(cell for cell in figure.cells() if cell), flush=True)
+        found[figure.name] = figure
+        write(RESULTS / "raw", name, list(found.values()))
+    shutil.rmtree(setting.folder, ignore_errors=True)
+    return list(found.values())
+
+
+def write(folder: Path, name: str, figures: list[Figure]) -> None:
+    """Puts the figures of one measure in the place of those that the folder has."""
     folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "scale.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
     taken = (
         f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}, KalamDB {kalamdb.__version__},"
         f" {os.cpu_count()} cores, {platform.system()} {platform.release()}"
     )
-    rows = [HEADINGS, ["---"] * len(HEADINGS), *(figure.cells() for figure in figures)]
-    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    (folder / "scale.md").write_text(f"# At scale\n\n{taken}\n\n{table}\n")
-    document = {"taken": taken, "figures": [asdict(figure) for figure in figures]}
-    (folder / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
+    known[name] = {"taken": taken, "figures": [asdict(figure) for figure in figures]}
+    file.write_text(json.dumps(known, indent=1) + "\n")
+    parts = [part(name, known[name]) for name in MEASURES if name in known]
+    (folder / "scale.md").write_text("# At scale\n\n" + "\n".join(parts))
+
+
+def part(name: str, known: dict[str, Any]) -> str:
+    """The part of the page about one measure."""
+    cells = [Figure(**figure).cells() for figure in known["figures"]]
+    rows = "\n".join("| " + " | ".join(row) + " |" for row in (HEADINGS, ["---"] * len(HEADINGS), *cells))
+    return f"## {name}\n\n{known['taken']}\n\n{rows}\n"
 
 
 if __name__ == "__main__":
