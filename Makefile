@@ -6,7 +6,7 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test prove torture bench bench-setup bench-smoke scale lint docs wheel npm install header clean
+.PHONY: help setup quickstart test prove torture bench bench-setup bench-smoke profile scale lint docs wheel npm install header clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,9 @@ bench: bench-setup ## measure all jobs beside the peers, optimized, into benchma
 
 bench-smoke: setup ## count instructions and allocations of the small paths, against tests/small_paths.tsv
 	@$(ENV) cargo test --workspace --locked --test kalam -- --nocapture small_paths::
+
+profile: setup ## where the small paths spend their instructions, into benchmarks/results/profiles.md
+	@.ci/profile.sh
 
 scale: bench-setup ## measure large sizes, growth and half an hour of mixed load; ARGS="--scale 0.01 --minutes 0.2" is quick
 	@$(ENV) .ci/wheel.sh dist "$$VENV_BENCH"

@@ -54,13 +54,18 @@ def unequal(one: Any, other: Any) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """`differences` says how the answers of two systems differ."""
+    """`differences` says how the answers of two systems differ.
+
+    `tried` tells what the time goes to and what was tried; the page shows it beside goals
+    that are missed.
+    """
 
     title: str
     unit: str
     cases: tuple[Case, ...]
     goals: tuple[Goal, ...] = field(default=())
     note: str = ""
+    tried: str = ""
     rounds: int = 5
     differences: Callable[[Any, Any], str] = unequal
 

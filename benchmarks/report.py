@@ -143,6 +143,20 @@ def detail(rows: list[Row], unit: str) -> str:
     return markdown(headings, [[part, *(number(row.detail[part]) for row in rows)] for part in parts])
 
 
+def shortfalls(found: Measured) -> list[str]:
+    """By how much a job misses its goals, and what was tried; empty if it meets them."""
+    missed = [verdict for verdict in verdicts(found.job, found.rows) if not verdict.met]
+    if not missed:
+        return []
+    sentences = [
+        f"{one.goal.system} takes {number(one.share_of_limit)} times what it may."
+        if one.goal.at_most is not None
+        else f"{one.goal.system} reaches {number(1 / one.share_of_limit)} of what it must."
+        for one in missed
+    ]
+    return [" ".join(["**Falls short.**", *sentences, found.job.tried]).strip()]
+
+
 def write(folder: Path, machine: dict[str, str], rows: int, measured: list[Measured]) -> None:
     """results.md for people, results.json for programs."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -164,6 +178,7 @@ def write(folder: Path, machine: dict[str, str], rows: int, measured: list[Measu
         parts.append(markdown(ROW_HEADINGS, [row.cells() for row in found.rows]))
         if found.rows and found.rows[0].detail:
             parts.append(detail(found.rows, found.job.unit))
+        parts += shortfalls(found)
     parts += ["![Every figure](figures.svg)"]
     parts += ["## Machine", markdown(["What", "Value"], [[k, v] for k, v in machine.items()])]
     (folder / "results.md").write_text("\n\n".join(parts) + "\n")
