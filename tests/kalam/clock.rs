@@ -4,14 +4,15 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kalam_core::env::ManualClock;
 use kalam_core::{Database, Options, Session};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseResult, TestRng, TestRunner};
+use proptest::test_runner::TestCaseResult;
 use tempfile::TempDir;
 
+use crate::cases::Cases;
 use crate::fixture::{self, Rows, number_from};
 
 /// Time for new cases without `KALAM_CLOCKS`, which is how many there are.
@@ -246,30 +247,17 @@ fn copy_folder(from: &Path, to: &Path) {
 #[test]
 fn no_number_repeats_however_the_clock_steps() {
     let wanted = number_from("KALAM_CLOCKS", 0);
-    let config = Config {
-        cases: u32::try_from(wanted).expect("a number of cases").max(200),
-        max_shrink_iters: 300,
-        failure_persistence: None,
-        ..Config::default()
+    let cases = Cases {
+        most: u32::try_from(wanted).expect("a number of cases").max(200),
+        time_max: (wanted == 0).then_some(TIME_MAX),
     };
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let begin = Instant::now();
-    let (failed, cases, steps_done) = (Cell::new(false), Cell::new(0), Cell::new(0));
-    let result = runner.run(&proptest::collection::vec(step(), 5..40), |steps| {
-        if wanted == 0 && begin.elapsed() > TIME_MAX && !failed.get() {
-            return Ok(());
-        }
-        cases.set(cases.get() + 1);
+    let steps_done = Cell::new(0);
+    let done = cases.test(&proptest::collection::vec(step(), 5..40), |steps| {
         steps_done.set(steps_done.get() + steps.len());
         let mut world = World::new();
         let outcome = steps.iter().try_for_each(|step| world.step(step));
         world.close();
-        failed.set(failed.get() || outcome.is_err());
         outcome
     });
-    println!("{} cases of {} steps, no number twice", cases.get(), steps_done.get());
-    if let Err(error) = result {
-        panic!("{error}");
-    }
+    println!("{done} cases of {} steps, no number twice", steps_done.get());
 }

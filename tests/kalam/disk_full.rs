@@ -1,16 +1,28 @@
-//! A disk that ends: a typed error, and everything acknowledged is still there.
+//! A disk that ends: a typed error, everything acknowledged is still there, and when there is
+//! room again the database goes on.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use kalam_core::{Database, Durability, Options};
 use tempfile::TempDir;
 
-use crate::fixture;
+use crate::fixture::{self, Seeded};
+
+/// RocksDB looks for room every five seconds; what takes so long hangs.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// A file system of a few megabytes in memory, if this process may mount one.
-struct SmallDisk(TempDir);
+pub(crate) struct SmallDisk(TempDir);
 
 impl SmallDisk {
+    pub(crate) fn is_possible() -> bool {
+        SmallDisk::mount(1).is_some()
+    }
+
     fn mount(megabytes: u32) -> Option<SmallDisk> {
         let dir = TempDir::new().expect("a temporary folder can be made");
         let mounted = Command::new("mount")
@@ -20,6 +32,25 @@ impl SmallDisk {
             .status()
             .is_ok_and(|status| status.success());
         mounted.then_some(SmallDisk(dir))
+    }
+
+    /// Takes of it what there is but for so many bytes, as another process would.
+    fn fill(&self, leave: u64) {
+        let mut file = File::create(self.filler()).expect("a file can be made");
+        let piece = vec![1; 64 << 10];
+        while file.write_all(&piece).is_ok() {}
+        let size = file.metadata().expect("it is there").len();
+        file.set_len(size - leave).expect("a file can be cut");
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.filler()).expect("a file can be removed");
+        // RocksDB goes on when there is room for a whole memtable.
+        self.remount("size=300m");
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.path().join("filler")
     }
 
     fn remount(&self, options: &str) {
@@ -64,6 +95,7 @@ fn fill(dir: &Path, limits: &str) -> Filled {
         match word {
             "ack" => filled.acknowledged.push(value.parse().expect("keys are numbers")),
             "full" | "error" => filled.refused = Some(value.to_owned()),
+            "unflushed" => assert_eq!(value, "53100", "{line}"),
             "read" => filled.read = Some(value.parse().expect("a count is a number")),
             _ => {}
         }
@@ -77,11 +109,11 @@ fn fill(dir: &Path, limits: &str) -> Filled {
     filled
 }
 
-fn assert_refused(filled: &Filled) {
+fn assert_refused(filled: &Filled, states: &[&str]) {
     let last: String = filled.text.lines().rev().take(3).collect::<Vec<_>>().join("; ");
     assert!(!filled.acknowledged.is_empty(), "nothing was written: {last}");
     let state = filled.refused.as_deref().unwrap_or("nothing");
-    assert!(["53100", "08007"].contains(&state), "{state}: {last}");
+    assert!(states.contains(&state), "{state}: {last}");
     // Reads go on after a refused write.
     assert!(filled.read >= Some(filled.acknowledged.len() as u64), "{last}");
 }
@@ -111,7 +143,8 @@ fn a_full_disk_refuses_writes_and_keeps_what_it_acknowledged() {
     };
     let dir = disk.0.path().join("database");
     let filled = fill(&dir, "");
-    assert_refused(&filled);
+    // Nothing of the commit was written.
+    assert_refused(&filled, &["53100"]);
     disk.remount("size=200m");
     assert_all_there(&dir, &filled);
 }
@@ -121,8 +154,100 @@ fn a_file_size_limit_refuses_writes_and_keeps_what_it_acknowledged() {
     let dir = TempDir::new().expect("a temporary folder can be made");
     // Blocks of 512 bytes; the signal is ignored so that the write fails instead.
     let filled = fill(dir.path(), "trap '' XFSZ; ulimit -f 4096;");
-    assert_refused(&filled);
+    // Nobody tells beforehand how large a file may become.
+    assert_refused(&filled, &["53100", "08007"]);
     assert_all_there(dir.path(), &filled);
+}
+
+#[test]
+fn a_database_takes_writes_again_when_its_disk_has_room() {
+    const ROWS: u64 = 200;
+    for durability in [Durability::Full, Durability::Normal, Durability::Off] {
+        let Some(disk) = SmallDisk::mount(60) else {
+            println!("NOT PROVED HERE: no file system can be mounted");
+            return;
+        };
+        let dir = disk.0.path().join("database");
+        let elsewhere = TempDir::new().expect("a temporary folder can be made");
+        let backup = format!("BACKUP DATABASE TO '{}/backup'", elsewhere.path().display());
+        let options = || Options { durability, ..fixture::options() };
+        let open = || Database::open(&dir, options()).expect("it opens");
+        let count = |expected: u64, database: &Database| {
+            let found = fixture::rows(&fixture::root(database), "SELECT COUNT(*) FROM t");
+            assert_eq!(found, [[expected.to_string()]], "{durability:?}");
+        };
+        let database = open();
+        let root = fixture::root(&database);
+        fixture::run(&root, "CREATE TABLE t (k INT PRIMARY KEY, v TEXT)");
+        let mut random = Seeded(1);
+        for k in 0..ROWS {
+            let pad: String = (0..4_000).map(|_| format!("{:016x}", random.bits())).collect();
+            fixture::run(&root, &format!("INSERT INTO t VALUES ({k}, '{pad}')"));
+        }
+        // Enough for the records of a job, and not for the rows in memory.
+        disk.fill(6 << 20);
+        let insert = |k: u64| fixture::try_run(&root, &format!("INSERT INTO t VALUES ({k}, 'v')"));
+        let is_refused = |done: Result<u64, kalam_core::Error>| {
+            let error = done.expect_err("there is no room");
+            assert_eq!(error.sqlstate().as_str(), "53100", "{durability:?}: {error:?}");
+        };
+        is_refused(insert(ROWS));
+        // RocksDB has to flush what it holds, finds no room, and stops.
+        is_refused(fixture::try_run(&root, &backup));
+        is_refused(insert(ROWS));
+        count(ROWS, &database);
+        disk.make_room();
+        // It has not found out yet, or has.
+        let until = Instant::now() + STUCK;
+        while let Err(error) = insert(ROWS) {
+            is_refused(Err(error));
+            assert!(Instant::now() < until, "{durability:?}: it never goes on");
+            std::thread::yield_now();
+        }
+        fixture::run(&root, "STORAGE FLUSH TABLE t");
+        insert(ROWS + 1).expect("there is room");
+        fixture::run(&root, &backup);
+        count(ROWS + 2, &database);
+        drop(root);
+        database.close().expect("the database closes");
+        drop(database);
+        let database = open();
+        count(ROWS + 2, &database);
+        database.close().expect("the database closes");
+    }
+}
+
+#[test]
+fn what_frees_space_runs_on_a_disk_without_room_for_rows() {
+    let Some(disk) = SmallDisk::mount(64) else {
+        println!("NOT PROVED HERE: no file system can be mounted");
+        return;
+    };
+    let dir = disk.0.path().join("database");
+    let database = fixture::open(&dir);
+    let root = fixture::root(&database);
+    fixture::run(&root, "CREATE TABLE t (k INT PRIMARY KEY, v TEXT)");
+    fixture::run(&root, "CREATE TABLE large (k INT PRIMARY KEY, v TEXT)");
+    let rows = "SELECT x, ENCODE(SHA256(x || 'x'), 'hex') || ENCODE(SHA256(x || 'y'), 'hex') FROM generate_series(1, 300000) s (x)";
+    fixture::run(&root, &format!("INSERT INTO large {rows}"));
+    let segment = fixture::manifest_paths(&root, "large", &dir).remove(0);
+    let size = std::fs::metadata(&segment).expect("it is there").len();
+    assert!(size > 16 << 20, "it takes {size} bytes");
+    // Rows until there is no room for one more.
+    let mut k = 0;
+    let error = loop {
+        let sql = format!("INSERT INTO t VALUES ({k}, REPEAT('{k} ', 10000))");
+        match fixture::try_run(&root, &sql) {
+            Ok(_) => k += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.sqlstate().as_str(), "53100", "{error:?}");
+    fixture::run(&root, "DROP TABLE large");
+    fixture::run(&root, "VACUUM");
+    assert!(!segment.exists());
+    fixture::run(&root, &format!("INSERT INTO t VALUES ({k}, 'there is room')"));
+    database.close().expect("the database closes");
 }
 
 #[test]
@@ -152,7 +277,7 @@ fn read_only_by_permission() {
 }
 
 fn assert_read_only(dir: &Path) {
-    let error = kalam_core::Database::open(dir, fixture::options())
+    let error = Database::open(dir, fixture::options())
         .err()
         .expect("a read-only directory is not opened for writing");
     let state = error.sqlstate();

@@ -11,6 +11,7 @@ mod backup;
 mod beside;
 mod canary;
 mod cancel;
+mod cases;
 mod clock;
 mod compaction;
 mod concurrency;

@@ -1,14 +1,13 @@
 //! Random operations against the database and against a map: never a difference.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kalam_core::Session;
 use kalam_core::model::Role;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use crate::cases::Cases;
 use crate::fixture::{self, Fixture};
 use crate::render;
 
@@ -691,33 +690,14 @@ fn updated(
 
 #[test]
 fn random_operations_leave_what_the_map_has() {
-    let config = Config {
-        cases: 400,
-        max_shrink_iters: 300,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let begin = Instant::now();
-    let failed = Cell::new(false);
-    let cases = Cell::new(0);
-    let result = runner.run(&proptest::collection::vec(step(), 5..70), |steps| {
-        if begin.elapsed() > TIME_MAX && !failed.get() {
-            return Ok(());
-        }
-        cases.set(cases.get() + 1);
+    let cases = Cases { most: 400, time_max: Some(TIME_MAX) };
+    let done = cases.test(&proptest::collection::vec(step(), 5..70), |steps| {
         let mut world = World::new();
-        let outcome = steps
+        steps
             .iter()
             .try_for_each(|step| world.step(step))
             .and_then(|()| world.compare_all())
-            .and_then(|()| world.flush("ALL"));
-        failed.set(failed.get() || outcome.is_err());
-        outcome
+            .and_then(|()| world.flush("ALL"))
     });
-    println!("{} cases", cases.get());
-    if let Err(error) = result {
-        panic!("{error}");
-    }
+    println!("{done} cases");
 }

@@ -8,7 +8,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result as DataFusionResult;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
@@ -126,7 +126,8 @@ impl Stream for Polled {
     }
 }
 
-/// Every batch of a query whose rows a statement needs together.
+/// Every batch of a query whose rows a statement needs together, and the memory that they take
+/// of what all statements share.
 ///
 /// # Errors
 /// What the query raises, `53200` if the rows pass the memory limit, `57014`.
@@ -135,7 +136,7 @@ pub(crate) fn collect(
     runtime: &Runtime,
     pool: &Arc<dyn MemoryPool>,
     activity: &Activity,
-) -> Result<Vec<RecordBatch>> {
+) -> Result<(Vec<RecordBatch>, MemoryReservation)> {
     let mut stream = BatchStream::new(stream);
     let held = MemoryConsumer::new("the rows of a statement").register(pool);
     let mut batches = Vec::new();
@@ -143,15 +144,20 @@ pub(crate) fn collect(
         held.try_grow(batch_bytes(&batch)).map_err(from_datafusion)?;
         batches.push(batch);
     }
-    Ok(batches)
+    Ok((batches, held))
 }
 
 /// The bytes of a batch's own rows: the buffers that it points into may be larger, and
 /// other batches' too.
 pub(crate) fn batch_bytes(batch: &RecordBatch) -> usize {
+    column_bytes(batch.columns())
+}
+
+/// As [`batch_bytes`], for columns.
+pub(crate) fn column_bytes(columns: &[ArrayRef]) -> usize {
     let bytes = |column: &ArrayRef| {
         let data = column.to_data();
         data.get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
     };
-    batch.columns().iter().map(bytes).sum()
+    columns.iter().map(bytes).sum()
 }

@@ -3,7 +3,8 @@
 //! The memory limit counts what operators hold, not what a function makes: under a limit
 //! of 64 MB `repeat()` took 2 GB, and text beyond 2 GiB ends in a panic of Arrow. So each
 //! such function is replaced, after its types are settled, by one that asks for its
-//! result's memory before it makes the result.
+//! result's memory before it makes the result. One whose work grows faster than its arguments
+//! refuses those that would keep it busy for long, because nothing stops a function.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -138,6 +139,10 @@ impl ScalarUDFImpl for BoundedFunction {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
         let bytes = self.size.of(&args.args, args.number_rows);
+        if self.size.is_too_much(&args.args, args.number_rows) {
+            let error = exceeded(format!("{} compares texts that are too long", self.name()));
+            return Err(DataFusionError::External(Box::new(error)));
+        }
         let is_text = matches!(args.return_field.data_type(), DataType::Utf8);
         if is_text && i32::try_from(bytes).is_err() {
             let error = exceeded(format!("result of {} has more than 2 GiB", self.name()));

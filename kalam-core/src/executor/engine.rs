@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use datafusion::execution::context::{SessionState, TaskContext};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream};
@@ -256,11 +256,22 @@ impl Engine {
         (self.parses.load(Ordering::Relaxed), self.parse_hits.load(Ordering::Relaxed))
     }
 
-    /// Every batch of a query that the statement of this thread needs together.
+    /// Every batch of a query that the statement of this thread needs together, for a moment.
     ///
     /// # Errors
     /// What the query raises, `53200` if the rows pass the memory limit, `57014`.
     pub(crate) fn collect(&self, stream: SendableRecordBatchStream) -> Result<Vec<RecordBatch>> {
+        self.collect_held(stream).map(|(batches, _)| batches)
+    }
+
+    /// As [`Engine::collect`], with the memory that they take.
+    ///
+    /// # Errors
+    /// As [`Engine::collect`].
+    pub(crate) fn collect_held(
+        &self,
+        stream: SendableRecordBatchStream,
+    ) -> Result<(Vec<RecordBatch>, MemoryReservation)> {
         let pool = &self.planning.runtime_env().memory_pool;
         collect(stream, self.runtime(), pool, &Activity::current().unwrap_or_default())
     }

@@ -1,11 +1,11 @@
-//! How large the results of functions will be, from their arguments.
+//! How large the results of functions will be, or their work, from their arguments.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, TimeUnit};
 use datafusion::logical_expr::ColumnarValue;
 
-/// How the size of a result follows from the arguments of a function.
+/// How the size of a result, or of the work, follows from the arguments of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResultSize {
     /// The first argument, as many times as the second says.
@@ -23,7 +23,14 @@ pub(super) enum ResultSize {
     Joined,
     /// Numbers from the first argument to the second, by the third.
     Series,
+    /// No memory to speak of, but work for each character of the first argument with each of
+    /// the second.
+    Compared,
 }
+
+/// The most pairs of characters that one result may take: some 50 ms, in which nothing stops
+/// the function. These are texts of 3,000 characters; PostgreSQL takes 255.
+const PAIRS_MAX: usize = 10_000_000;
 
 /// How large the results of the function with this name are; `None` for functions whose
 /// results are about as large as an argument.
@@ -36,6 +43,7 @@ pub(super) fn result_size(name: &str) -> Option<ResultSize> {
         "regexp_replace" => ResultSize::Matched,
         "array_to_string" => ResultSize::Joined,
         "range" | "generate_series" => ResultSize::Series,
+        "levenshtein" => ResultSize::Compared,
         _ => return None,
     })
 }
@@ -82,7 +90,15 @@ impl ResultSize {
                 total(list, rows).saturating_add(items.saturating_mul(longest))
             }
             ResultSize::Series => series(args, rows),
+            ResultSize::Compared => 0,
         }
+    }
+
+    /// Whether one of the results takes more work than a function may do at once.
+    pub(super) fn is_too_much(self, args: &[ColumnarValue], rows: usize) -> bool {
+        let (ResultSize::Compared, [left, right, ..]) = (self, args) else { return false };
+        let (left, right) = (bytes_of(left), bytes_of(right));
+        (0..rows).any(|row| left(row).saturating_mul(right(row)) > PAIRS_MAX)
     }
 }
 

@@ -82,6 +82,9 @@ pub(crate) struct RowWriter<'a> {
     uniques: UniqueWrites,
     /// Whether the statement can deal with a key that another commit takes meanwhile.
     resolves_conflicts: bool,
+    /// Keys that the statement remembers besides, and bytes of rows that it holds.
+    remembered: usize,
+    held: usize,
     memory: MemoryReservation,
 }
 
@@ -111,16 +114,16 @@ impl<'a> RowWriter<'a> {
             touched: HashSet::new(),
             uniques: UniqueWrites::default(),
             resolves_conflicts: false,
+            remembered: 0,
+            held: 0,
             memory: MemoryConsumer::new("writes").register(engine.running.context.memory_pool()),
         })
     }
 
     /// Takes memory for the writes so far from what all statements share.
     fn account(&mut self) -> Result<()> {
-        // ON CONFLICT remembers each key that it wrote, too.
-        let of_conflicts = if self.resolves_conflicts { self.rows.len() } else { 0 };
-        let keys = self.touched.len() + self.vacated.len() + of_conflicts;
-        self.memory.try_resize(self.rows.bytes() + keys * KEY_BYTES).map_err(|e| {
+        let keys = self.touched.len() + self.vacated.len() + self.remembered;
+        self.memory.try_resize(self.rows.bytes() + keys * KEY_BYTES + self.held).map_err(|e| {
             Error::new(
                 SqlState::OUT_OF_MEMORY,
                 format!(
@@ -131,6 +134,26 @@ impl<'a> RowWriter<'a> {
             .with_hint("change fewer rows at once, or raise memory_limit")
             .with_source(e)
         })
+    }
+
+    /// Takes memory for so many keys that the statement remembers beside its writes, also of
+    /// rows that it found and did not change.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub(crate) fn remember(&mut self, keys: usize) -> Result<()> {
+        self.remembered = keys;
+        self.account()
+    }
+
+    /// Takes memory for rows that the statement holds until its end, for RETURNING or because
+    /// they wait for others.
+    ///
+    /// # Errors
+    /// `53200`.
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<()> {
+        self.held += bytes;
+        self.account()
     }
 
     /// The live rows that have a key, or the values of a UNIQUE constraint, which new rows

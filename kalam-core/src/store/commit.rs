@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rocksdb::checkpoint::Checkpoint;
@@ -17,6 +18,7 @@ use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch, WriteOption
 
 use super::commit_queue::{CommitQueue, Outcome};
 use super::directory::sync_directory;
+use super::disk_room::{DiskRoom, no_room};
 use super::log_sync::{LogSync, Syncer};
 use super::read_set::{RecentGuard, RecentWrites};
 use super::rocks::{self, Family, Home, Rocks, RocksStatistics, rocks_error};
@@ -71,6 +73,34 @@ struct Committer {
     last_seq: u64,
     recent: Arc<RecentWrites>,
     watches: Vec<Arc<WatchState>>,
+    room: DiskRoom,
+    /// Writes of RocksDB that came as far as its log.
+    begun_writes: u64,
+}
+
+/// A batch that was not written.
+enum WriteFailure {
+    /// Nothing of it: RocksDB found no room for what came before it, and takes writes again
+    /// when there is some.
+    NoRoom(Error),
+    /// The log may have it, or a part of it. Writes are refused until the next open.
+    Unknown(Error),
+}
+
+impl WriteFailure {
+    fn cause(&self) -> &Error {
+        match self {
+            WriteFailure::NoRoom(cause) | WriteFailure::Unknown(cause) => cause,
+        }
+    }
+
+    /// What becomes of each set of the batch.
+    fn outcome(&self) -> CommitError {
+        match self {
+            WriteFailure::NoRoom(cause) => no_room().with_detail(cause.message()).into(),
+            WriteFailure::Unknown(cause) => unknown(cause),
+        }
+    }
 }
 
 /// Why a set was not committed.
@@ -136,6 +166,7 @@ impl Store {
         let counters = Arc::new(StoreCounters::default());
         let log = Arc::new(LogSync::new(db.clone(), synced, counters.clone()));
         let syncer = (durability == Durability::Normal).then(|| Syncer::start(log.clone()));
+        let begun_writes = statistics.begun_writes();
         Ok(Arc::new(Store {
             db,
             statistics,
@@ -149,6 +180,8 @@ impl Store {
                 last_seq: if has_bug("seq_starts_again") { 0 } else { last_seq },
                 recent: Arc::default(),
                 watches: Vec::new(),
+                room: DiskRoom::new(path.map(Path::to_path_buf)),
+                begun_writes,
             }),
             view_gate: RwLock::default(),
             epoch: AtomicU64::new(1),
@@ -197,20 +230,22 @@ impl Store {
     ///
     /// # Errors
     /// `40001` if a row changed since it was read, `23505` if a key expected to be
-    /// absent is there, what the set's changes raise, `08007` if the write failed, `08003`
-    /// after that and once the database is closed.
+    /// absent is there, what the set's changes raise, `53100` if the device has no room for it,
+    /// `08007` if the write failed, `08003` after that and once the database is closed.
     pub(crate) fn commit(&self, mut set: WriteSet) -> Result<Seq, CommitError> {
         if !set.rows.is_empty() {
             self.observers.read().iter().for_each(|observer| observer.joins(&mut set));
         }
-        self.queue.commit(set, |sets| self.commit_group(sets))
+        self.queue.commit(set, |sets, now| self.commit_group(sets, now))
     }
 
-    fn commit_group(&self, sets: &mut [WriteSet]) -> Vec<Outcome> {
+    fn commit_group(&self, sets: &mut [WriteSet], now: Instant) -> Vec<Outcome> {
         let mut committer = self.committer.lock();
         if let Err(e) = self.check_writable() {
             return sets.iter().map(|_| Err(e.duplicate().into())).collect();
         }
+        let wanted: usize = sets.iter().map(WriteSet::bytes).sum();
+        let room = committer.room.of(wanted as u64, now, || self.unflushed_bytes());
         let mut group = Group {
             db: &self.db,
             pending: HashMap::new(),
@@ -219,7 +254,8 @@ impl Store {
         };
         let mut results = Vec::with_capacity(sets.len());
         for set in sets.iter_mut() {
-            results.push(group.stage(set, &mut committer, &self.ids));
+            let admitted = room.admit(!set.rows.is_empty()).map_err(CommitError::from);
+            results.push(admitted.and_then(|()| group.stage(set, &mut committer, &self.ids)));
         }
         if results.iter().all(Result::is_err) {
             return results;
@@ -234,7 +270,7 @@ impl Store {
         let is_synced = self.durability == Durability::Full
             && sets.iter().zip(&results).any(|(s, r)| r.is_ok() && !s.is_lazy);
         let gate = visible.then(|| self.view_gate.write());
-        let failure = self.write(group.batch, is_synced).err();
+        let failure = self.write(&mut committer, group.batch, is_synced).err();
         // A batch that RocksDB shows has its epoch, whatever became of the log.
         if visible && (failure.is_none() || self.shows(committer.last_seq)) {
             let epoch = self.epoch.load(Ordering::Acquire) + 1;
@@ -246,10 +282,12 @@ impl Store {
             self.epoch.store(epoch, Ordering::Release);
         }
         drop(gate);
-        if let Some(error) = failure {
-            self.log.poison();
-            tracing::error!(%error, "a commit could not be written; writes are refused until reopen");
-            return results.into_iter().map(|r| r.and_then(|_| Err(unknown(&error)))).collect();
+        if let Some(failure) = failure {
+            if matches!(failure, WriteFailure::Unknown(_)) {
+                self.log.poison();
+            }
+            tracing::error!(error = %failure.cause(), "a commit could not be written");
+            return results.into_iter().map(|r| r.and_then(|_| Err(failure.outcome()))).collect();
         }
         let written = sets.iter().zip(&results).filter(|(s, r)| r.is_ok() && !s.rows.is_empty());
         for observer in self.observers.read().iter() {
@@ -280,13 +318,35 @@ impl Store {
         if self.is_poisoned() { Err(takes_no_writes()) } else { Ok(()) }
     }
 
-    fn write(&self, batch: WriteBatch, is_synced: bool) -> Result<()> {
+    fn write(
+        &self,
+        committer: &mut Committer,
+        batch: WriteBatch,
+        is_synced: bool,
+    ) -> Result<(), WriteFailure> {
         let mut options = WriteOptions::default();
         options.set_sync(is_synced && !has_bug("log_not_synced"));
         options.disable_wal(self.durability == Durability::Off);
-        fault_point("commit.before_write")?;
-        self.db.write_opt(batch, &options).map_err(|e| rocks_error("commit", e))?;
-        fault_point("commit.after_write")
+        fault_point("commit.before_write").map_err(WriteFailure::Unknown)?;
+        if let Err(e) = self.db.write_opt(batch, &options) {
+            let error = rocks_error("commit", e);
+            let is_refused = self.statistics.begun_writes() == committer.begun_writes;
+            return Err(match error.sqlstate() {
+                SqlState::DISK_FULL if is_refused => WriteFailure::NoRoom(error),
+                _ => WriteFailure::Unknown(error),
+            });
+        }
+        committer.begun_writes += 1;
+        fault_point("commit.after_write").map_err(WriteFailure::Unknown)
+    }
+
+    /// What memtables hold: RocksDB stops if it finds no room to flush them.
+    fn unflushed_bytes(&self) -> u64 {
+        let held = Family::ALL.iter().map(|family| {
+            let family = handle(&self.db, *family);
+            self.db.property_int_value_cf(&family, properties::CUR_SIZE_ALL_MEM_TABLES)
+        });
+        held.map(|bytes| bytes.ok().flatten().unwrap_or(0)).sum()
     }
 
     /// Whether views show the commit. RocksDB writes its log first, and an error there leaves
@@ -363,8 +423,10 @@ impl Store {
     /// # Errors
     /// `08003` if a write failed before the close.
     pub(crate) fn reopen(&self) -> Result<()> {
-        let _committer = self.committer.lock();
+        let mut committer = self.committer.lock();
         self.closed.store(false, Ordering::Release);
+        // The close wrote too.
+        committer.begun_writes = self.statistics.begun_writes();
         self.check_writable()
     }
 

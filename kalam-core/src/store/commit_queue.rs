@@ -59,11 +59,11 @@ impl CommitQueue {
     }
 
     /// What becomes of a set. Whoever finds nobody at work commits all that wait, by
-    /// `commit_group`.
+    /// `commit_group`, which hears when it begins.
     pub(super) fn commit(
         &self,
         set: WriteSet,
-        commit_group: impl FnOnce(&mut [WriteSet]) -> Vec<Outcome>,
+        commit_group: impl FnOnce(&mut [WriteSet], Instant) -> Vec<Outcome>,
     ) -> Outcome {
         let ticket = Arc::new(Ticket::default());
         if self.join(set, ticket.clone())
@@ -92,11 +92,11 @@ impl CommitQueue {
     }
 
     /// Commits everything queued, then hands the lead to the next waiter.
-    fn lead(&self, commit_group: impl FnOnce(&mut [WriteSet]) -> Vec<Outcome>) {
+    fn lead(&self, commit_group: impl FnOnce(&mut [WriteSet], Instant) -> Vec<Outcome>) {
         let group = self.gather();
         let (mut sets, tickets): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         let began = Instant::now();
-        let outcomes = commit_group(&mut sets);
+        let outcomes = commit_group(&mut sets, began);
         let took = began.elapsed();
         // Destructors of large sets run before anyone is woken to queue more.
         drop(sets);

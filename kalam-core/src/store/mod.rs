@@ -9,6 +9,7 @@ mod column;
 mod commit;
 mod commit_queue;
 mod directory;
+mod disk_room;
 mod entity;
 mod key;
 mod log_sync;

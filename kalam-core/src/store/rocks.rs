@@ -73,6 +73,14 @@ impl RocksStatistics {
         let count = |ticker| self.0.get_ticker_count(ticker);
         (count(Ticker::BlockCacheHit), count(Ticker::BlockCacheMiss))
     }
+
+    /// Writes that came as far as the log. One that RocksDB refuses because of an earlier error
+    /// is not among them.
+    ///
+    /// Source: `DBImpl::WriteImpl`, which counts when all that precedes the log went well.
+    pub(super) fn begun_writes(&self) -> u64 {
+        self.0.get_ticker_count(Ticker::WriteDoneBySelf)
+    }
 }
 
 /// Opens a checkpoint for reading only.

@@ -249,6 +249,14 @@ impl WriteSet {
         self.changes.iter().any(|c| c.is_exclusive())
     }
 
+    /// About the bytes that it takes in the log. Changes say nothing of theirs.
+    pub(super) fn bytes(&self) -> usize {
+        let of_entry = |(_, key, value): &(Family, Vec<u8>, Option<Vec<u8>>)| {
+            key.len() + value.as_ref().map_or(0, Vec::len)
+        };
+        self.rows.bytes() + self.entries.iter().map(of_entry).sum::<usize>()
+    }
+
     /// Whether committing it would do nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.entries.is_empty() && self.changes.is_empty()

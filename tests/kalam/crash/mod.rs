@@ -17,7 +17,8 @@ use crate::fixture::{self, Seeded, number_from};
 /// Kills; fewer if the machine is slow.
 const CYCLES: u64 = 40;
 const TIME_MAX: Duration = Duration::from_secs(45);
-/// The backup is restored after every fifth kill.
+/// The backup is restored after every fifth kill, and another one is made then, over what the
+/// kill left of it.
 const BACKUP_EVERY: u64 = 5;
 
 /// Starts the child that works as `crash` or as `prefix`.
@@ -87,10 +88,12 @@ fn a_killed_process_loses_nothing_and_leaves_nothing_half_done() {
         let database = fixture::open(&dir);
         oracle.check(&database, cycles);
         no_orphans(&database, &dir, cycles);
-        database.close().expect("the database closes");
         if cycles % BACKUP_EVERY == BACKUP_EVERY - 1 {
             oracle.check_backup(&dir, cycles);
+            oracle.back_up(&database, &dir);
+            oracle.check_backup(&dir, cycles);
         }
+        database.close().expect("the database closes");
         cycles += 1;
     }
     println!(

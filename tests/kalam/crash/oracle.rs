@@ -170,6 +170,17 @@ impl Oracle {
         self.altering = None;
     }
 
+    /// Makes a backup of the database that was checked last. Rows are in segments by then.
+    pub(crate) fn back_up(&mut self, database: &Database, directory: &Path) {
+        let root = fixture::root(database);
+        fixture::run(&root, "STORAGE FLUSH ALL");
+        fixture::run(&root, &format!("BACKUP DATABASE TO '{}-backup'", directory.display()));
+        let now = (0..WRITERS).map(|writer| (writer, vec![self.tables_of(writer)]));
+        self.may_be_backed_up = vec![now.collect()];
+        self.backing_up = None;
+        self.backups += 1;
+    }
+
     /// Restores the backup beside the database, and compares it with what writers had while
     /// it was made: the newest one, or the one before it if it was still being made.
     pub(crate) fn check_backup(&self, directory: &Path, cycle: u64) {

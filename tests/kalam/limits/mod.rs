@@ -134,6 +134,24 @@ fn functions_that_make_much_of_little_are_refused_before_they_do() {
 }
 
 #[test]
+fn a_function_whose_work_grows_faster_than_its_texts_refuses_long_ones() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE TABLE t (k INT PRIMARY KEY, v TEXT)");
+    fixture.run("INSERT INTO t VALUES (1, REPEAT('ab', 1500)), (2, NULL), (3, '')");
+    for sql in [
+        "SELECT LEVENSHTEIN(REPEAT('ab', 5000), REPEAT('ba', 5000))",
+        "SELECT LEVENSHTEIN(v, REPEAT('ba', 5000)) FROM t",
+        "SELECT LEVENSHTEIN(v, v || v) FROM t WHERE k = 1",
+    ] {
+        assert_eq!(fixture.refused(sql).0, "54000", "{sql}");
+    }
+    let sql = "SELECT LEVENSHTEIN(v, 'x' || v) FROM t ORDER BY k";
+    assert_eq!(fixture.rows(sql), [["1"], ["NULL"], ["1"]]);
+    let sql = "SELECT LEVENSHTEIN(REPEAT('a', 1000000), 'b')";
+    assert_eq!(fixture.rows(sql), [["1000000"]]);
+}
+
+#[test]
 fn text_beyond_two_gibibytes_is_refused() {
     let fixture = Fixture::new();
     let sql = "SELECT LENGTH(v || v || v) FROM (SELECT REPEAT('x', 800000000 + CAST(x AS INT)) AS v FROM generate_series(1, 1) a (x))";

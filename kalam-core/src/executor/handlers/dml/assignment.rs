@@ -9,6 +9,7 @@ use super::evaluator::Evaluator;
 use super::new_rows::undefined_column;
 use super::target::TargetRows;
 use crate::catalog::Table;
+use crate::executor::batch_stream::column_bytes;
 use crate::executor::functions::{DefaultContext, table_defaults};
 use crate::executor::modify_statement::{Assignment, InsertValue};
 use crate::executor::row_writer::{RowPlace, RowWriter};
@@ -165,7 +166,8 @@ impl RowChange {
         if self.places.is_empty() {
             return Ok(());
         }
-        writer.vacate(&self.old, &self.places)
+        writer.vacate(&self.old, &self.places)?;
+        writer.hold(column_bytes(&self.all))
     }
 
     /// Puts rows under their new keys.

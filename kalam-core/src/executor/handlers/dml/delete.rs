@@ -44,6 +44,7 @@ pub(crate) fn run(
                 if returning.is_some() {
                     let (columns, seqs, sources) = (rows.columns, rows.seqs, rows.sources);
                     affected.push(AffectedRows { columns, seqs, sources });
+                    writer.hold(affected.last().map_or(0, AffectedRows::bytes))?;
                 }
             }
             let returned = returning

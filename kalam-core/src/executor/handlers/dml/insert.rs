@@ -157,7 +157,9 @@ impl Run<'_, '_, '_> {
             self.new.write(self.writer, &columns, rows, Taken::Refuse)?;
             self.changed += rows as u64;
             if let Some(affected) = &mut self.affected {
-                affected.push(AffectedRows::written(columns, rows));
+                let rows = AffectedRows::written(columns, rows);
+                self.writer.hold(rows.bytes())?;
+                affected.push(rows);
             }
             return Ok(());
         };
@@ -165,6 +167,7 @@ impl Run<'_, '_, '_> {
         let (count, rows) = resolution.write(self.evaluator, self.view, self.writer, new)?;
         self.changed += count;
         if let Some(affected) = &mut self.affected {
+            self.writer.hold(rows.iter().map(AffectedRows::bytes).sum())?;
             affected.extend(rows);
         }
         Ok(())

@@ -19,6 +19,7 @@ use super::target::{SourceColumns, Target, TargetRows, TargetTable, target_and};
 use super::update::finish_moves;
 use crate::catalog::{Table, seq_field};
 use crate::executor::QueryResult;
+use crate::executor::batch_stream::column_bytes;
 use crate::executor::built_query::{query_of, quoted, select_of, value_items};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -252,10 +253,9 @@ impl Run<'_> {
             Action::Nothing => Ok(()),
             Action::Update(assignments) => self.update(writer, assignments, rows),
             Action::Delete => {
-                self.change_once(&rows)?;
+                self.change_once(writer, &rows)?;
                 self.count += writer.delete(&rows.columns, rows.hidden.as_ref(), &rows.places)?;
-                self.note("DELETE", (rows.columns, rows.seqs), rows.sources);
-                Ok(())
+                self.note(writer, "DELETE", (rows.columns, rows.seqs), rows.sources)
             }
             Action::Insert(new, values) => self.insert(writer, (new, values), rows),
         }
@@ -267,7 +267,7 @@ impl Run<'_> {
         assignments: &Assignments<'_>,
         mut rows: TargetRows,
     ) -> Result<()> {
-        self.change_once(&rows)?;
+        self.change_once(writer, &rows)?;
         let given = self.given(rows.len(), &rows.sources);
         let seq: FieldRef = Arc::new(seq_field());
         let fields = self.target.table.schema.fields().iter().chain([&seq]);
@@ -276,7 +276,7 @@ impl Run<'_> {
         rows.values = self.evaluate(&given, assignments.expressions())?;
         let change = assignments.apply(self.evaluator, &self.target.table, &rows)?;
         self.count += change.count();
-        self.note("UPDATE", (change.all.clone(), change.seqs.clone()), rows.sources);
+        self.note(writer, "UPDATE", (change.all.clone(), change.seqs.clone()), rows.sources)?;
         if assignments.moves_keys() {
             change.vacate(writer)?;
             self.moved.push(change);
@@ -307,11 +307,12 @@ impl Run<'_> {
         self.count += rows.len() as u64;
         if self.affected.is_some() {
             let seqs = AffectedRows::written(Vec::new(), rows.len()).seqs;
-            self.note("INSERT", (columns.clone(), seqs), rows.sources);
+            self.note(writer, "INSERT", (columns.clone(), seqs), rows.sources)?;
         }
         if self.target.table.definition.has_hidden_key() {
             return new.write(writer, &columns, columns[0].len(), Taken::Refuse);
         }
+        writer.hold(column_bytes(&columns))?;
         self.added.push(columns);
         Ok(())
     }
@@ -333,25 +334,29 @@ impl Run<'_> {
         self.evaluator.over(self.view, given, items, None).map(|evaluated| evaluated.columns)
     }
 
-    fn change_once(&mut self, rows: &TargetRows) -> Result<()> {
+    fn change_once(&mut self, writer: &mut RowWriter<'_>, rows: &TargetRows) -> Result<()> {
         let table = &self.target.table;
         for key in rows.keys(table)? {
             if !self.changed.insert(key) {
                 return Err(changed_twice(table));
             }
         }
-        Ok(())
+        writer.remember(self.changed.len())
     }
 
     fn note(
         &mut self,
+        writer: &mut RowWriter<'_>,
         action: &str,
         (columns, seqs): (Vec<ArrayRef>, ArrayRef),
         mut sources: Vec<ArrayRef>,
-    ) {
-        let Some(affected) = &mut self.affected else { return };
+    ) -> Result<()> {
+        let Some(affected) = &mut self.affected else { return Ok(()) };
         sources.push(Arc::new(StringArray::from(vec![action; seqs.len()])));
-        affected.push(AffectedRows { columns, seqs, sources });
+        let rows = AffectedRows { columns, seqs, sources };
+        writer.hold(rows.bytes())?;
+        affected.push(rows);
+        Ok(())
     }
 
     /// Writes what has to wait for all rows that leave their keys.

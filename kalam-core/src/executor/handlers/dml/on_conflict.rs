@@ -84,7 +84,7 @@ impl<'a> ConflictResolution<'a> {
     ///
     /// # Errors
     /// `21000` if DO UPDATE finds a row a second time, `23505` if it gives a row a key
-    /// that is taken, and what its expressions get wrong.
+    /// that is taken, `53200`, and what its expressions get wrong.
     pub(super) fn write(
         &mut self,
         evaluator: &Evaluator<'_>,
@@ -135,6 +135,7 @@ impl<'a> ConflictResolution<'a> {
                 self.put(writer, change)?;
             }
         }
+        writer.remember(self.inserted.len() + self.updated.len())?;
         Ok((changed, in_order(parts)?))
     }
 
@@ -170,6 +171,7 @@ impl<'a> ConflictResolution<'a> {
             hidden: hidden_keys(table, &stored)?,
             sources: Vec::new(),
             values: Vec::new(),
+            held: None,
         };
         let places: Vec<u32> =
             kept.iter().map(|index| u32::try_from(*index).unwrap_or(u32::MAX)).collect();

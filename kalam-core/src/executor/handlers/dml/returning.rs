@@ -18,6 +18,7 @@ use super::evaluator::{Evaluator, given_query};
 use super::target::SourceColumns;
 use crate::catalog::{DELETED_COLUMN, SEQ_COLUMN, Table, seq_field};
 use crate::executor::QueryResult;
+use crate::executor::batch_stream::column_bytes;
 use crate::executor::cte_scope::fold;
 use crate::executor::given_rows::{GivenRows, INDEX_COLUMN};
 use crate::executor::plain_query::projection;
@@ -49,6 +50,11 @@ impl AffectedRows {
     pub(super) fn written(columns: Vec<ArrayRef>, rows: usize) -> AffectedRows {
         let seqs = Arc::new(Int64Array::new_null(rows));
         AffectedRows { columns, seqs, sources: Vec::new() }
+    }
+
+    /// Memory that the rows take.
+    pub(super) fn bytes(&self) -> usize {
+        column_bytes(&self.columns) + column_bytes(&self.sources)
     }
 }
 

@@ -13,6 +13,7 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array, make_comparator, new_empt
 use arrow::compute::{SortOptions, concat_batches, take};
 use arrow::datatypes::FieldRef;
 use datafusion::common::TableReference;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr, TableWithJoins};
 
@@ -20,6 +21,7 @@ use super::assignment::{Assignments, differs};
 use super::evaluator::{Evaluator, with_ctes};
 use super::plain_value::PlainRows;
 use crate::catalog::Table;
+use crate::executor::batch_stream::batch_bytes;
 use crate::executor::built_query::{all_of, query_of, relation_of, select_of, value_items};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -132,6 +134,8 @@ pub(super) struct TargetRows {
     pub(super) hidden: Option<ArrayRef>,
     pub(super) sources: Vec<ArrayRef>,
     pub(super) values: Vec<ArrayRef>,
+    /// The memory that they take of what all statements share, where it is much.
+    pub(super) held: Option<MemoryReservation>,
 }
 
 /// What the SELECT found.
@@ -203,14 +207,17 @@ impl Target<'_> {
         let sources = source_columns(&self.target.table, &plan, self.values.len());
         let stream = planner.stream(&plan)?;
         let schema = stream.schema();
-        let mut batches = evaluator.engine.collect(stream)?;
+        let (mut batches, held) = evaluator.engine.collect_held(stream)?;
         if (self.from.len() > 1 || !self.from[0].joins.is_empty()) && batches.len() > 1 {
             // A row of the target may be in several.
             batches = vec![concat_batches(&schema, &batches).map_err(internal)?];
         }
         batches.retain(|batch| batch.num_rows() > 0);
-        let rows = batches.iter().map(|b| self.split(b, sources.len())).collect::<Result<_>>()?;
-        Ok(Found { rows, sources })
+        let rows = batches.iter().map(|batch| -> Result<TargetRows> {
+            let held = held.split(batch_bytes(batch).min(held.size()));
+            Ok(TargetRows { held: Some(held), ..self.split(batch, sources.len())? })
+        });
+        Ok(Found { rows: rows.collect::<Result<_>>()?, sources })
     }
 
     fn split(&self, batch: &RecordBatch, sources: usize) -> Result<TargetRows> {
@@ -229,6 +236,7 @@ impl Target<'_> {
             hidden: definition.has_hidden_key().then(|| at(columns + 4)),
             sources: batch.columns()[end..end + sources].to_vec(),
             values: batch.columns()[end + sources..].to_vec(),
+            held: None,
         })
     }
 }
@@ -291,7 +299,7 @@ impl TargetSelection<'_> {
         let seqs = columns.pop().expect("it comes after the columns");
         let Some(values) = self.values(evaluator, &columns, 1)? else { return Ok(None) };
         let (places, hidden, sources) = (vec![place], None, Vec::new());
-        let row = TargetRows { columns, seqs, places, hidden, sources, values };
+        let row = TargetRows { columns, seqs, places, hidden, sources, values, held: None };
         Ok(Some(Found { rows: vec![row], sources: Vec::new() }))
     }
 
@@ -335,6 +343,7 @@ impl TargetRows {
             hidden: self.hidden.as_ref().map(one).transpose()?,
             sources: all(&self.sources)?,
             values: all(&self.values)?,
+            held: None,
         })
     }
 
@@ -390,7 +399,8 @@ impl TargetRows {
                 kept[index] = other;
             }
         }
-        self.take(&kept)
+        let rows = self.take(&kept)?;
+        Ok(TargetRows { held: self.held, ..rows })
     }
 
     fn has_other_values(&self, one: u32, other: u32) -> Result<bool> {

@@ -47,11 +47,9 @@ pub(crate) fn run(
                 let change = assignments.apply(&evaluator, table, &rows)?;
                 updated += change.count();
                 if returning.is_some() {
-                    affected.push(AffectedRows {
-                        columns: change.all.clone(),
-                        seqs: change.seqs.clone(),
-                        sources: rows.sources,
-                    });
+                    let (columns, seqs) = (change.all.clone(), change.seqs.clone());
+                    affected.push(AffectedRows { columns, seqs, sources: rows.sources });
+                    writer.hold(affected.last().map_or(0, AffectedRows::bytes))?;
                 }
                 if assignments.moves_keys() {
                     change.vacate(writer)?;
