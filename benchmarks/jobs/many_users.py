@@ -17,12 +17,16 @@ def newest(full: int, tier: str, which: str, work: Work) -> Sample:
     return feeds.READS[which](con, users)
 
 
-def built(full: int, what: str, work: Work) -> Sample:
+def build_time(full: int, what: str, work: Work) -> Sample:
     return Sample(feeds.took(work, full, what))
 
 
 def reads(full: int, tier: str, which: str) -> str:
     return f"{full:,} users, {tier}, {which} read"
+
+
+def built(full: int, what: str) -> str:
+    return f"{full:,} users, {what} of a row"
 
 
 def read_case(full: int, tier: str, which: str) -> Case:
@@ -31,8 +35,8 @@ def read_case(full: int, tier: str, which: str) -> Case:
 
 
 def build_case(full: int, what: str) -> Case:
-    name = f"{full:,} users, {what} of a row"
-    return Case(name, partial(built, full, what), (feeds.store_name(full, "cold"),))
+    run = partial(build_time, full, what)
+    return Case(built(full, what), run, (feeds.store_name(full, "cold"),))
 
 
 JOB = Job(
@@ -47,10 +51,13 @@ JOB = Job(
         ),
         *(build_case(full, what) for what in ("insert", "flush") for full in (FEW, MANY)),
     ),
-    goals=tuple(
-        Goal(reads(MANY, tier, which), reads(FEW, tier, which), at_most=1.2)
-        for tier in TIERS
-        for which in feeds.READS
+    goals=(
+        *(
+            Goal(reads(MANY, tier, which), reads(FEW, tier, which), at_most=1.2)
+            for tier in TIERS
+            for which in feeds.READS
+        ),
+        *(Goal(built(MANY, what), built(FEW, what), at_most=1.2) for what in ("insert", "flush")),
     ),
     note="KalamDB, 50 rows each, appended through each user's own session and flushed to a file for each."
     " First: nobody asked for the user since the database was opened, so the user's file is opened,"

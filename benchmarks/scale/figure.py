@@ -52,8 +52,8 @@ class Setting:
         return place
 
 
-def connect(place: Path, durability: str = "normal", **config: str) -> kalamdb.Connection:
-    return kalamdb.connect(str(place), config={"durability": durability, **config})
+def connect(place: Path, **config: str) -> kalamdb.Connection:
+    return kalamdb.connect(str(place), config={"durability": "normal"} | config)
 
 
 def seconds(action: Callable[[], object]) -> float:

@@ -15,14 +15,25 @@ Costs = dict[tuple[str, str], float]
 def run(setting: Setting) -> list[Figure]:
     counts = [setting.count(full, 20) for full in (FEW, MANY)]
     figures: list[Figure] = []
-    costs = [measure(setting, users, counts[0], figures) for users in counts]
+    costs: list[Costs] = []
+    took: list[tuple[float, float]] = []
+    for users in counts:
+        of_reads, of_rows = measure(setting, users, counts[0], figures)
+        costs.append(of_reads)
+        took.append(of_rows)
+    for at, what in enumerate(("insert", "flush")):
+        name = f"{what} of a row: many users over few"
+        figures.append(Figure(name, took[1][at] / took[0][at], "x", 1.2))
     for (tier, which), few in costs[0].items():
         name = f"newest 50, {tier}, {which} read: many users over few"
         figures.append(Figure(name, costs[1][tier, which] / few, "x", 1.2))
     return figures
 
 
-def measure(setting: Setting, users: int, few: int, figures: list[Figure]) -> Costs:
+def measure(
+    setting: Setting, users: int, few: int, figures: list[Figure]
+) -> tuple[Costs, tuple[float, float]]:
+    """What reads cost, and an insert and the flush of a row."""
     place = setting.empty(f"many_users_{users}")
     rows = users * ROWS_EACH
     # As in feeds.build.
@@ -43,7 +54,7 @@ def measure(setting: Setting, users: int, few: int, figures: list[Figure]) -> Co
     for (tier, which), cost in costs.items():
         figures.append(Figure(f"newest 50, {tier}, {which} read, {users:,} users", cost, "us"))
     figures.append(Figure(f"memory after the reads, {users:,} users", resident_megabytes(), "MB"))
-    return costs
+    return costs, (insert / rows, flush / rows)
 
 
 def read(place: Path, tier: str, chosen: list[int]) -> Costs:

@@ -71,8 +71,7 @@ fn open_database(path: &Path, read_only: bool, settings: Options) -> Result<Data
     if path.as_os_str() == MEMORY {
         return Database::in_memory(settings);
     }
-    // The file that makes a directory a database.
-    if read_only && !path.join("KALAM").exists() {
+    if read_only && !Database::is_at(path) {
         let message = format!("there is no database in \"{}\"", path.display());
         return Err(Error::new(SqlState::UNDEFINED_OBJECT, message)
             .with_hint("open it without readOnly to make one"));

@@ -75,8 +75,7 @@ fn open(path: &Path, read_only: bool, options: Options) -> Result<Database> {
     if path.as_os_str() == ":memory:" {
         return Database::in_memory(options);
     }
-    // The file that makes a directory a database.
-    if read_only && !path.join("KALAM").exists() {
+    if read_only && !Database::is_at(path) {
         let message = format!("there is no database in \"{}\"", path.display());
         return Err(Error::new(SqlState::UNDEFINED_OBJECT, message)
             .with_hint("connect without read_only to make one"));

@@ -90,6 +90,13 @@ impl Database {
         Ok(Database { engine })
     }
 
+    /// Whether a directory is a database, one that was made to its end. It is not opened, and
+    /// may be damaged or of a newer version.
+    #[must_use]
+    pub fn is_at(path: impl AsRef<Path>) -> bool {
+        Directory::is_at(path.as_ref())
+    }
+
     /// Opens a database that lives in memory and ends with its last handle.
     ///
     /// # Errors
@@ -171,6 +178,7 @@ impl Database {
         self.engine.halt();
         if !self.engine.store.is_closed() {
             self.engine.audit.settle();
+            self.engine.tier.settle();
         }
         self.engine.store.close()
     }

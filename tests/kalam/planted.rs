@@ -57,6 +57,12 @@ const BUGS: &[Planted] = &[
         with: &[("KALAM_POINT", "flush.after_sync")],
     },
     Planted {
+        bug: "folder_called_clean",
+        proof: FAULT,
+        says: &["orphans"],
+        with: &[("KALAM_POINT", "flush.after_sync")],
+    },
+    Planted {
         bug: "file_number_reused",
         proof: CRASH,
         says: &["XX001", "is torn", "wrong"],

@@ -309,6 +309,8 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        self.halt();
+        self.tier.settle();
         let Some(runtime) = self.runtime.take() else { return };
         if tokio::runtime::Handle::try_current().is_ok() {
             // One of the runtime's own threads, which cannot wait for itself.

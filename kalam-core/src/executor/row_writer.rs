@@ -16,7 +16,7 @@ use crate::flush::{ColdPosition, KeyLookup, ScopeEdit, ScopeManifest};
 use crate::model::{ConstraintId, ScopeId, SegmentId, Seq, TableKind, UserKey};
 use crate::store::{
     CommitError, Expect, FLAG_DELETED, KeyEncoder, MarkSet, RowEncoder, RowHeader, RowWrites, Run,
-    SCOPE_PREFIX_LEN, View, WriteSet, damaged, set_flags,
+    SCOPE_PREFIX_LEN, StoredValue, View, WriteSet, damaged, set_flags,
 };
 use crate::{Error, Result, SqlState};
 
@@ -303,6 +303,69 @@ impl<'a> RowWriter<'a> {
             }
         }
         self.account()
+    }
+
+    /// Adds a new row, given its key without scope and the values of its columns. The table
+    /// has no CHECK and no UNIQUE constraints.
+    ///
+    /// # Errors
+    /// As [`RowWriter::insert`].
+    pub(crate) fn insert_plain(&mut self, key: &[u8], values: &[StoredValue<'_>]) -> Result<()> {
+        let (prefix, expect) = (self.prefix, self.absent());
+        let layout = self.table.layout();
+        self.rows.push(
+            expect,
+            |out| {
+                out.extend_from_slice(&prefix);
+                out.extend_from_slice(key);
+            },
+            |out| layout.encode_values(values, out),
+        );
+        let write = self.rows.len() - 1;
+        if self.view.is_of_transaction() {
+            self.clear(write, Taken::Refuse)?;
+        } else if !self.manifest.segments.is_empty() {
+            self.clear_cold(write, Taken::Refuse)?;
+        }
+        self.account()
+    }
+
+    /// Writes the live hot row of a key, which is without scope, with other values in some
+    /// columns, none of them of the key, and returns how many rows that changes. `None`: there
+    /// is none, or its record is of another version. The table has no CHECK and no UNIQUE
+    /// constraints, and the statement changes no other row.
+    ///
+    /// # Errors
+    /// `53200`, `XX001`.
+    pub(crate) fn patch(
+        &mut self,
+        key: &[u8],
+        changes: &[(usize, StoredValue<'_>)],
+    ) -> Result<Option<u64>> {
+        let key = [self.prefix.as_slice(), key].concat();
+        let (layout, expiry, rows) = (self.table.layout(), self.expiry(), &mut self.rows);
+        let found = self.view.hot(&key, |record| {
+            let header = RowHeader::read(record)?;
+            if header.is_deleted() || header.seq < expiry || !layout.is_of(&header) {
+                return Ok(None);
+            }
+            let mut values = layout.values(record)?;
+            let mut differs = false;
+            for (column, value) in changes {
+                differs |= !layout.is_same(*column, &values[*column], value);
+                values[*column] = *value;
+            }
+            if differs {
+                rows.push(
+                    Expect::Seq(header.seq),
+                    |out| out.extend_from_slice(&key),
+                    |out| layout.encode_values(&values, out),
+                );
+            }
+            Ok(Some(u64::from(differs)))
+        })?;
+        self.account()?;
+        Ok(found.flatten())
     }
 
     /// What must hold of a key that is free.

@@ -7,7 +7,7 @@ use arrow::compute::interleave;
 use arrow::datatypes::SchemaRef;
 
 use crate::catalog::Table;
-use crate::flush::{ColdTier, ScopeManifest, read_columns_at};
+use crate::flush::{ColdTier, ScopeManifest, read_columns_at, read_columns_in_order};
 use crate::store::RowDecoder;
 use crate::{Error, Result, SqlState};
 
@@ -74,10 +74,31 @@ impl<'a> TierRows<'a> {
             Some(RowOf::Hot(first)) if rows.windows(2).all(follow) => {
                 hot.iter().map(|column| column.slice(*first, rows.len())).collect()
             }
-            Some(_) => self.joined(hot, manifest, rows)?,
+            Some(_) => match self.of_one_segment(manifest, rows)? {
+                Some(columns) => columns,
+                None => self.joined(hot, manifest, rows)?,
+            },
         };
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         RecordBatch::try_new_with_options(schema, columns, &options).map_err(internal)
+    }
+
+    /// The columns of rows that all lie in a few blocks of one segment: copied once.
+    fn of_one_segment(
+        &self,
+        manifest: &ScopeManifest,
+        rows: &[RowOf],
+    ) -> Result<Option<Vec<ArrayRef>>> {
+        let Some(RowOf::Segment(segment, _)) = rows.first() else { return Ok(None) };
+        let place = |row: &RowOf| match row {
+            RowOf::Segment(other, place) if other == segment => Some(*place),
+            _ => None,
+        };
+        let Some(places) = rows.iter().map(place).collect::<Option<Vec<u32>>>() else {
+            return Ok(None);
+        };
+        let open = self.tier.open(&manifest.segments[*segment].meta)?;
+        read_columns_in_order(&self.tier.cache, &open, self.table, &self.positions, &places)
     }
 
     fn joined(

@@ -13,6 +13,7 @@ use super::replacement::Replacement;
 use super::scope_statistics::{STATISTICS, ScopeStatistics};
 use super::segment::{SegmentKey, SegmentMeta};
 use super::tier_observer::TierObserver;
+use super::unlisted::UnlistedFiles;
 use crate::catalog::DEFAULT_STORAGE;
 use crate::env::has_bug;
 use crate::model::{Name, ScopeId, SegmentId, Seq, TableId, UserKey};
@@ -120,6 +121,8 @@ pub(crate) struct Manifest {
     staged: Mutex<HashMap<ScopeId, Arc<ScopeManifest>>>,
     /// With the epoch from which on no view sees the file.
     garbage: Mutex<Vec<(u64, Garbage)>>,
+    /// Files in the folder of `local` that no commit lists yet.
+    pub(super) unlisted: UnlistedFiles,
     /// Users whose rows were taken away for good.
     purged: DashSet<UserKey>,
     observer: OnceLock<Arc<dyn TierObserver>>,
@@ -135,6 +138,7 @@ impl Manifest {
             scopes: DashMap::new(),
             staged: Mutex::default(),
             garbage: Mutex::default(),
+            unlisted: UnlistedFiles::default(),
             purged: DashSet::new(),
             observer: OnceLock::new(),
         }
@@ -581,6 +585,8 @@ impl Change for ScopeEdit {
             manifest.purged.insert(self.scope.user);
         }
         let Some(next) = manifest.staged.lock().remove(&self.scope) else { return };
+        let is_local = |(meta, _): &&(SegmentMeta, _)| meta.storage.as_str() == DEFAULT_STORAGE;
+        manifest.unlisted.list(self.added.iter().filter(is_local).count());
         if self.removes_any() {
             for (from, _) in manifest.garbage.lock().iter_mut().filter(|(e, _)| *e == UNPUBLISHED) {
                 *from = epoch;

@@ -41,6 +41,7 @@ mod tier;
 mod tier_observer;
 mod tiers;
 mod turns;
+mod unlisted;
 
 pub(crate) use crate::model::ScopeId;
 pub(crate) use compact_table::{Choice, CompactReport};
@@ -56,7 +57,7 @@ pub(crate) use manifest::{ScopeEdit, ScopeManifest, SegmentState, all_segments};
 pub(crate) use mark::{MarkKind, marked_rows, read_marks};
 pub(crate) use object_client::check_storage_options;
 pub(crate) use purge::{demand_purge, erase_purged, finish_purges, is_purge_pending};
-pub(crate) use read_rows::{read_columns_at, read_rows_with_seq};
+pub(crate) use read_rows::{read_columns_at, read_columns_in_order, read_rows_with_seq};
 pub(crate) use recovery::remove_orphans;
 pub(crate) use scope_statistics::{AnalyzedColumn, STATISTICS, ScopeStatistics};
 pub(crate) use segment::{ColumnStatistics as StoredStatistics, SegmentMeta};

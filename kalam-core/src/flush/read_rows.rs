@@ -31,6 +31,26 @@ pub(crate) fn read_columns_at(
     found.columns(segment, &arrays, places.len())
 }
 
+/// As [`read_columns_at`], of rows in any order, which the columns have too; `None` if they
+/// lie in too many blocks.
+///
+/// # Errors
+/// `XX001` if they cannot be decoded.
+pub(crate) fn read_columns_in_order(
+    cache: &SegmentCache,
+    segment: &OpenSegment,
+    table: &Table,
+    positions: &[usize],
+    places: &[u32],
+) -> Result<Option<Vec<ArrayRef>>> {
+    let found = InFile::new(segment, table, positions, &[]);
+    let Some(blocks) = Blocks::of(places).filter(|_| !found.roots.is_empty()) else {
+        return Ok(None);
+    };
+    let arrays = blocks.read(cache, segment, &found.roots)?;
+    found.columns(segment, &arrays, places.len()).map(Some)
+}
+
 /// All columns of the table, then `_seq`, of the rows at these places, which are sorted
 /// and distinct.
 ///

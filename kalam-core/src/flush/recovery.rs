@@ -1,24 +1,25 @@
 //! What a crash leaves beside the manifest, removed at open.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::manifest::{GARBAGE, SEGMENTS};
+use super::manifest::{GARBAGE, Garbage};
 use super::segment_file::TEMPORARY_SUFFIX;
 use super::tier::ColdTier;
+use super::unlisted::listed_ids;
 use crate::Result;
 use crate::catalog::DEFAULT_STORAGE;
 use crate::env::has_bug;
 use crate::error::io_error;
-use crate::model::Name;
+use crate::model::{Name, SegmentId};
 use crate::store::{Store, WriteSet};
 
 /// Deletes segment files that the manifest does not list: a flush that crashed
 /// before its commit wrote them. Call it before anything else writes.
 ///
-/// Only files of our own naming are touched.
+/// Only files of our own naming are touched. They are looked for only if the last process
+/// did not say that there are none: there may be a folder for each of many users.
 ///
 /// # Errors
 /// `58030` if a folder cannot be read, `XX001` if the manifest cannot.
@@ -43,31 +44,38 @@ pub(crate) fn remove_orphans(tier: &ColdTier, store: &Arc<Store>) -> Result<()> 
         tier.sync_deletions(&deleted)?;
         store.commit(set)?;
     }
+    if tier.manifest.unlisted.were_listed(&view.snapshot)? {
+        return Ok(());
+    }
     let storage = Name::new("storage", DEFAULT_STORAGE)?;
     let place = tier.place(&storage)?;
     let Some(root) = place.folder().filter(|root| root.is_dir()) else { return Ok(()) };
-    let listed = SEGMENTS.scan(&view.snapshot, &[])?.into_iter().map(|(_, meta)| meta);
-    let listed: HashSet<String> =
-        listed.filter(|meta| meta.storage == storage).map(|meta| meta.path).collect();
+    let listed = listed_ids(&view.snapshot)?;
     let mut orphans = Vec::new();
     find_files(root, root, &mut |path| {
-        if is_ours(path) && !listed.contains(path) && !has_bug("orphan_left") {
-            orphans.push(path.to_owned());
+        if let Some(segment) = segment_of(path)
+            && !listed.contains(&segment)
+            && !has_bug("orphan_left")
+        {
+            orphans.push(Garbage { segment, storage: storage.clone(), path: path.to_owned() });
         }
     })?;
-    for path in orphans {
+    for Garbage { path, .. } in &orphans {
         tracing::info!(path, "removing a segment that no commit lists");
-        place.delete(&path)?;
+        place.delete(path)?;
     }
-    Ok(())
+    // The next open may be told that it need not look for them.
+    tier.sync_deletions(&orphans)
 }
 
-/// Sixteen hexadecimal digits, `.parquet`, and perhaps the temporary suffix.
-fn is_ours(path: &str) -> bool {
+/// The segment that a file of our naming is of: sixteen hexadecimal digits, `.parquet`, and
+/// perhaps the temporary suffix.
+fn segment_of(path: &str) -> Option<SegmentId> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let name = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
-    name.strip_suffix(".parquet")
-        .is_some_and(|id| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+    let id = name.strip_suffix(".parquet").filter(|id| id.len() == 16)?;
+    let is_ours = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_ours.then(|| u64::from_str_radix(id, 16).ok().map(SegmentId)).flatten()
 }
 
 fn find_files(root: &Path, folder: &Path, found: &mut impl FnMut(&str)) -> Result<()> {

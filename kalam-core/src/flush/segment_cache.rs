@@ -72,7 +72,8 @@ impl OpenSegment {
             return Err(damaged("its checksum differs from the manifest's".into()));
         }
         let footer = ParquetMetaDataReader::new()
-            .with_page_index_policy(PageIndexPolicy::Required)
+            // A file of one block has none.
+            .with_page_index_policy(PageIndexPolicy::Optional)
             .parse_and_finish(&source)
             .map_err(|e| damaged(e.to_string()))?;
         let block_keys = footer
@@ -296,6 +297,11 @@ impl SegmentCache {
         });
         self.blocks_asked.note(was_missing);
         block
+    }
+
+    /// Memory of open segments and of decoded blocks.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.segments.weight() + self.blocks.weight() + self.columns.weight()
     }
 
     /// Segments that were found open, and those that were opened.

@@ -170,15 +170,15 @@ impl ColdTier {
         self.away.remove(storage);
     }
 
-    /// Notes, durably, a file that is about to be written, for storages whose folders are
-    /// not looked through at open. The commit that lists the file removes the note; what is
-    /// left after a crash is garbage.
+    /// Notes, durably, a file that is about to be written. Of `local` only that there is one:
+    /// its folder is looked through after a crash. Of storages that are not looked through
+    /// each file; the commit that lists it removes the note; what is left is garbage.
     ///
     /// # Errors
     /// `53100`, `58030`.
     pub(crate) fn announce(&self, storage: &Name, segment: SegmentId, path: &str) -> Result<()> {
         if storage.as_str() == DEFAULT_STORAGE {
-            return Ok(());
+            return self.manifest.unlisted.begin(self.manifest.store());
         }
         let mut set = WriteSet::default();
         let file = Garbage { segment, storage: storage.clone(), path: path.into() };
@@ -186,6 +186,18 @@ impl ColdTier {
         self.registry.needs_storage(&mut set, storage);
         self.manifest.store().commit(set)?;
         fault_point("storage.announced")
+    }
+
+    /// Says, for the next open, that it need not look for files that no commit lists, if that
+    /// is so. Where this fails it looks for them.
+    pub(crate) fn settle(&self) {
+        let store = self.manifest.store();
+        if self.directory.is_none() || store.is_poisoned() || store.is_closed() {
+            return;
+        }
+        if let Err(e) = self.manifest.unlisted.settle(store) {
+            tracing::warn!(error = %e, "the next open looks through the folder of segments");
+        }
     }
 
     /// Deletes a file that no commit will list, now or when its storage is back, after

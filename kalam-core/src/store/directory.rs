@@ -41,6 +41,11 @@ impl Drop for Directory {
 }
 
 impl Directory {
+    /// Whether a directory is a database that was made to its end.
+    pub(crate) fn is_at(path: &Path) -> bool {
+        path.join(FORMAT_FILE).exists()
+    }
+
     /// Locks the directory, creating it if allowed. A new one is a database when
     /// [`Directory::finish_creation`] returns.
     ///

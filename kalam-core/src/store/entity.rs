@@ -91,6 +91,24 @@ impl<K: EntityKey, V: Serialize + DeserializeOwned> EntityStore<K, V> {
         Ok(found)
     }
 
+    /// Hands out the key of every entity, in key order.
+    ///
+    /// # Errors
+    /// `XX001` if one does not decode.
+    pub(crate) fn each_key(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        mut found: impl FnMut(K),
+    ) -> Result<()> {
+        let lower = [self.prefix];
+        let mut cursor = snapshot.cursor(self.family, &lower, &prefix_end(&lower));
+        while let Some((key, _)) = cursor.entry()? {
+            found(K::decode(&key[1..]).ok_or_else(|| damaged(self.what))?);
+            cursor.advance();
+        }
+        Ok(())
+    }
+
     /// The key of the last entity.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ pub(crate) use overlay::{Overlay, Run};
 pub(crate) use read_set::RecentGuard;
 pub(crate) use rocks::{Family, Home};
 pub(crate) use row::{
-    DecodeTarget, FLAG_DELETED, Layouts, RowDecoder, RowEncoder, RowHeader, RowLayout,
+    DecodeTarget, FLAG_DELETED, Layouts, RowDecoder, RowEncoder, RowHeader, RowLayout, StoredValue,
     read_stored_value, set_flags, stored_value,
 };
 pub(crate) use snapshot::{HotCursor, Snapshot, View, damaged};

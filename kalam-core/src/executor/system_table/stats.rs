@@ -87,6 +87,11 @@ fn held(moment: &Moment<'_>) -> Result<Vec<Stat>> {
         ("hot_rows_estimate", hot.rows, "rows in the hot tier, about"),
         ("hot_bytes", hot.bytes, "bytes of the hot tier, in memory and on disk"),
         ("block_cache_bytes", hot.block_cache_bytes, "bytes in RocksDB's block cache"),
+        (
+            "segment_cache_bytes",
+            engine.tier.cache.bytes(),
+            "bytes of open segments and their blocks",
+        ),
         ("copy_bytes", engine.tier.copy_bytes(), "bytes of local copies of remote segments"),
         ("open_views", engine.store.epochs().count(), "views that statements and results hold"),
         ("memory_used", running.memory_pool.reserved() as u64, "bytes held by running queries"),

@@ -11,6 +11,7 @@ use datafusion::common::ScalarValue;
 
 use crate::model::{KalamDataType, ScopeId, TableId, TableKind, UserKey};
 use crate::store::column::{Column, Values, bytes_at};
+use crate::store::row::StoredValue;
 use crate::{Error, Result, SqlState};
 
 /// Bytes of a hot key before the primary key: kind, table, user.
@@ -101,6 +102,25 @@ impl KeyCodec {
         }
         for (data_type, value) in self.types.iter().zip(values) {
             encode_scalar(data_type, value, out)?;
+        }
+        Ok(())
+    }
+
+    /// Appends the key of these values, which are as records have them, one for each column
+    /// of the key.
+    ///
+    /// # Errors
+    /// `XX000` if one is NULL, or no value of its type.
+    pub(crate) fn encode_stored<'v>(
+        &self,
+        values: impl Iterator<Item = StoredValue<'v>>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        for (data_type, value) in self.types.iter().zip(values) {
+            let bytes = value.bytes(data_type.is_fixed_width());
+            bytes
+                .and_then(|bytes| encode_bytes(data_type, bytes, out))
+                .ok_or_else(|| internal("a key column was given no value of its type"))?;
         }
         Ok(())
     }
@@ -247,6 +267,30 @@ fn encode_scalar(data_type: &KalamDataType, value: &ScalarValue, out: &mut Vec<u
         }
     }
     Ok(())
+}
+
+/// Appends the key of a value from the bytes that a record has for it.
+fn encode_bytes(data_type: &KalamDataType, bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    match data_type {
+        KalamDataType::Boolean | KalamDataType::Uuid => out.extend_from_slice(bytes),
+        KalamDataType::SmallInt => put_i16(i16::from_le_bytes(bytes.try_into().ok()?), out),
+        KalamDataType::Int | KalamDataType::Date => {
+            put_i32(i32::from_le_bytes(bytes.try_into().ok()?), out);
+        }
+        KalamDataType::BigInt
+        | KalamDataType::Time
+        | KalamDataType::Timestamp
+        | KalamDataType::DateTime => put_i64(i64::from_le_bytes(bytes.try_into().ok()?), out),
+        KalamDataType::Decimal { .. } => put_i128(i128::from_le_bytes(bytes.try_into().ok()?), out),
+        KalamDataType::Float => put_f32(f32::from_le_bytes(bytes.try_into().ok()?), out),
+        KalamDataType::Double => put_f64(f64::from_le_bytes(bytes.try_into().ok()?), out),
+        KalamDataType::Text | KalamDataType::Bytes => put_bytes(bytes, out),
+        KalamDataType::Json
+        | KalamDataType::File
+        | KalamDataType::Embedding(_)
+        | KalamDataType::List(_) => return None,
+    }
+    Some(())
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

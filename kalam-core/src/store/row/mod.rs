@@ -12,11 +12,13 @@ mod builder;
 mod decode;
 mod encode;
 mod layout;
+mod stored;
 mod value;
 
 pub(crate) use decode::{DecodeTarget, RowDecoder};
 pub(crate) use encode::RowEncoder;
 pub(crate) use layout::{Layouts, RowLayout};
+pub(crate) use stored::StoredValue;
 pub(crate) use value::{read_stored_value, stored_value};
 
 use crate::model::{SchemaVersion, Seq};

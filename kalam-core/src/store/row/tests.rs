@@ -13,6 +13,7 @@ use super::*;
 use crate::model::arbitrary::{any_scalar_type, any_type};
 use crate::model::{ColumnDefinition, ColumnId, KalamDataType, Name};
 use crate::store::arbitrary::{any_option, array, embedding, list, null};
+use crate::store::key::KeyCodec;
 
 fn columns(types: &[KalamDataType]) -> Vec<(ColumnId, KalamDataType)> {
     (1u32..).map(ColumnId).zip(types.iter().cloned()).collect()
@@ -98,6 +99,40 @@ proptest! {
         prop_assert_eq!(decoder.len(), 0);
         for (read, written) in decoded.iter().zip(&arrays) {
             prop_assert_eq!(read, written);
+        }
+    }
+
+    #[test]
+    fn records_and_keys_of_single_values_are_those_of_arrays((types, arrays) in any_table()) {
+        let layout = layout(3, &types);
+        for row in 0..arrays.first().map_or(0, |a| a.len()) {
+            let expected = record(&layout, &arrays, row);
+            let read = layout.values(&expected)?;
+            let scalars: Vec<ScalarValue> = arrays
+                .iter()
+                .map(|a| ScalarValue::try_from_array(a, row).expect("the row is there"))
+                .collect();
+            // What an assignment has to look at is never stored as it is.
+            let stored = |(number, (data_type, value))| {
+                StoredValue::of(data_type, value).unwrap_or(read[number])
+            };
+            let values: Vec<StoredValue<'_>> =
+                types.iter().zip(&scalars).enumerate().map(stored).collect();
+            for values in [&read, &values] {
+                let mut again = Vec::new();
+                layout.encode_values(values, &mut again);
+                prop_assert_eq!(&again, &expected);
+            }
+            for (number, data_type) in types.iter().enumerate() {
+                let Ok(codec) = KeyCodec::new(vec![data_type.clone()]) else { continue };
+                if values[number] == StoredValue::Null {
+                    continue;
+                }
+                let (mut of_array, mut of_value) = (Vec::new(), Vec::new());
+                codec.encoder(&[arrays[number].slice(row, 1)])?.encode(0, &mut of_array);
+                codec.encode_stored(std::iter::once(values[number]), &mut of_value)?;
+                prop_assert_eq!(of_array, of_value);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Value, ValueWithSpan, Visit, Visitor
 use super::evaluator::Evaluator;
 use super::new_rows::InsertTarget;
 use super::on_conflict::ConflictResolution;
+use super::plain_write;
 use super::returning::{AffectedRows, Returning, result};
 use super::row_values::{BoundRow, values};
 use super::target::TargetTable;
@@ -37,7 +38,10 @@ pub(crate) fn run(
     statement: &Insert,
     params: &[ScalarValue],
 ) -> Result<QueryResult> {
-    run_many(engine, caller, work, statement, &[params])
+    match plain_write::insert(engine, caller, work, statement, params)? {
+        Some(done) => Ok(done),
+        None => run_many(engine, caller, work, statement, &[params]),
+    }
 }
 
 /// Inserts the rows of each set of parameters in one commit.

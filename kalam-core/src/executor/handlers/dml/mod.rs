@@ -10,6 +10,7 @@ pub(crate) mod merge;
 mod new_rows;
 mod on_conflict;
 mod plain_value;
+mod plain_write;
 mod returning;
 mod row_values;
 mod target;

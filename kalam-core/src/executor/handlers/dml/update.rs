@@ -7,6 +7,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 use super::assignment::{Assignments, RowChange};
 use super::evaluator::Evaluator;
+use super::plain_write::PlainUpdate;
 use super::returning::{AffectedRows, Returning, result};
 use super::target::{TargetSelection, TargetTable};
 use crate::Result;
@@ -39,8 +40,14 @@ pub(crate) fn run(
     let returning = Returning::new(&statement.returning, table, &target.name, false)?;
     let evaluator = Evaluator::new(engine, caller, params, &statement.ctes);
     let selection = selection(&target, statement, &assignments, returning.is_some());
+    let plain = PlainUpdate::of(&target, statement, &assignments.values, params)?;
     let ((updated, returned), seq) =
         work.write_numbered(engine, table, target.user, |view, writer| {
+            if let Some(plain) = &plain
+                && let Some(updated) = plain.write(table, writer)?
+            {
+                return Ok((updated, None));
+            }
             let found = selection.rows(&evaluator, view, writer)?;
             let (mut updated, mut moved, mut affected) = (0, Vec::new(), Vec::new());
             for rows in found.rows {
