@@ -39,6 +39,7 @@ mod long_batches;
 mod modify_statement;
 mod named_data;
 mod named_relations;
+mod nearest_read;
 mod operator_function;
 mod output_name;
 mod params;

@@ -41,6 +41,7 @@ mod tier;
 mod tier_observer;
 mod tiers;
 mod turns;
+mod vector_column;
 
 pub(crate) use crate::model::ScopeId;
 pub(crate) use compact_table::{Choice, CompactReport};
@@ -66,3 +67,4 @@ pub(crate) use segment_writer::segment_schema;
 pub(crate) use tier::ColdTier;
 pub(crate) use tier_observer::TierObserver;
 pub(crate) use tiers::{Tiers, past_conflicts};
+pub(crate) use vector_column::VectorColumn;

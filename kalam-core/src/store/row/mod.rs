@@ -14,7 +14,7 @@ mod encode;
 mod layout;
 mod value;
 
-pub(crate) use decode::{DecodeTarget, RowDecoder};
+pub(crate) use decode::{DecodeTarget, RowDecoder, StoredColumn};
 pub(crate) use encode::RowEncoder;
 pub(crate) use layout::{Layouts, RowLayout};
 pub(crate) use value::{read_stored_value, stored_value};
