@@ -57,6 +57,7 @@ mod prepared_statement;
 mod query_plan;
 mod query_result;
 mod query_shape;
+mod read_ahead;
 mod rebase;
 mod recent_read;
 mod resolve;
