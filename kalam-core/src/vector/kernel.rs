@@ -142,8 +142,8 @@ pub(super) fn largest(a: &[f32]) -> f32 {
     let larger = |known: f32, x: f32| if x.abs() > known { x.abs() } else { known };
     let (blocks, rest) = a.as_chunks::<LANES>();
     for block in blocks {
-        for lane in 0..LANES {
-            lanes[lane] = larger(lanes[lane], block[lane]);
+        for (known, x) in lanes.iter_mut().zip(block) {
+            *known = larger(*known, *x);
         }
     }
     rest.iter().chain(&lanes).fold(0.0, |known, x| larger(known, *x))
@@ -188,8 +188,8 @@ fn accumulate<B: Element, const K: usize>(
         }
         for (totals, sums) in totals.iter_mut().zip(sums) {
             for sums in sums.as_chunks::<TOTALS>().0 {
-                for lane in 0..TOTALS {
-                    totals[lane] += f64::from(sums[lane]);
+                for (total, sum) in totals.iter_mut().zip(sums) {
+                    *total += f64::from(*sum);
                 }
             }
         }
