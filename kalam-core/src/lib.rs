@@ -16,6 +16,9 @@ pub mod env;
 /// A statement at work: its settings, and what stops it.
 mod activity;
 
+/// Distances between vectors, and the nearest of many.
+mod vector;
+
 /// RocksDB: key and row codecs, entities, snapshots, the commit pipeline.
 mod store;
 
@@ -30,9 +33,6 @@ mod flush;
 
 /// Backups of a whole database, and the way back.
 mod backup;
-
-/// Distances between vectors.
-mod vector;
 
 /// Jobs: records, attempts, progress, stopping, what a crash leaves.
 mod jobs;

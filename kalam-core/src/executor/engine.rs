@@ -38,7 +38,7 @@ use crate::env::{Clock, IdSource};
 use crate::flush::{ColdTier, Tiers, finish_purges, remove_orphans};
 use crate::jobs::{BackgroundParts, FlushScheduler, Jobs, Maintenance};
 use crate::model::Name;
-use crate::scan::{KeepOrder, NewestRows};
+use crate::scan::{HotVectors, KeepOrder, NewestRows};
 use crate::security::{Accounts, AuditLog, Logins};
 use crate::store::{Directory, Home, Store};
 use crate::{Error, Options, Result, SqlState};
@@ -93,6 +93,7 @@ pub(crate) struct Engine {
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) logins: Logins,
     pub(crate) tier: Arc<ColdTier>,
+    pub(crate) hot_vectors: HotVectors,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -175,6 +176,7 @@ impl Engine {
             logins: Logins::new(&store, &accounts, &audit, &clock),
             accounts,
             audit,
+            hot_vectors: HotVectors::new(&store, options.cache_bytes / 4),
             store,
             registry,
             tier,

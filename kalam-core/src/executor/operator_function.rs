@@ -52,7 +52,8 @@ impl ExprPlanner for OperatorFunctions {
     }
 }
 
-fn function_of(operator: &BinaryOperator) -> Option<&'static str> {
+/// The function of ours that an operator may stand for.
+pub(super) fn function_of(operator: &BinaryOperator) -> Option<&'static str> {
     match operator {
         BinaryOperator::Spaceship => Some("cosine_distance"),
         BinaryOperator::LtDashGt => Some("l2_distance"),

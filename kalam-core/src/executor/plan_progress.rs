@@ -8,7 +8,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
-use super::long_batches::long_batches;
+use super::long_batches::{hands_on, long_batches};
+use super::read_ahead::read_ahead;
 use crate::activity::{Activity, Measured};
 use crate::scan::expected_rows;
 
@@ -20,8 +21,16 @@ pub(super) fn start(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 ) -> DataFusionResult<SendableRecordBatchStream> {
-    let context = long_batches(&*plan, context);
-    let stream = execute_stream(plan.clone(), context)?;
+    let (plan, stream) = match hands_on(&*plan) {
+        true => {
+            let context = long_batches(&*plan, context);
+            match read_ahead(&plan, &context)? {
+                Some(started) => started,
+                None => (plan.clone(), execute_stream(plan, context)?),
+            }
+        }
+        false => (plan.clone(), execute_stream(plan, context)?),
+    };
     let Some(activity) = Activity::current() else { return Ok(stream) };
     let progress = Arc::new(PlanProgress { plan, scans: OnceLock::new() });
     let part: Arc<dyn Measured> = progress.clone();

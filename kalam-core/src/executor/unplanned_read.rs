@@ -1,4 +1,5 @@
-//! Queries that are read without a planner, because they say by keys which rows they want.
+//! Queries that are read without a planner, because they say by keys which rows they want, or
+//! by the one vector that theirs are nearest to.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use super::caller::Caller;
 use super::engine::Engine;
 use super::key_list_read::{self, KeyListRead};
+use super::nearest_read::{self, NearestRead};
 use super::point_read::{self, Point};
 use super::recent_read::{self, RecentRead};
 use crate::Result;
@@ -22,6 +24,8 @@ pub(crate) enum UnplannedRead {
     KeyList(KeyListRead),
     /// The first or last rows of a range of keys.
     Recent(RecentRead),
+    /// The rows that are nearest to a vector.
+    Nearest(NearestRead),
 }
 
 impl UnplannedRead {
@@ -44,7 +48,11 @@ impl UnplannedRead {
             return Ok(Some(UnplannedRead::KeyList(list)));
         }
         let recent = recent_read::find(engine, caller, query, params, view)?;
-        Ok(recent.map(UnplannedRead::Recent))
+        if let Some(recent) = recent {
+            return Ok(Some(UnplannedRead::Recent(recent)));
+        }
+        let nearest = nearest_read::find(engine, caller, query, params)?;
+        Ok(nearest.map(UnplannedRead::Nearest))
     }
 
     /// The caller's rows.
@@ -61,6 +69,7 @@ impl UnplannedRead {
             UnplannedRead::Point(point) => point.read(engine, caller, view),
             UnplannedRead::KeyList(list) => list.read(engine, caller, view),
             UnplannedRead::Recent(recent) => recent.read(engine, caller, view),
+            UnplannedRead::Nearest(nearest) => nearest.read(engine, caller, view),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Which column of the table each column of a segment is. Columns are told by their id,
 //! never by their name: names may have changed since, and may have been given again.
 
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 
 use super::segment_writer::FIELD_ID;
 use crate::Result;
-use crate::model::{ColumnId, KalamDataType};
+use crate::model::{ColumnId, KALAM_DATA_TYPE_KEY, KalamDataType};
 
 /// A column of a segment.
 #[derive(Clone, Debug)]
@@ -26,11 +26,22 @@ impl FileColumn {
         let numbered = file.fields().iter().enumerate();
         numbered
             .filter_map(|(root, field)| Some((root, field, column_id(field)?)))
-            .map(|(root, field, id)| {
-                Ok(FileColumn { id, root, data_type: KalamDataType::from_arrow_field(field)? })
-            })
+            .map(|(root, field, id)| Ok(FileColumn { id, root, data_type: written_type(field)? }))
             .collect()
     }
+}
+
+/// The type of a column that was written as a field of a file has it. An EMBEDDING is written
+/// as bytes of one length; files of earlier versions have it as a list of floats.
+fn written_type(field: &Field) -> Result<KalamDataType> {
+    if let DataType::FixedSizeBinary(width) = field.data_type()
+        && let Some(spelling) = field.metadata().get(KALAM_DATA_TYPE_KEY)
+        && let Ok(KalamDataType::Embedding(dimensions)) = spelling.parse()
+        && i32::from(dimensions) * 4 == *width
+    {
+        return Ok(KalamDataType::Embedding(dimensions));
+    }
+    KalamDataType::from_arrow_field(field)
 }
 
 /// The id of the column that a field of a file is; `_seq` and the hidden key have none.

@@ -42,6 +42,7 @@ mod tier_observer;
 mod tiers;
 mod turns;
 mod unlisted;
+mod vector_column;
 
 pub(crate) use crate::model::ScopeId;
 pub(crate) use compact_table::{Choice, CompactReport};
@@ -67,3 +68,4 @@ pub(crate) use segment_writer::segment_schema;
 pub(crate) use tier::ColdTier;
 pub(crate) use tier_observer::TierObserver;
 pub(crate) use tiers::{Tiers, past_conflicts};
+pub(crate) use vector_column::VectorColumn;

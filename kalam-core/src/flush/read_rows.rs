@@ -13,6 +13,7 @@ use super::segment_cache::{OpenSegment, SegmentCache};
 use super::segment_writer::KEY_BLOCK_ROWS;
 use crate::Result;
 use crate::catalog::{SEQ_COLUMN, Table, initial_value};
+use crate::vector::unpack_vectors;
 
 /// Columns of the table, by their positions in it, of the rows at these places, which are
 /// sorted and distinct.
@@ -173,7 +174,10 @@ impl<'a> InFile<'a> {
             let column = &self.table.definition.columns[*position];
             let of_file = segment.column(column.id);
             match of_file.and_then(|of_file| Some((read(of_file.root)?, &of_file.data_type))) {
-                Some((array, data_type)) => column.widen(array, data_type),
+                Some((array, data_type)) => {
+                    let array = unpack_vectors(array, &data_type.arrow_type());
+                    column.widen(&array.map_err(|e| segment.undecodable(e))?, data_type)
+                }
                 None => {
                     let value = ScalarValue::try_from_array(&initial_value(column)?, 0);
                     let repeated = value.and_then(|value| value.to_array_of_size(rows));

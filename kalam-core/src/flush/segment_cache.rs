@@ -20,6 +20,7 @@ use super::segment_file::SegmentSource;
 use super::segment_writer::{KEY_BLOCK_ROWS, KEY_INDEX, parse_key_index};
 use crate::env::has_bug;
 use crate::model::{ColumnId, SegmentId};
+use crate::vector::Sketch;
 use crate::{Error, Result, SqlState};
 
 /// A segment whose bytes were checked, with its parsed footer.
@@ -173,12 +174,39 @@ impl Weighter<(SegmentId, u32), Arc<KeyBlock>> for BlockBytes {
 /// A column of a file, by its number in it, and a block of rows.
 type ColumnBlock = (SegmentId, usize, u32);
 
+/// What is kept of a column.
+#[derive(Clone)]
+enum Kept {
+    /// The values of a block of rows, decoded.
+    Values(ArrayRef),
+    /// The sketch of a page of vectors.
+    Sketch(Arc<Sketch>),
+}
+
+/// What is kept, and of which rows: blocks and pages are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum KeptKey {
+    Values(ColumnBlock),
+    Sketch(ColumnBlock),
+}
+
+impl KeptKey {
+    fn segment(&self) -> SegmentId {
+        let (KeptKey::Values((id, ..)) | KeptKey::Sketch((id, ..))) = self;
+        *id
+    }
+}
+
 #[derive(Clone)]
 struct ColumnBytes;
 
-impl Weighter<ColumnBlock, ArrayRef> for ColumnBytes {
-    fn weight(&self, _key: &ColumnBlock, column: &ArrayRef) -> u64 {
-        (column.get_array_memory_size() + 64) as u64
+impl Weighter<KeptKey, Kept> for ColumnBytes {
+    fn weight(&self, _key: &KeptKey, kept: &Kept) -> u64 {
+        let bytes = match kept {
+            Kept::Values(array) => array.get_array_memory_size(),
+            Kept::Sketch(sketch) => sketch.bytes(),
+        };
+        (bytes + 64) as u64
     }
 }
 
@@ -220,7 +248,9 @@ pub(crate) struct SegmentCache {
     pub(super) schemas: FileSchemas,
     segments: Cache<SegmentId, Arc<OpenSegment>, SegmentBytes>,
     blocks: Cache<(SegmentId, u32), Arc<KeyBlock>, BlockBytes>,
-    columns: Cache<ColumnBlock, ArrayRef, ColumnBytes>,
+    columns: Cache<KeptKey, Kept, ColumnBytes>,
+    /// Bytes of `columns` that the sketches of one search may take.
+    pub(crate) sketch_bytes_max: u64,
     segments_asked: Asked,
     blocks_asked: Asked,
 }
@@ -248,6 +278,7 @@ impl SegmentCache {
             segments: Cache::with_weighter(count(open, FILE_WEIGHT), open, SegmentBytes),
             blocks: Cache::with_weighter(blocks(rest), rest, BlockBytes),
             columns: Cache::with_weighter(blocks(columns), columns, ColumnBytes),
+            sketch_bytes_max: columns / 4 * 3,
             segments_asked: Asked::default(),
             blocks_asked: Asked::default(),
         }
@@ -255,12 +286,28 @@ impl SegmentCache {
 
     /// A column's values in a block, if they are decoded.
     pub(super) fn column(&self, id: SegmentId, root: usize, block: u32) -> Option<ArrayRef> {
-        self.columns.get(&(id, root, block))
+        match self.columns.get(&KeptKey::Values((id, root, block)))? {
+            Kept::Values(values) => Some(values),
+            Kept::Sketch(_) => None,
+        }
     }
 
     /// Keeps a column's values in a block, decoded.
     pub(super) fn keep_column(&self, id: SegmentId, root: usize, block: u32, values: &ArrayRef) {
-        self.columns.insert((id, root, block), values.clone());
+        self.columns.insert(KeptKey::Values((id, root, block)), Kept::Values(values.clone()));
+    }
+
+    /// The sketch of a page of a column, if it is kept.
+    pub(super) fn sketch(&self, id: SegmentId, root: usize, page: u32) -> Option<Arc<Sketch>> {
+        match self.columns.get(&KeptKey::Sketch((id, root, page)))? {
+            Kept::Sketch(sketch) => Some(sketch),
+            Kept::Values(_) => None,
+        }
+    }
+
+    /// Keeps the sketch of a page of a column.
+    pub(super) fn keep_sketch(&self, id: SegmentId, root: usize, page: u32, sketch: Arc<Sketch>) {
+        self.columns.insert(KeptKey::Sketch((id, root, page)), Kept::Sketch(sketch));
     }
 
     /// The open segment, opened by `open` if it is not there.
@@ -321,6 +368,6 @@ impl SegmentCache {
             self.segments.remove(id);
         }
         self.blocks.retain(|(id, _), _| !gone.contains(id));
-        self.columns.retain(|(id, ..), _| !gone.contains(id));
+        self.columns.retain(|key, _| !gone.contains(&key.segment()));
     }
 }

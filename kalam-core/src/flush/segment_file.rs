@@ -326,6 +326,32 @@ impl SegmentSource {
         }
     }
 
+    /// As [`read`](Self::read), without copying what is in memory; the rest goes to `scratch`.
+    pub(crate) fn view<'a>(
+        &'a self,
+        range: Range<u64>,
+        scratch: &'a mut Vec<u8>,
+    ) -> io::Result<&'a [u8]> {
+        let outside = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        if range.start > range.end || range.end > self.len() {
+            return Err(outside());
+        }
+        let len = usize::try_from(range.end - range.start).map_err(|_| outside())?;
+        match self {
+            SegmentSource::File(file, _) => {
+                if scratch.len() < len {
+                    scratch.resize(len, 0);
+                }
+                file.read_exact_at(&mut scratch[..len], range.start)?;
+                Ok(&scratch[..len])
+            }
+            SegmentSource::Memory(bytes) => {
+                let start = usize::try_from(range.start).map_err(|_| outside())?;
+                Ok(&bytes[start..start + len])
+            }
+        }
+    }
+
     /// XXH3-128 of all bytes, in hexadecimal.
     pub(crate) fn checksum(&self) -> io::Result<String> {
         const CHUNK_BYTES: u64 = 1 << 20;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression as ParquetCompression, Encoding, ZstdLevel};
@@ -20,6 +20,7 @@ use crate::catalog::{
 };
 use crate::model::{ColumnId, KalamDataType};
 use crate::store::KeyCodec;
+use crate::vector::pack_vectors;
 use crate::{Error, Result, SqlState};
 
 /// Rows of one data page, and of one entry of the key index. A point read decodes
@@ -70,7 +71,7 @@ impl<'a> SegmentWriter<'a> {
         table: &Table,
         (sample, small): (&RecordBatch, bool),
     ) -> Result<SegmentWriter<'a>> {
-        let schema = segment_schema(table);
+        let schema = file_schema(table);
         let rows_max = if small { sample.num_rows() } else { ROW_GROUP_ROWS };
         let properties = properties(table, (sample.columns(), rows_max), FLUSH_ZSTD_LEVEL);
         let sink = place.create(path)?;
@@ -110,9 +111,10 @@ impl<'a> SegmentWriter<'a> {
                 bounds.update(array)?;
             }
         }
-        let batch = batch
-            .clone()
-            .with_schema(self.schema.clone())
+        let columns: std::result::Result<Vec<ArrayRef>, _> =
+            batch.columns().iter().map(pack_vectors).collect();
+        let batch = columns
+            .and_then(|columns| RecordBatch::try_new(self.schema.clone(), columns))
             .map_err(|e| write_error(&self.path, e.into()))?;
         self.writer.write(&batch).map_err(|e| write_error(&self.path, e))?;
         self.rows += batch.num_rows();
@@ -162,6 +164,21 @@ pub(crate) fn segment_schema(table: &Table) -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields, metadata))
 }
 
+/// The columns of a segment as they are written: embeddings as bytes of one length.
+pub(crate) fn file_schema(table: &Table) -> SchemaRef {
+    let shown = segment_schema(table);
+    let packed = |field: &FieldRef| match field.data_type() {
+        DataType::FixedSizeList(_, dimensions) => {
+            let width = dimensions * 4;
+            let field = field.as_ref().clone();
+            Arc::new(field.with_data_type(DataType::FixedSizeBinary(width)))
+        }
+        _ => field.clone(),
+    };
+    let fields: Vec<FieldRef> = shown.fields().iter().map(packed).collect();
+    Arc::new(Schema::new_with_metadata(fields, shown.metadata().clone()))
+}
+
 /// Deleted rows are in the file too.
 fn file_field(column: &ColumnDefinition) -> Field {
     column.arrow_field().with_nullable(column.may_hold_null())
@@ -188,7 +205,29 @@ pub(super) fn properties(
         Compression::Snappy => ParquetCompression::SNAPPY,
         Compression::None => ParquetCompression::UNCOMPRESSED,
     };
-    let mut builder = WriterProperties::builder()
+    let mut builder = paged(compression, rows_max);
+    for (index, column) in definition.columns.iter().enumerate() {
+        let is_key = definition.primary_key.contains(&column.id);
+        let (name, sample) = (column.name.as_str(), &sample[index]);
+        builder = encode_column(builder, name, sample, is_key);
+        if !compression_pays(compression, name, sample, is_key) {
+            let path = ColumnPath::from(name);
+            builder = builder.set_column_compression(path, ParquetCompression::UNCOMPRESSED);
+        }
+    }
+    for name in [SEQ_COLUMN, HIDDEN_KEY_COLUMN] {
+        let path = ColumnPath::from(name);
+        builder = builder
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+    }
+    builder.build()
+}
+
+/// What all columns have in common.
+fn paged(compression: ParquetCompression, rows_max: usize) -> WriterPropertiesBuilder {
+    let is_one_block = rows_max <= KEY_BLOCK_ROWS;
+    WriterProperties::builder()
         .set_compression(compression)
         // Bloom filters begin at the size for so many keys and are folded at the end: for
         // the fifty rows of one user, the size for a whole group would cost the most.
@@ -203,18 +242,47 @@ pub(super) fn properties(
             false => EnabledStatistics::Page,
         })
         .set_offset_index_disabled(is_one_block)
-        .set_created_by(format!("kalamdb {}", env!("CARGO_PKG_VERSION")));
-    for (index, column) in definition.columns.iter().enumerate() {
-        let is_key = definition.primary_key.contains(&column.id);
-        builder = encode_column(builder, column.name.as_str(), &sample[index], is_key);
+        .set_created_by(format!("kalamdb {}", env!("CARGO_PKG_VERSION")))
+}
+
+/// Parquet has decimals of so many digits as integers.
+const DECIMAL_OF_64_BITS: u8 = 18;
+
+/// Rows of a sample from which on it tells what compression makes of a column, and how many
+/// of them are looked at.
+const TRIAL_ROWS_MIN: usize = 4 * KEY_BLOCK_ROWS;
+const TRIAL_ROWS_MAX: usize = 8 * KEY_BLOCK_ROWS;
+
+/// Whether a column becomes smaller by a fifth. A page is a frame of its own for zstd, and to
+/// read what that begins with takes longer than to decode the page: numbers that are packed
+/// already have nothing to gain.
+fn compression_pays(
+    compression: ParquetCompression,
+    name: &str,
+    sample: &ArrayRef,
+    is_key: bool,
+) -> bool {
+    if compression == ParquetCompression::UNCOMPRESSED
+        || sample.len() < TRIAL_ROWS_MIN
+        || sample.data_type().is_nested()
+    {
+        return true;
     }
-    for name in [SEQ_COLUMN, HIDDEN_KEY_COLUMN] {
-        let path = ColumnPath::from(name);
-        builder = builder
-            .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-    }
-    builder.build()
+    let sample = sample.slice(0, sample.len().min(TRIAL_ROWS_MAX));
+    let properties = paged(compression, sample.len());
+    let properties = encode_column(properties, name, &sample, is_key).build();
+    let field = Field::new(name, sample.data_type().clone(), true);
+    let trial = || {
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![sample])?;
+        let mut writer = ArrowWriter::try_new(std::io::sink(), batch.schema(), Some(properties))?;
+        writer.write(&batch)?;
+        let written = writer.close()?;
+        let column = written.row_group(0).column(0);
+        Ok::<_, parquet::errors::ParquetError>(
+            column.compressed_size() * 5 < column.uncompressed_size() * 4,
+        )
+    };
+    trial().unwrap_or(true)
 }
 
 fn encode_column(
@@ -224,6 +292,15 @@ fn encode_column(
     is_key: bool,
 ) -> WriterPropertiesBuilder {
     let path = ColumnPath::from(name);
+    if matches!(sample.data_type(), DataType::FixedSizeList(..)) {
+        // The digits of vectors are noise: zstd takes a twelfth of the bytes and most of the
+        // time of whoever searches them. Plain pages are read without being decoded.
+        return builder
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path.clone(), Encoding::PLAIN)
+            .set_column_compression(path.clone(), ParquetCompression::UNCOMPRESSED)
+            .set_column_statistics_enabled(path, EnabledStatistics::None);
+    }
     let packed = matches!(
         sample.data_type(),
         DataType::Int16
@@ -232,6 +309,7 @@ fn encode_column(
             | DataType::Date32
             | DataType::Time64(_)
             | DataType::Timestamp(..)
+            | DataType::Decimal128(..=DECIMAL_OF_64_BITS, _)
     );
     let dictionary = !is_key && repeats(sample);
     // Bounds leave NaN out, and readers prune by them: `= NaN` would find nothing.

@@ -64,7 +64,8 @@ pub struct Options {
     /// Default: 2 GiB.
     pub memory_limit_bytes: usize,
     /// Bytes of RocksDB's block cache. What is kept of segments - blocks of columns and keys,
-    /// decoded, and what is known of open files - takes three quarters as much at most.
+    /// decoded, and what is known of open files - takes three quarters as much at most, and
+    /// sketches of hot vectors a quarter.
     /// Default: 256 MiB.
     pub cache_bytes: usize,
     /// Folder of the default storage's segments; relative paths start in the

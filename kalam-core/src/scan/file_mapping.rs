@@ -16,6 +16,7 @@ use datafusion::physical_expr_adapter::{PhysicalExprAdapter, PhysicalExprAdapter
 use crate::catalog::{SEQ_COLUMN, Table, initial_value};
 use crate::flush::{FileColumn, OpenSegment};
 use crate::model::{KalamDataType, Seq, to_widened_text};
+use crate::vector::unpack_vectors;
 use crate::{Error, Result, SqlState};
 
 /// Rewrites expressions over a table's columns for each file that a scan opens: a column
@@ -128,14 +129,79 @@ impl OneFile {
             // A cast that pruning and simplification see through.
             Arc::new(CastExpr::new(expr, to.arrow_type(), None))
         };
-        let is_plain = *field.data_type() == of_file.data_type.arrow_type();
-        let stored = if is_plain { stored } else { cast(stored, &of_file.data_type) };
+        let shown = of_file.data_type.arrow_type();
+        let stored = match field.data_type() {
+            written if *written == shown => stored,
+            DataType::FixedSizeBinary(_) => {
+                Arc::new(UnpackedVectors { stored, shown }) as Arc<dyn PhysicalExpr>
+            }
+            _ => cast(stored, &of_file.data_type),
+        };
         Ok(match column.text_after(&of_file.data_type) {
             None if of_file.data_type == column.data_type => stored,
             None => cast(stored, &column.data_type),
             Some(before) if before == of_file.data_type => Arc::new(WidenedText(stored)),
             Some(before) => Arc::new(WidenedText(cast(stored, &before))),
         })
+    }
+}
+
+/// The vectors of a column that is written as bytes.
+#[derive(Debug, Eq)]
+struct UnpackedVectors {
+    stored: Arc<dyn PhysicalExpr>,
+    shown: DataType,
+}
+
+// The derived one does not compile for a shared expression.
+impl PartialEq for UnpackedVectors {
+    fn eq(&self, other: &Self) -> bool {
+        self.stored.eq(&other.stored) && self.shown == other.shown
+    }
+}
+
+impl Hash for UnpackedVectors {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.stored.hash(state);
+    }
+}
+
+impl fmt::Display for UnpackedVectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "vectors({})", self.stored)
+    }
+}
+
+impl PhysicalExpr for UnpackedVectors {
+    fn data_type(&self, _file: &Schema) -> DataFusionResult<DataType> {
+        Ok(self.shown.clone())
+    }
+
+    fn nullable(&self, file: &Schema) -> DataFusionResult<bool> {
+        self.stored.nullable(file)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> DataFusionResult<ColumnarValue> {
+        let stored = self.stored.evaluate(batch)?.into_array(batch.num_rows())?;
+        Ok(ColumnarValue::Array(unpack_vectors(&stored, &self.shown)?))
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        vec![&self.stored]
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> DataFusionResult<Arc<dyn PhysicalExpr>> {
+        match children.pop() {
+            Some(stored) => Ok(Arc::new(UnpackedVectors { stored, shown: self.shown.clone() })),
+            None => Ok(self),
+        }
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stored.fmt_sql(f)
     }
 }
 

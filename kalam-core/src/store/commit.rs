@@ -19,6 +19,7 @@ use rocksdb::{BottommostLevelCompaction, CompactOptions, WriteBatch, WriteOption
 use super::commit_queue::{CommitQueue, Outcome};
 use super::directory::sync_directory;
 use super::disk_room::{DiskRoom, no_room};
+use super::key_watch::{KeyWatch, LongWatch, WatchState, Watches};
 use super::log_sync::{LogSync, Syncer};
 use super::read_set::{RecentGuard, RecentWrites};
 use super::rocks::{self, Family, Home, Rocks, RocksStatistics, rocks_error};
@@ -447,11 +448,31 @@ impl Store {
     /// is returned: no commit lies between the two.
     pub(crate) fn watch(&self, range: Range<Vec<u8>>) -> (KeyWatch<'_>, Arc<View>) {
         let mut committer = self.committer.lock();
-        let state = Arc::new(WatchState { range, keys: Mutex::default() });
+        let state = Arc::new(WatchState::new(range, usize::MAX));
         committer.watches.push(state.clone());
         let view = self.view();
         drop(committer);
         (KeyWatch { store: self, state }, view)
+    }
+
+    /// As [`watch`](Self::watch), for whoever keeps what the view shows: it gives up after
+    /// `keys_max` keys.
+    pub(crate) fn watch_for_long(
+        self: &Arc<Self>,
+        range: Range<Vec<u8>>,
+        keys_max: usize,
+    ) -> (LongWatch, Arc<View>) {
+        let state = Arc::new(WatchState::new(range, keys_max));
+        let mut committer = self.committer.lock();
+        committer.watches.push(state.clone());
+        let view = self.view();
+        drop(committer);
+        (LongWatch { store: self.clone(), state }, view)
+    }
+
+    /// Ends a watch.
+    pub(super) fn forget(&self, watch: &Arc<WatchState>) {
+        self.committer.lock().watches.retain(|known| !Arc::ptr_eq(known, watch));
     }
 
     /// What was done since the open.
@@ -575,48 +596,6 @@ impl Drop for Store {
     }
 }
 
-struct WatchState {
-    range: Range<Vec<u8>>,
-    keys: Mutex<Vec<Vec<u8>>>,
-}
-
-/// Notes which keys of a range are written while it lives.
-pub(crate) struct KeyWatch<'a> {
-    store: &'a Store,
-    state: Arc<WatchState>,
-}
-
-impl KeyWatch<'_> {
-    /// A handle for a [`Change`](super::Change), which asks while it is staged.
-    pub(crate) fn keys(&self) -> WatchedKeys {
-        WatchedKeys(self.state.clone())
-    }
-}
-
-impl Drop for KeyWatch<'_> {
-    fn drop(&mut self) {
-        self.store.committer.lock().watches.retain(|w| !Arc::ptr_eq(w, &self.state));
-    }
-}
-
-/// The keys noted by a [`KeyWatch`].
-pub(crate) struct WatchedKeys(Arc<WatchState>);
-
-impl WatchedKeys {
-    /// The keys so far, sorted, each once.
-    pub(crate) fn sorted(&self) -> Vec<Vec<u8>> {
-        let mut keys = self.0.keys.lock().clone();
-        keys.sort_unstable();
-        keys.dedup();
-        keys
-    }
-
-    /// Whether one of the keys so far is such a key.
-    pub(crate) fn any(&self, is_one: impl Fn(&[u8]) -> bool) -> bool {
-        self.0.keys.lock().iter().any(|key| is_one(key))
-    }
-}
-
 /// The sets of one batch, and what the earlier ones did to the keys of later ones.
 struct Group<'a> {
     db: &'a Arc<Rocks>,
@@ -653,7 +632,8 @@ impl Group<'_> {
         let hot = handle(self.db, Family::Hot);
         // Changes go first: a flush removes ranges, and a row that the same group
         // writes afterwards must survive it.
-        let mut batch = Batch { inner: &mut self.batch, db: self.db };
+        let watches = Watches(&committer.watches);
+        let mut batch = Batch { inner: &mut self.batch, db: self.db, watches };
         for change in &mut set.changes {
             change.stage(seq, &mut batch);
         }
@@ -723,13 +703,7 @@ impl Group<'_> {
                 };
                 self.pending.insert(write.key.to_vec(), stored);
             }
-            for watch in &committer.watches {
-                if watch.range.start.as_slice() <= write.key
-                    && write.key < watch.range.end.as_slice()
-                {
-                    watch.keys.lock().push(write.key.to_vec());
-                }
-            }
+            committer.watches.iter().for_each(|watch| watch.wrote(write.key));
         }
     }
 }

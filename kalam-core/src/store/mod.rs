@@ -12,6 +12,7 @@ mod directory;
 mod disk_room;
 mod entity;
 mod key;
+mod key_watch;
 mod log_sync;
 mod mark_set;
 mod overlay;
@@ -25,19 +26,20 @@ mod unique_entry;
 mod write_observer;
 mod write_set;
 
-pub(crate) use commit::{CommitError, KeyWatch, Store, WatchedKeys};
+pub(crate) use commit::{CommitError, Store};
 pub(crate) use directory::{Directory, create_directories, sync_directory};
 pub(crate) use entity::{EntityKey, EntityStore, encode_entity, prefix_end};
 pub(crate) use key::{
     KeyCodec, KeyEncoder, SCOPE_PREFIX_LEN, scope_of, scope_prefix, table_prefix,
 };
+pub(crate) use key_watch::{KeyWatch, LongWatch, WatchedKeys};
 pub(crate) use mark_set::MarkSet;
 pub(crate) use overlay::{Overlay, Run};
 pub(crate) use read_set::RecentGuard;
 pub(crate) use rocks::{Family, Home};
 pub(crate) use row::{
-    DecodeTarget, FLAG_DELETED, Layouts, RowDecoder, RowEncoder, RowHeader, RowLayout, StoredValue,
-    read_stored_value, set_flags, stored_value,
+    DecodeTarget, FLAG_DELETED, Layouts, RowDecoder, RowEncoder, RowHeader, RowLayout,
+    StoredColumn, StoredValue, read_stored_value, set_flags, stored_value,
 };
 pub(crate) use snapshot::{HotCursor, Snapshot, View, damaged};
 pub(crate) use unique_entry::{

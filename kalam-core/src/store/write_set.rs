@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rocksdb::WriteBatch;
 
+use super::key_watch::Watches;
 use super::rocks::{Family, Rocks};
 use super::row::set_seq;
 use super::snapshot::handle;
@@ -277,6 +278,7 @@ impl WriteSet {
 pub(crate) struct Batch<'a> {
     pub(super) inner: &'a mut WriteBatch,
     pub(super) db: &'a Rocks,
+    pub(super) watches: Watches<'a>,
 }
 
 impl Batch<'_> {
@@ -290,6 +292,9 @@ impl Batch<'_> {
 
     /// Removes `from..to`.
     pub(crate) fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]) {
+        if family == Family::Hot {
+            self.watches.removed(from, to);
+        }
         self.inner.delete_range_cf(&handle(self.db, family), from, to);
     }
 }

@@ -7,8 +7,16 @@
 //! sum is taken again in 64 bits.
 
 mod kernel;
+mod nearest;
+mod packed;
+mod question;
+mod sketch;
 
-use kernel::{Term, sums, sums_exact};
+use kernel::{Element, Term, sums, sums_exact};
+pub(crate) use nearest::{Nearest, Rank};
+pub(crate) use packed::{pack_vectors, unpack_vectors};
+pub(crate) use question::{Metric, Question};
+pub(crate) use sketch::{Bounds, Sketch};
 
 /// Sums of squares below this have lost digits to the smallest 32-bit floats.
 const SQUARES_MIN: f64 = 1e-30;
@@ -17,31 +25,36 @@ const SQUARES_MIN: f64 = 1e-30;
 ///
 /// # Panics
 /// As every function here, if the vectors differ in length.
-pub(crate) fn inner_product(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn inner_product<B: Element>(a: &[f32], b: &[B]) -> f64 {
     let terms = |a, b| [Term(a, b)];
     let [dot] = sums(a, b, terms);
     if dot.is_finite() { dot } else { sums_exact(a, b, terms)[0] }
 }
 
 /// The length of the line between two points.
-pub(crate) fn l2_distance(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn l2_distance<B: Element>(a: &[f32], b: &[B]) -> f64 {
     let [squares] = sums(a, b, |a, b| [Term(a - b, a - b)]);
     if is_trusted(squares) {
         return squares.sqrt();
     }
-    let difference = |(a, b): (&f32, &f32)| f64::from(*a) - f64::from(*b);
+    let difference = |(a, b): (&f32, &B)| f64::from(*a) - f64::from(b.number());
     a.iter().zip(b).map(difference).map(|d| d * d).sum::<f64>().sqrt()
 }
 
 /// One minus the cosine of the angle between two vectors: 0 to 2, and 1 where a
 /// vector has no direction because it is zero.
-pub(crate) fn cosine_distance(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn cosine_distance<B: Element>(a: &[f32], b: &[B]) -> f64 {
     let terms = |a, b| [Term(a, b), Term(a, a), Term(b, b)];
     let mut found = sums(a, b, terms);
     if !(found[0].is_finite() && is_trusted(found[1]) && is_trusted(found[2])) {
         found = sums_exact(a, b, terms);
     }
     let [dot, a_squares, b_squares] = found;
+    cosine_of(dot, a_squares, b_squares)
+}
+
+/// The cosine distance of vectors with this product and these squares of their lengths.
+fn cosine_of(dot: f64, a_squares: f64, b_squares: f64) -> f64 {
     if a_squares == 0.0 || b_squares == 0.0 {
         return 1.0;
     }
@@ -51,10 +64,14 @@ pub(crate) fn cosine_distance(a: &[f32], b: &[f32]) -> f64 {
 
 /// The Euclidean length of a vector.
 pub(crate) fn norm(a: &[f32]) -> f64 {
+    squares(a).sqrt()
+}
+
+/// The square of the Euclidean length of a vector.
+fn squares(a: &[f32]) -> f64 {
     let terms = |a, b| [Term(a, b)];
     let [squares] = sums(a, a, terms);
-    let squares = if is_trusted(squares) { squares } else { sums_exact(a, a, terms)[0] };
-    squares.sqrt()
+    if is_trusted(squares) { squares } else { sums_exact(a, a, terms)[0] }
 }
 
 fn is_trusted(squares: f64) -> bool {

@@ -15,6 +15,7 @@ pub(crate) use id_functions::id_functions;
 pub(in crate::executor) use json::{is_json, text as json_text};
 pub(crate) use json::{json_cast, json_functions};
 pub(crate) use session_functions::session_functions;
+pub(in crate::executor) use vector_argument::constant_vector;
 pub(crate) use vector_functions::vector_functions;
 
 use arrow::array::ArrayRef;

@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float32Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Float32Type};
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ColumnarValue;
 
 use crate::{Error, Result, SqlState};
@@ -19,6 +20,15 @@ pub(super) fn is_vector(data_type: &DataType) -> bool {
         }
         _ => false,
     }
+}
+
+/// The vector that a constant is as an argument; `None` for what is none, or NULL.
+pub(in crate::executor) fn constant_vector(value: &ScalarValue) -> Option<Vec<f32>> {
+    if !is_vector(&value.data_type()) {
+        return None;
+    }
+    let vectors = Vectors::read(&ColumnarValue::Scalar(value.clone())).ok()?;
+    vectors.get(0).map(<[f32]>::to_vec)
 }
 
 /// The vectors of one argument, side by side.

@@ -21,9 +21,9 @@ use crate::{Error, Result, SqlState};
 /// Arguments are embeddings, lists of numbers or their text. NULL gives NULL.
 pub(crate) fn vector_functions() -> Vec<Arc<ScalarUDF>> {
     let of_two = [
-        ("cosine_distance", Computation::Pair(cosine_distance)),
-        ("l2_distance", Computation::Pair(l2_distance)),
-        ("inner_product", Computation::Pair(inner_product)),
+        ("cosine_distance", Computation::Pair(cosine_distance::<f32>)),
+        ("l2_distance", Computation::Pair(l2_distance::<f32>)),
+        ("inner_product", Computation::Pair(inner_product::<f32>)),
         // Not by the sign: minus zero is written so.
         ("negative_inner_product", Computation::Pair(|a, b| 0.0 - inner_product(a, b))),
     ];

@@ -11,7 +11,8 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 
 use super::pending::gathered_column;
 use crate::catalog::Table;
-use crate::flush::segment_writer::{ColumnBounds, segment_schema, write_error};
+use crate::flush::segment_writer::{ColumnBounds, file_schema, write_error};
+use crate::vector::pack_vectors;
 use crate::{Error, Result, SqlState};
 
 /// Rows of one row group, in key order.
@@ -57,7 +58,7 @@ impl Encoders {
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..threads {
             let (waiting, table) = (waiting.clone(), table.clone());
-            let schema = segment_schema(&table);
+            let schema = file_schema(&table);
             thread::Builder::new()
                 .name("kalamdb-ingest".into())
                 .spawn(move || work(&waiting, &table, &schema))
@@ -124,7 +125,7 @@ fn encode(
         }
         let mut write = || -> parquet::errors::Result<()> {
             for array in &arrays {
-                for leaf in compute_leaves(field, array)? {
+                for leaf in compute_leaves(field, &pack_vectors(array)?)? {
                     writer.write(&leaf)?;
                 }
             }

@@ -19,7 +19,7 @@ use crate::env::fault_point;
 use crate::flush::segment::{ColumnStatistics, SegmentMeta};
 use crate::flush::segment_file::{SegmentPlace, SegmentSink};
 use crate::flush::segment_writer::{
-    ColumnBounds, KEY_INDEX, ROW_GROUP_ROWS, properties, segment_schema, write_error,
+    ColumnBounds, KEY_INDEX, ROW_GROUP_ROWS, file_schema, properties, write_error,
 };
 use crate::model::{SegmentId, Seq};
 use crate::{Error, Result, SqlState};
@@ -69,7 +69,7 @@ impl<'a> IngestFile<'a> {
         ));
         let sink = place.create(&path)?;
         let (writer, factory) =
-            ArrowWriter::try_new_with_options(sink, segment_schema(table), options)
+            ArrowWriter::try_new_with_options(sink, file_schema(table), options)
                 .and_then(ArrowWriter::into_serialized_writer)
                 .map_err(|e| write_error(&path, e))?;
         let columns = &table.definition.columns;

@@ -44,12 +44,7 @@ pub(crate) struct ColumnTarget {
 impl DecodeTarget {
     /// The target that shows a column.
     pub(crate) fn column(column: &ColumnDefinition) -> DecodeTarget {
-        DecodeTarget::Column(ColumnTarget {
-            id: column.id,
-            data_type: column.data_type.clone(),
-            text_of: column.text_of.clone(),
-            initial: column.initial.clone(),
-        })
+        DecodeTarget::Column(ColumnTarget::new(column))
     }
 }
 
@@ -66,6 +61,62 @@ pub(crate) struct RowDecoder {
     /// Set by an error, which leaves columns of different lengths.
     is_spent: bool,
     scratch: Vec<u8>,
+}
+
+/// Reads one column of records where it lies.
+pub(crate) struct StoredColumn {
+    layouts: Arc<Layouts>,
+    target: ColumnTarget,
+    /// One for each version that was met, the last one that was asked for first.
+    plans: Vec<(Arc<RowLayout>, Source)>,
+}
+
+impl StoredColumn {
+    /// A column whose earlier types, if it had any, are stored as its present one is.
+    pub(crate) fn new(column: &ColumnDefinition, layouts: Arc<Layouts>) -> StoredColumn {
+        StoredColumn { layouts, target: ColumnTarget::new(column), plans: Vec::new() }
+    }
+
+    /// The stored bytes of the column in a record; `None` for NULL.
+    ///
+    /// # Errors
+    /// `XX001` if the record is damaged, or of a version without a layout.
+    #[inline]
+    pub(crate) fn value<'a>(
+        &'a mut self,
+        version: SchemaVersion,
+        record: &'a [u8],
+    ) -> Result<Option<&'a [u8]>> {
+        if self.plans.first().is_none_or(|(layout, _)| layout.version != version) {
+            self.turn_to(version)?;
+        }
+        let (layout, source) = &self.plans[0];
+        layout.check(record)?;
+        match source {
+            Source::Same { number, slot } if !RowLayout::is_null(record, *number) => {
+                layout.value(record, *slot).map(Some)
+            }
+            Source::Same { .. } => Ok(None),
+            Source::Missing | Source::NotStored => Ok(self.target.initial.as_deref()),
+            Source::Widened { .. } => Err(damaged()),
+        }
+    }
+
+    /// Puts the plan for a version first.
+    fn turn_to(&mut self, version: SchemaVersion) -> Result<()> {
+        let known = self.plans.iter().position(|(layout, _)| layout.version == version);
+        let at = match known {
+            Some(known) => known,
+            None => {
+                let layout = self.layouts.at(version)?;
+                let source = Source::of_column(&self.target, &layout)?;
+                self.plans.push((layout, source));
+                self.plans.len() - 1
+            }
+        };
+        self.plans.swap(0, at);
+        Ok(())
+    }
 }
 
 /// Where each output finds its value in the records of one version.
@@ -227,9 +278,14 @@ impl Plan {
 
 impl Source {
     fn find(output: &Output, layout: &RowLayout) -> Result<Source> {
-        let Output::Column(_, ColumnTarget { id, data_type, .. }) = output else {
-            return Ok(Source::NotStored);
-        };
+        match output {
+            Output::Column(_, target) => Source::of_column(target, layout),
+            _ => Ok(Source::NotStored),
+        }
+    }
+
+    fn of_column(target: &ColumnTarget, layout: &RowLayout) -> Result<Source> {
+        let ColumnTarget { id, data_type, .. } = target;
         let Some(number) = layout.columns.iter().position(|column| column.id == *id) else {
             return Ok(Source::Missing);
         };
@@ -276,6 +332,15 @@ impl Output {
 }
 
 impl ColumnTarget {
+    fn new(column: &ColumnDefinition) -> ColumnTarget {
+        ColumnTarget {
+            id: column.id,
+            data_type: column.data_type.clone(),
+            text_of: column.text_of.clone(),
+            initial: column.initial.clone(),
+        }
+    }
+
     /// Appends the stored bytes of a value of type `from` in the column's type.
     fn widen(&self, from: &KalamDataType, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
         match &self.text_of {

@@ -15,7 +15,7 @@ mod layout;
 mod stored;
 mod value;
 
-pub(crate) use decode::{DecodeTarget, RowDecoder};
+pub(crate) use decode::{DecodeTarget, RowDecoder, StoredColumn};
 pub(crate) use encode::RowEncoder;
 pub(crate) use layout::{Layouts, RowLayout};
 pub(crate) use stored::StoredValue;

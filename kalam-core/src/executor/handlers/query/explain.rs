@@ -7,6 +7,7 @@ use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::Query;
 
 use super::select::prepare;
+use crate::catalog::Table;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -23,7 +24,7 @@ use crate::executor::text_table::TextTable;
 use crate::executor::unplanned_read::UnplannedRead;
 use crate::executor::work::Work;
 use crate::flush::KeyOrder;
-use crate::scan::{Shape, TableScan};
+use crate::scan::{KeyRange, Shape, TableScan};
 use crate::store::View;
 use crate::{Error, Result, SqlState};
 
@@ -91,6 +92,12 @@ fn of_unplanned(
             vec!["Access path: point".to_owned(), format!("Lookup of {keys} keys in {name}")]
         }
         UnplannedRead::Recent(recent) => of_recent(engine, caller, recent, view)?,
+        UnplannedRead::Nearest(nearest) => {
+            let mut lines = vec!["Access path: nearest".to_owned(), nearest.describe()];
+            let all = KeyRange::from_filters(&nearest.table, &[])?;
+            lines.extend(scan_of(engine, caller, &nearest.table, &all, view)?);
+            lines
+        }
     };
     if explain.analyze {
         let started = Instant::now();
@@ -120,19 +127,29 @@ fn of_recent(
         KeyOrder::Descending => "recent",
     };
     let mut lines = vec![format!("Access path: {path}"), recent.describe()];
-    if let Some(user) = read_scope(engine, caller, &recent.table)? {
-        let scan = TableScan {
-            table: recent.table.clone(),
-            user: Some(user),
-            view: view.clone(),
-            tier: engine.tier.clone(),
-            shape: Shape::User,
-            expiry: recent.table.expiry(engine.store.clock()),
-            reports: None,
-        };
-        lines.push(scan_line(&scan.report(user, &recent.range)?));
-    }
+    lines.extend(scan_of(engine, caller, &recent.table, &recent.range, view)?);
     Ok(lines)
+}
+
+/// What is read of a range of keys, if the caller has rows.
+fn scan_of(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    table: &Arc<Table>,
+    range: &KeyRange,
+    view: &Arc<View>,
+) -> Result<Option<String>> {
+    let Some(user) = read_scope(engine, caller, table)? else { return Ok(None) };
+    let scan = TableScan {
+        table: table.clone(),
+        user: Some(user),
+        view: view.clone(),
+        tier: engine.tier.clone(),
+        shape: Shape::User,
+        expiry: table.expiry(engine.store.clock()),
+        reports: None,
+    };
+    Ok(Some(scan_line(&scan.report(user, range)?)))
 }
 
 /// The plan of what a write reads.
