@@ -8,7 +8,7 @@ use arrow::array::{
     StringArray,
 };
 use arrow::datatypes::{DataType, Field};
-use kalam_core::AppendMode;
+use kalam_core::{AppendMode, Session};
 
 use crate::fixture::{self, Fixture, Seeded, rows};
 
@@ -133,7 +133,7 @@ impl Vectors {
                 // Of sketches, when pages were read before.
                 for _ in 0..2 {
                     let found = fixture.rows(&read);
-                    let distances: Vec<_> = found.iter().map(|row| [row[2].clone()]).collect();
+                    let distances: Vec<_> = found.iter().map(|row| vec![row[2].clone()]).collect();
                     assert_eq!(distances, fixture.rows(&planned), "{read}");
                     let k: Vec<&str> = found.iter().map(|row| row[0].as_str()).collect();
                     let each = format!(
@@ -205,7 +205,8 @@ fn a_search_sees_its_own_transaction_and_its_own_user() {
     let fixture = Fixture::new();
     fixture.run("CREATE USER TABLE doc (k INT PRIMARY KEY, e EMBEDDING(2))");
     let (ada, ben) = (fixture.user("ada"), fixture.user("ben"));
-    let nearest = |session| rows(session, "SELECT k FROM doc ORDER BY e <-> '[0, 0]' LIMIT 2");
+    let nearest =
+        |session: &Session| rows(session, "SELECT k FROM doc ORDER BY e <-> '[0, 0]' LIMIT 2");
     assert_eq!(nearest(&ada), Vec::<Vec<String>>::new());
     fixture::run(&ada, "INSERT INTO doc VALUES (1, '[1, 1]'), (2, '[2, 2]')");
     fixture::run(&ben, "INSERT INTO doc VALUES (9, '[0, 0]')");

@@ -201,7 +201,7 @@ impl HotVectors {
                 made.sketch.push(stored);
                 made.keys.extend_from_slice(key);
                 made.ends.push(made.keys.len());
-                if made.ends.len() % ROWS_UNCHECKED == 0 {
+                if made.ends.len().is_multiple_of(ROWS_UNCHECKED) {
                     check_stop()?;
                 }
             }

@@ -33,10 +33,10 @@ pub(super) struct DiskRoom {
 /// Which commits there is room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
-    ForAll,
+    All,
     /// Only for those that write no rows.
-    ForChanges,
-    ForNone,
+    Changes,
+    Nothing,
 }
 
 impl DiskRoom {
@@ -52,11 +52,11 @@ impl DiskRoom {
             && now < *until
         {
             *left -= bytes;
-            return Room::ForAll;
+            return Room::All;
         }
-        let Some(free) = self.free() else { return Room::ForAll };
+        let Some(free) = self.free() else { return Room::All };
         let room = room(free, bytes, unflushed);
-        self.granted = (room == Room::ForAll).then_some((ASK_BYTES, now + ASK_INTERVAL));
+        self.granted = (room == Room::All).then_some((ASK_BYTES, now + ASK_INTERVAL));
         room
     }
 
@@ -73,15 +73,15 @@ impl DiskRoom {
 fn room(free: u64, bytes: u64, unflushed: impl FnOnce() -> u64) -> Room {
     let taken = bytes.saturating_mul(2);
     if free.saturating_sub(taken) >= PLENTY_BYTES {
-        return Room::ForAll;
+        return Room::All;
     }
     let of_rows = taken.saturating_add(ASK_BYTES).saturating_add(RESERVE_BYTES);
     if free >= of_rows.saturating_add(unflushed()) {
-        Room::ForAll
+        Room::All
     } else if free >= taken.saturating_add(LAST_BYTES) {
-        Room::ForChanges
+        Room::Changes
     } else {
-        Room::ForNone
+        Room::Nothing
     }
 }
 
@@ -92,9 +92,9 @@ impl Room {
     /// `53100`.
     pub(super) fn admit(self, writes_rows: bool) -> Result<()> {
         match self {
-            Room::ForAll => Ok(()),
-            Room::ForChanges if !writes_rows => Ok(()),
-            Room::ForChanges | Room::ForNone => Err(no_room()),
+            Room::All => Ok(()),
+            Room::Changes if !writes_rows => Ok(()),
+            Room::Changes | Room::Nothing => Err(no_room()),
         }
     }
 }
@@ -114,19 +114,19 @@ mod tests {
 
     #[test]
     fn what_is_not_flushed_yet_needs_room_too() {
-        assert_eq!(room(200 * MIB, MIB, || 100 * MIB), Room::ForAll);
-        assert_eq!(room(100 * MIB, MIB, || 100 * MIB), Room::ForChanges);
-        assert_eq!(room(100 * MIB, 70 * MIB, || 0), Room::ForNone);
-        assert_eq!(room(5 * MIB, MIB, || 0), Room::ForNone);
-        assert_eq!(room(2 << 30, MIB, || unreachable!("there is plenty")), Room::ForAll);
-        assert_eq!(room(1 << 40, u64::MAX, || 0), Room::ForNone);
+        assert_eq!(room(200 * MIB, MIB, || 100 * MIB), Room::All);
+        assert_eq!(room(100 * MIB, MIB, || 100 * MIB), Room::Changes);
+        assert_eq!(room(100 * MIB, 70 * MIB, || 0), Room::Nothing);
+        assert_eq!(room(5 * MIB, MIB, || 0), Room::Nothing);
+        assert_eq!(room(2 << 30, MIB, || unreachable!("there is plenty")), Room::All);
+        assert_eq!(room(1 << 40, u64::MAX, || 0), Room::Nothing);
     }
 
     #[test]
     fn only_commits_without_rows_take_of_the_reserve() {
-        assert!(Room::ForChanges.admit(false).is_ok());
+        assert!(Room::Changes.admit(false).is_ok());
         for (room, writes_rows) in
-            [(Room::ForChanges, true), (Room::ForNone, true), (Room::ForNone, false)]
+            [(Room::Changes, true), (Room::Nothing, true), (Room::Nothing, false)]
         {
             let error = room.admit(writes_rows).expect_err("there is no room");
             assert_eq!(error.sqlstate(), SqlState::DISK_FULL);
@@ -139,7 +139,7 @@ mod tests {
         let begin = Instant::now();
         let ask = |room: &mut DiskRoom, bytes, now| {
             let before = room.granted.map(|(_, until)| until);
-            assert_eq!(room.of(bytes, now, || 0), Room::ForAll);
+            assert_eq!(room.of(bytes, now, || 0), Room::All);
             room.granted.map(|(_, until)| until) != before
         };
         assert!(ask(&mut room, 1, begin));
@@ -151,6 +151,6 @@ mod tests {
 
     #[test]
     fn memory_has_no_device() {
-        assert_eq!(DiskRoom::new(None).of(u64::MAX, Instant::now(), || u64::MAX), Room::ForAll);
+        assert_eq!(DiskRoom::new(None).of(u64::MAX, Instant::now(), || u64::MAX), Room::All);
     }
 }
