@@ -4,6 +4,7 @@
 //! A process of its own, because a program has one logger.
 
 use std::fmt::{Debug, Write as _};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -113,6 +114,15 @@ fn run(session: &Session, sql: &str) {
     }
 }
 
+/// Writes a segment, and ends this process as a crash does.
+fn end_without_close(database: &Database) {
+    let bob = database.session("bob", Role::User, None).expect("a valid user");
+    run(&bob, "INSERT INTO note VALUES (3, 'zqxcanary three')");
+    let root = database.session("root", Role::System, None).expect("a valid user");
+    run(&root, "STORAGE FLUSH TABLE note");
+    std::process::exit(0);
+}
+
 fn main() {
     log::set_logger(&Everything).expect("there is no other");
     log::set_max_level(log::LevelFilter::Trace);
@@ -125,6 +135,9 @@ fn main() {
         ..Options::default()
     };
     let path = format!("{folder}/database");
+    if std::env::args().nth(2).is_some() {
+        return end_without_close(&Database::open(&path, options()).expect("it opens"));
+    }
     for round in 0..3 {
         let database = Database::open(&path, options()).expect("it opens");
         let root = database.session("root", Role::System, None).expect("a valid user");
@@ -151,7 +164,10 @@ fn main() {
             run(&root, sql);
         }
         database.close().expect("it closes");
-        // An orphan, which the next open tells of.
+        // An orphan, which the next open tells of: it looks for some after a crash.
+        let program = std::env::current_exe().expect("it has a name");
+        let child = Command::new(program).args([&folder, "crash"]).status();
+        assert!(child.expect("it starts").success());
         let orphan = format!("{path}/segments/default/note/bob/00000000000000aa.parquet");
         std::fs::write(orphan, "zqxcanary").expect("the folder of bob is there");
     }

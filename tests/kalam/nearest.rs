@@ -47,7 +47,6 @@ fn a_search_alone_is_an_access_path() {
         ("SELECT * FROM doc d ORDER BY '[1, 0]' <-> d.e LIMIT 2 OFFSET 1", "nearest"),
         ("SELECT k FROM doc ORDER BY negative_inner_product(e, '[1, 0]') LIMIT 2", "nearest"),
         ("SELECT e <#> '[1, 0]' AS d FROM doc ORDER BY d LIMIT 2", "nearest"),
-        ("SELECT e <#> '[1, 0]' AS e FROM doc ORDER BY e <#> '[1, 0]' LIMIT 2", "planned"),
         ("SELECT f AS e FROM doc ORDER BY e <#> '[1, 0]' LIMIT 2", "planned"),
         ("SELECT e <=> '[1, 1]' AS d FROM doc ORDER BY e <=> '[1, 0]' LIMIT 2", "planned"),
         ("SELECT e <-> '[1, 0]' AS d FROM doc ORDER BY e <=> '[1, 0]' LIMIT 2", "planned"),
@@ -135,6 +134,9 @@ impl Vectors {
                     let found = fixture.rows(&read);
                     let distances: Vec<_> = found.iter().map(|row| vec![row[2].clone()]).collect();
                     assert_eq!(distances, fixture.rows(&planned), "{read}");
+                    if found.is_empty() {
+                        continue;
+                    }
                     let k: Vec<&str> = found.iter().map(|row| row[0].as_str()).collect();
                     let each = format!(
                         "SELECT k, t, {distance} AS d FROM doc WHERE k IN ({})",

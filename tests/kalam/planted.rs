@@ -100,7 +100,7 @@ const BUGS: &[Planted] = &[
     Planted {
         bug: "checksum_not_compared",
         proof: ROT,
-        says: &["wrong answer"],
+        says: &["wrong answer", "not told by STORAGE CHECK"],
         with: &[("KALAM_KIND", "segment")],
     },
     Planted {

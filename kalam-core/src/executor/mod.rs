@@ -63,6 +63,7 @@ mod recent_read;
 mod resolve;
 mod result_columns;
 mod result_size;
+mod retry;
 mod rounding_cast;
 mod row_writer;
 mod same_value;

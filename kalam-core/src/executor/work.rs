@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::query_result::QueryResult;
-use super::row_writer::{RowWriter, retrying, retrying_while};
+use super::retry::{retrying, retrying_while};
+use super::row_writer::RowWriter;
 use super::statement::{Statement, WithinTransaction};
 use super::transaction::Transaction;
 use crate::catalog::Table;

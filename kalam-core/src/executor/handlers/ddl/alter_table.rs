@@ -15,7 +15,7 @@ use crate::executor::constraint::{compile_checks, entries_of_rows, holds};
 use crate::executor::engine::Engine;
 use crate::executor::functions::DefaultContext;
 use crate::executor::resolve::resolve_definition;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::statement::AlterTable;
 use crate::flush::Choice;
 use crate::model::{ConstraintId, TableId, TableKind};

@@ -7,7 +7,7 @@ use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::handlers::dml::undefined_column;
 use crate::executor::resolve::resolve_definition;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::statement::{ColumnName, Comment, CommentObject, TableRef};
 
 /// Sets or removes a comment. It is part of the schema version that is there: statements

@@ -17,7 +17,7 @@ use crate::executor::engine::Engine;
 use crate::executor::gateway::check_plan;
 use crate::executor::planner::Planner;
 use crate::executor::result_columns::result_columns;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::statement::CreateView;
 use crate::executor::view::{Body, canonical_text, uses};
 use crate::model::TableName;

@@ -5,7 +5,7 @@ use crate::catalog::{DEFAULT_NAMESPACE, RESERVED_NAMESPACES, undefined_namespace
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::model::Name;
 use crate::{Error, Result, SqlState};
 

@@ -9,7 +9,7 @@ use crate::catalog::{RESERVED_NAMESPACES, Table, ViewDefinition};
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::statement::TableRef;
 use crate::flush::{ScopeEdit, ScopeId};
 use crate::model::TableId;

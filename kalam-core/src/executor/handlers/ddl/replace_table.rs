@@ -8,7 +8,7 @@ use crate::executor::engine::Engine;
 use crate::executor::functions::DefaultContext;
 use crate::executor::gateway::authorize;
 use crate::executor::resolve::resolve_definition;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::statement::{AlterAction, Statement};
 use crate::executor::table_name::parse_table_name;
 use crate::executor::work::Work;

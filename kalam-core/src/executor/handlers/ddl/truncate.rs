@@ -9,7 +9,7 @@ use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
 use crate::executor::resolve::{read_scope, resolve_table};
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::statement::TableRef;
 use crate::flush::{ScopeEdit, ScopeId};
 use crate::store::{WriteSet, unique_scope_prefix};

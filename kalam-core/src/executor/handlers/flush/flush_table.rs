@@ -10,7 +10,7 @@ use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::gateway::TableAction;
 use crate::executor::resolve::resolve_table;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::statement::TableRef;
 use crate::executor::text_table::TextTable;
 use crate::flush::{FlushReport, refuse_stream};

@@ -6,7 +6,7 @@ use crate::catalog::StorageDefinition;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::storage_statement::AlterStorage;
 use crate::model::Name;
 

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::user_statement::AlterUser;
 use crate::model::Name;
 use crate::security::{Account, Logins, PasswordHash};

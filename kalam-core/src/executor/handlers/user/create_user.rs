@@ -5,7 +5,7 @@ use datafusion::common::ScalarValue;
 use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::executor::user_statement::CreateUser;
 use crate::security::{Account, Logins, PasswordHash};
 use crate::store::WriteSet;

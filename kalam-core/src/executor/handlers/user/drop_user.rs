@@ -6,7 +6,7 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::given::Given;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::model::UserId;
 use crate::security::{Account, Logins};
 use crate::store::WriteSet;

@@ -12,7 +12,7 @@ use crate::executor::QueryResult;
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
 use crate::executor::handlers::ddl::remove_rows::RemoveRows;
-use crate::executor::row_writer::retrying;
+use crate::executor::retry::retrying;
 use crate::flush::{ScopeEdit, demand_purge, erase_purged};
 use crate::jobs::{JobKind, JobReport, NewJob};
 use crate::model::{ScopeId, Seq, UserId, UserKey};
