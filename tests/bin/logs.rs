@@ -163,7 +163,9 @@ fn main() {
         for sql in ["SELECT * FROM all_users('default.note')", "SHOW STATS FOR TABLE note"] {
             run(&root, sql);
         }
+        drop(root);
         database.close().expect("it closes");
+        drop(database);
         // An orphan, which the next open tells of: it looks for some after a crash.
         let program = std::env::current_exe().expect("it has a name");
         let child = Command::new(program).args([&folder, "crash"]).status();
