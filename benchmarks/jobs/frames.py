@@ -44,4 +44,7 @@ JOB = Job(
     note="KalamDB's pandas frames are backed by Arrow, DuckDB's are not. That no byte of a column is copied"
     " is shown by bindings-python/tests/with_arrow/test_zero_copy.py, which compares addresses.",
     rounds=3,
+    tried=(
+        "As for the scan to Arrow; polars then reads the batches as they are."
+    ),
 )

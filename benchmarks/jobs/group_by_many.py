@@ -9,4 +9,7 @@ JOB = Job(
     cases=group_by.cases("user_id"),
     goals=group_by.GOALS,
     note=group_by.NOTE,
+    tried=(
+        "As for three groups."
+    ),
 )

@@ -15,4 +15,8 @@ JOB = Job(
         Case("KalamDB, 64 threads", partial(insert.kalam_threads, 64, 200), ("kalam_hot",)),
     ),
     goals=(Goal("KalamDB, 16 threads", "KalamDB, 1 thread", at_least=8.0),),
+    tried=(
+        "A group of commits waits, for half of the last group's time and 500 us at most, "
+        "until as many have come as wrote last."
+    ),
 )

@@ -63,4 +63,8 @@ JOB = Job(
     " First: nobody asked for the user since the database was opened, so the user's file is opened,"
     " checked and decoded. Repeated: one of 100 users who were read before.",
     rounds=3,
+    tried=(
+        "A first read opens a file, reads its footer and its pages. Files of up to 1,024 rows "
+        "have no page index, and short ones are not compressed."
+    ),
 )

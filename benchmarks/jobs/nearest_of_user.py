@@ -78,4 +78,7 @@ JOB = Job(
     " the others filter one table.",
     rounds=3,
     differences=differences,
+    tried=(
+        "No plan is made for a search alone; distances are computed on the records and pages."
+    ),
 )

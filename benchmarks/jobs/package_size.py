@@ -46,4 +46,9 @@ JOB = Job(
     ),
     note="Installed files without byte code. The wheel is that of the profile which was built.",
     rounds=1,
+    tried=(
+        "Thin LTO, equal functions folded, and the smallest code for planners and the network "
+        "brought 154 MB to 101 MB, and the wheel from 53 to 35 MB. Most of what is left is "
+        "code of DataFusion's functions and Arrow's kernels, once for each type."
+    ),
 )
