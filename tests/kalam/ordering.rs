@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
-use kalam_core::Params;
-
-use crate::fixture::{self, Fixture, Seeded};
+use crate::fixture::{Fixture, Seeded};
 
 /// A table with a key of two columns, and what is in it.
 struct Keyed {
@@ -213,31 +209,4 @@ fn the_newest_rows_are_read_from_the_end() {
         assert!(!plan(other).contains("newest first"), "{other}: {}", plan(other));
     }
     assert_eq!(fixture.rows("SELECT k, v FROM t ORDER BY v DESC LIMIT 1"), [["1", "-1"]]);
-}
-
-#[test]
-fn row_groups_that_are_read_side_by_side_come_in_their_order() {
-    let fixture = Fixture::new();
-    fixture.run("CREATE TABLE t (k BIGINT PRIMARY KEY, v BIGINT)");
-    // Three row groups, and a part of a fourth.
-    let rows = 3 * 128 * 1024 + 1000;
-    fixture.run(&format!("INSERT INTO t SELECT value, value * 2 FROM generate_series(1, {rows})"));
-    assert_eq!(fixture.segments("t").len(), 1);
-    fixture.run("DELETE FROM t WHERE k % 1000 = 7");
-    fixture.run("INSERT INTO t VALUES (-1, -2), (1000000, 2000000)");
-    let expected: Vec<i64> = (1..=rows).filter(|k| k % 1000 != 7).collect();
-    let batches = fixture::try_batches(fixture.root(), "SELECT v, k FROM t").expect("it is read");
-    let column = |index: usize| -> Vec<i64> {
-        let values = batches.iter().map(|batch| batch.column(index).as_primitive::<Int64Type>());
-        values.flat_map(|values| values.values().to_vec()).collect()
-    };
-    let (v, k) = (column(0), column(1));
-    assert!(v.iter().zip(&k).all(|(v, k)| *v == 2 * k));
-    let cold: Vec<i64> = k.iter().copied().filter(|k| (0..1_000_000).contains(k)).collect();
-    assert_eq!(cold, expected);
-    assert_eq!(k.len(), expected.len() + 2);
-    // Whoever reads a part of it leaves the rest alone.
-    let mut result = fixture.root().execute("SELECT k FROM t", &Params::None).expect("it is read");
-    let first = result.next_batch().expect("it is read").expect("there are rows");
-    assert!(first.num_rows() > 0);
 }

@@ -19,13 +19,16 @@ const BATCH_BYTES: usize = 4 << 20;
 /// The most rows of a batch.
 const BATCH_ROWS: usize = 64 << 10;
 
-/// What to execute a plan with that only hands stored rows to whoever asked: it gives them
+/// What to execute a plan with: one that only hands stored rows to whoever asked gives them
 /// in longer batches than operators work on. Those fit a core's cache, which is nothing to
 /// rows that go elsewhere; and a batch costs those who take it tens of microseconds.
 pub(super) fn long_batches(
     plan: &dyn ExecutionPlan,
     context: Arc<TaskContext>,
 ) -> Arc<TaskContext> {
+    if !hands_on(plan) {
+        return context;
+    }
     let rows = (BATCH_BYTES / row_bytes(&plan.schema())).min(BATCH_ROWS);
     let config = context.session_config();
     if rows <= config.batch_size() {
@@ -45,7 +48,7 @@ pub(super) fn long_batches(
 }
 
 /// Whether a plan does nothing but choose columns.
-pub(super) fn hands_on(plan: &dyn ExecutionPlan) -> bool {
+fn hands_on(plan: &dyn ExecutionPlan) -> bool {
     let chooses = plan.downcast_ref::<ProjectionExec>().is_some_and(|projection| {
         projection.expr().iter().all(|column| column.expr.downcast_ref::<Column>().is_some())
     });

@@ -57,7 +57,6 @@ mod prepared_statement;
 mod query_plan;
 mod query_result;
 mod query_shape;
-mod read_ahead;
 mod rebase;
 mod recent_read;
 mod resolve;

@@ -8,8 +8,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
-use super::long_batches::{hands_on, long_batches};
-use super::read_ahead::read_ahead;
+use super::long_batches::long_batches;
 use crate::activity::{Activity, Measured};
 use crate::scan::expected_rows;
 
@@ -21,16 +20,8 @@ pub(super) fn start(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 ) -> DataFusionResult<SendableRecordBatchStream> {
-    let (plan, stream) = match hands_on(&*plan) {
-        true => {
-            let context = long_batches(&*plan, context);
-            match read_ahead(&plan, &context)? {
-                Some(started) => started,
-                None => (plan.clone(), execute_stream(plan, context)?),
-            }
-        }
-        false => (plan.clone(), execute_stream(plan, context)?),
-    };
+    let context = long_batches(&*plan, context);
+    let stream = execute_stream(plan.clone(), context)?;
     let Some(activity) = Activity::current() else { return Ok(stream) };
     let progress = Arc::new(PlanProgress { plan, scans: OnceLock::new() });
     let part: Arc<dyn Measured> = progress.clone();
