@@ -335,9 +335,12 @@ fn create_first_objects(
     options: &Options,
     now_ms: i64,
 ) -> Result<()> {
-    store.commit(
-        registry.put_storage(StorageDefinition::local(&options.storage_path, now_ms), None),
-    )?;
+    // The namespace is last and tells that all is there: a process that is killed between the
+    // two leaves the storage.
+    if registry.storages().is_empty() {
+        let local = StorageDefinition::local(&options.storage_path, now_ms);
+        store.commit(registry.put_storage(local, None))?;
+    }
     store.commit(registry.add_namespace(Namespace {
         name: Name::new("namespace", DEFAULT_NAMESPACE)?,
         description: None,
