@@ -109,7 +109,7 @@ const BUGS: &[Planted] = &[
         says: &["wrong answer"],
         with: &[("KALAM_KIND", "log")],
     },
-    Planted { bug: "room_not_asked", proof: FULL, says: &["08007", "unflushed"], with: &[] },
+    Planted { bug: "room_not_asked", proof: FULL, says: &["08007"], with: &[] },
     Planted {
         bug: "snapshot_not_of_segments",
         proof: MOMENT,

@@ -19,9 +19,7 @@ fn a_query_counts_the_rows_that_it_read_of_those_that_there_are() {
     let fixture = house();
     let session = fixture::root(fixture.database());
     assert_eq!(session.progress(), None, "nothing is at work");
-    // Rows that are worked on come in short batches, of which few are made ahead.
-    let sql = "SELECT k, v + 1 FROM t";
-    let mut result = session.execute(sql, &Params::None).expect("a valid query");
+    let mut result = session.execute("SELECT k, v FROM t", &Params::None).expect("a valid query");
     let total = |progress: Option<StatementProgress>| progress.and_then(|p| p.rows_total);
     assert_eq!(total(session.progress()), Some(80_000));
     let mut seen = vec![0];
