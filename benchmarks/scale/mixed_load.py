@@ -14,6 +14,7 @@ import statistics
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,9 +78,9 @@ def run(setting: Setting) -> Iterator[Figure]:
             break
         minute = setting.minutes * (part + 1) / PARTS
         yield Figure(f"mixed load: memory up to minute {minute:.3g}", memory[-1], "MB")
-        for cache in ("block", "segment"):
-            name = f"mixed load: {cache} cache at minute {minute:.3g}"
-            yield Figure(name, held_megabytes(con, f"{cache}_cache_bytes"), "MB")
+        for held in ("block_cache", "segment_cache", "memtable"):
+            name = f"mixed load: {held.replace('_', ' ')} at minute {minute:.3g}"
+            yield Figure(name, held_megabytes(con, f"{held}_bytes"), "MB")
         if part > 1:
             growth = (memory[-1] / memory[1] - 1) * 100
             yield Figure("mixed load: memory growth after the first part", growth, "%", 5)
@@ -89,7 +90,7 @@ def run(setting: Setting) -> Iterator[Figure]:
     jobs.look()
     if load.problems:
         raise RuntimeError("; ".join(load.problems))
-    for what, count in sorted((load.done | jobs.counts()).items()):
+    for what, count in sorted((load.done | jobs.counts).items()):
         yield Figure(f"mixed load of {setting.minutes:g} minutes: {what}", count, "")
     once = bytes_once(con, setting.empty("mixed_load_copy"))
     for statement in ("STORAGE FLUSH ALL", "STORAGE COMPACT ALL"):
@@ -136,8 +137,10 @@ class Jobs:
     def __init__(self, con: kalamdb.Connection, load: Load) -> None:
         self.con = con
         self.load = load
-        # The kind of each job that is over.
-        self.over: dict[str, str] = {}
+        # Jobs that were over when they were last looked at; the others are counted alone, for
+        # what this process holds is what is measured.
+        self.over: set[str] = set()
+        self.counts: Counter[str] = Counter()
 
     def look(self) -> None:
         # The calls first: whatever they met has begun by now.
@@ -158,11 +161,9 @@ class Jobs:
         ]
         for one, count in counts:
             one.settle(count, flushes)
-        self.over |= {job: kind for job, kind, _, ended in jobs if ended is not None}
-
-    def counts(self) -> dict[str, int]:
-        kinds = list(self.over.values())
-        return {f"{kind} jobs": kinds.count(kind) for kind in set(kinds)}
+        over = {job: kind for job, kind, _, ended in jobs if ended is not None}
+        self.counts.update(f"{over[job]} jobs" for job in over.keys() - self.over)
+        self.over = set(over)
 
 
 Work = Callable[[Load, Waits, kalamdb.Connection, random.Random], None]

@@ -486,16 +486,16 @@ impl Store {
     /// # Errors
     /// `58030` if RocksDB cannot tell.
     pub(crate) fn held(&self) -> Result<HotHeld> {
-        let hot = handle(&self.db, Family::Hot);
-        let value = |name| -> Result<u64> {
-            let value = self.db.property_int_value_cf(&hot, name);
+        let value = |family, name| -> Result<u64> {
+            let value = self.db.property_int_value_cf(&handle(&self.db, family), name);
             Ok(value.map_err(|e| rocks_error("read statistics", e))?.unwrap_or(0))
         };
+        let memtables = |family| value(family, properties::CUR_SIZE_ALL_MEM_TABLES);
         Ok(HotHeld {
-            rows: value(properties::ESTIMATE_NUM_KEYS)?,
-            bytes: value(properties::CUR_SIZE_ALL_MEM_TABLES)?
-                + value(properties::LIVE_SST_FILES_SIZE)?,
-            block_cache_bytes: value(properties::BLOCK_CACHE_USAGE)?,
+            rows: value(Family::Hot, properties::ESTIMATE_NUM_KEYS)?,
+            bytes: memtables(Family::Hot)? + value(Family::Hot, properties::LIVE_SST_FILES_SIZE)?,
+            block_cache_bytes: value(Family::Hot, properties::BLOCK_CACHE_USAGE)?,
+            memtable_bytes: Family::ALL.into_iter().map(memtables).sum::<Result<u64>>()?,
         })
     }
 

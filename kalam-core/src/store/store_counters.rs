@@ -32,6 +32,8 @@ pub(crate) struct HotHeld {
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
     pub(crate) block_cache_bytes: u64,
+    /// Of every family, not of the hot one alone.
+    pub(crate) memtable_bytes: u64,
 }
 
 impl StoreCounters {

@@ -87,6 +87,7 @@ fn held(moment: &Moment<'_>) -> Result<Vec<Stat>> {
         ("hot_rows_estimate", hot.rows, "rows in the hot tier, about"),
         ("hot_bytes", hot.bytes, "bytes of the hot tier, in memory and on disk"),
         ("block_cache_bytes", hot.block_cache_bytes, "bytes in RocksDB's block cache"),
+        ("memtable_bytes", hot.memtable_bytes, "bytes of what RocksDB has not written to files"),
         (
             "segment_cache_bytes",
             engine.tier.cache.bytes(),
