@@ -49,6 +49,7 @@ torture: export KALAM_CANARY = 100000
 torture: export KALAM_FUZZ = 150000
 torture: export KALAM_DECODER = 1000
 torture: export KALAM_CANCELS = 30
+torture: export KALAM_DISKS = 20
 torture: export KALAM_MEMORY = 256
 torture: export KALAM_CLOCKS = 500
 torture: export KALAM_UNSTEADY = 2000

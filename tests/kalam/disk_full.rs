@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use kalam_core::{Database, Durability, Options};
 use tempfile::TempDir;
 
-use crate::fixture::{self, Seeded};
+use crate::fixture::{self, Seeded, number_from};
 
 /// RocksDB looks for room every five seconds; what takes so long hangs.
 const STUCK: Duration = Duration::from_secs(60);
@@ -138,15 +138,18 @@ fn assert_all_there(dir: &Path, filled: &Filled) {
 
 #[test]
 fn a_full_disk_refuses_writes_and_keeps_what_it_acknowledged() {
-    let Some(disk) = SmallDisk::mount(48) else {
-        return a_file_size_limit_refuses_writes_and_keeps_what_it_acknowledged();
-    };
-    let dir = disk.0.path().join("database");
-    let filled = fill(&dir, "");
-    // Nothing of the commit was written.
-    assert_refused(&filled, &["53100"]);
-    disk.remount("size=200m");
-    assert_all_there(&dir, &filled);
+    // Whether the log or a memtable is the first to find no room differs from disk to disk.
+    for _ in 0..number_from("KALAM_DISKS", 1) {
+        let Some(disk) = SmallDisk::mount(48) else {
+            return a_file_size_limit_refuses_writes_and_keeps_what_it_acknowledged();
+        };
+        let dir = disk.0.path().join("database");
+        let filled = fill(&dir, "");
+        // Nothing of the commit was written.
+        assert_refused(&filled, &["53100"]);
+        disk.remount("size=200m");
+        assert_all_there(&dir, &filled);
+    }
 }
 
 #[test]
