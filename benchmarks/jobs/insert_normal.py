@@ -18,6 +18,7 @@ JOB = Job(
     tried=(
         "Of a statement a quarter is RocksDB's write, half of that the system call that "
         "appends to the log; a tenth is the lookup that the key is new. A row of plain values "
-        "is written without Arrow arrays."
+        "is written without Arrow arrays. Committing past the queue where nobody else commits "
+        "spares four of 32 allocations, and less time than can be measured."
     ),
 )

@@ -47,7 +47,7 @@ JOB = Job(
     tried=(
         "Of a statement a third is RocksDB's get of the old row, half of that reading and "
         "allocating its block; then the write of the log and the commit. A hot row of plain "
-        "values is written without Arrow arrays; the commit looks its key up once more to see "
-        "that nobody else changed it."
+        "values is written without Arrow arrays. The commit looks its key up once more only if "
+        "another commit came since the statement's view, which spares 8 % of a statement."
     ),
 )

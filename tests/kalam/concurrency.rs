@@ -202,6 +202,29 @@ fn updates_of_one_row_from_many_threads_all_count() {
     assert_eq!(fixture.rows("SELECT n FROM counter"), [["160"]]);
 }
 
+/// A row is written as a whole: whoever changes a column must have read what the others hold.
+#[test]
+fn threads_that_change_different_columns_of_a_hot_row_lose_nothing() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE SHARED TABLE counter (id INT PRIMARY KEY, n0 INT, n1 INT, n2 INT)");
+    fixture.run("INSERT INTO counter VALUES (1, 0, 0, 0)");
+    std::thread::scope(|scope| {
+        for thread in 0..3 {
+            let session = fixture::root(fixture.database());
+            scope.spawn(move || {
+                for i in 1..200 {
+                    let update = format!("UPDATE counter SET n{thread} = {i} WHERE id = 1");
+                    fixture::run(&session, &update);
+                    let read = format!("SELECT n{thread} FROM counter WHERE id = 1");
+                    let found = fixture::rows(&session, &read);
+                    assert_eq!(found, [[i.to_string()]], "a lost update of column {thread}");
+                }
+            });
+        }
+    });
+    assert_eq!(fixture.rows("SELECT n0, n1, n2 FROM counter"), [["199", "199", "199"]]);
+}
+
 /// Each key is upserted by all threads at once, in both tiers: whoever finds it taken
 /// counts on.
 #[test]

@@ -637,6 +637,9 @@ impl<'a> RowWriter<'a> {
         edit.expect_version(self.manifest.version);
         edit.mark(std::mem::take(&mut self.marks));
         set.rows = std::mem::take(&mut self.rows);
+        if self.is_own_commit() {
+            set.read_at = self.view.read_at();
+        }
         set.changes.push(Box::new(edit));
         let _commits = self.table.commits();
         match self.engine.store.commit(set) {

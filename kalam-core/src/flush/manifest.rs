@@ -168,12 +168,8 @@ impl Manifest {
 
     /// The scope as `view` sees it.
     pub(crate) fn scope(&self, scope: ScopeId, view: &View) -> Result<Arc<ScopeManifest>> {
-        if !self.scopes.contains_key(&scope) {
-            self.load(scope)?;
-        }
-        let chain = self.scopes.get(&scope).expect("loaded above, and never removed");
         let epoch = if has_bug("snapshot_not_of_segments") { u64::MAX } else { view.epoch };
-        let committed = chain.at(epoch);
+        let committed = self.at(scope, epoch)?;
         Ok(match view.own_marks(scope) {
             None => committed,
             Some(marks) => Arc::new(ScopeManifest {
@@ -199,10 +195,16 @@ impl Manifest {
         if let Some(staged) = self.staged.lock().get(&scope) {
             return Ok(staged.clone());
         }
-        if !self.scopes.contains_key(&scope) {
-            self.load(scope)?;
+        self.at(scope, u64::MAX)
+    }
+
+    /// The committed state that views of an epoch see.
+    fn at(&self, scope: ScopeId, epoch: u64) -> Result<Arc<ScopeManifest>> {
+        if let Some(chain) = self.scopes.get(&scope) {
+            return Ok(chain.at(epoch));
         }
-        Ok(self.scopes.get(&scope).expect("loaded above, and never removed").at(u64::MAX))
+        self.load(scope)?;
+        Ok(self.scopes.get(&scope).expect("loaded above, and never removed").at(epoch))
     }
 
     /// Every segment of a table, in any scope.

@@ -16,6 +16,7 @@ mod key_watch;
 mod log_sync;
 mod mark_set;
 mod overlay;
+mod read_at;
 mod read_set;
 mod rocks;
 mod row;

@@ -13,6 +13,7 @@ use rocksdb::{DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
 use super::commit::LAST_SEQ_KEY;
 use super::mark_set::MarkSet;
 use super::overlay::{Overlay, OverlayCursor};
+use super::read_at::ReadAt;
 use super::read_set::ReadSet;
 use super::rocks::{self, Family, Rocks, rocks_error};
 use super::write_set::Effect;
@@ -224,15 +225,26 @@ pub(super) fn handle(db: &Rocks, family: Family) -> Arc<rocksdb::BoundColumnFami
 pub(crate) struct View {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) epoch: u64,
+    /// Batches that it shows, at least.
+    batches: u64,
     tracker: Arc<EpochTracker>,
     own: Option<Arc<Overlay>>,
     reads: Option<Arc<ReadSet>>,
 }
 
 impl View {
-    pub(super) fn new(snapshot: Arc<Snapshot>, epoch: u64, tracker: &Arc<EpochTracker>) -> View {
+    pub(super) fn new(
+        snapshot: Arc<Snapshot>,
+        (epoch, batches): (u64, u64),
+        tracker: &Arc<EpochTracker>,
+    ) -> View {
         tracker.enter(epoch);
-        View { snapshot, epoch, tracker: tracker.clone(), own: None, reads: None }
+        View { snapshot, epoch, batches, tracker: tracker.clone(), own: None, reads: None }
+    }
+
+    /// When rows are read that are read in this view.
+    pub(crate) fn read_at(&self) -> ReadAt {
+        ReadAt::Batches(self.batches)
     }
 
     /// The same moment with the own writes of a transaction on top, and every read of
@@ -242,7 +254,7 @@ impl View {
         own: Option<Arc<Overlay>>,
         reads: Option<Arc<ReadSet>>,
     ) -> Arc<View> {
-        let mut view = View::new(self.snapshot.clone(), self.epoch, &self.tracker);
+        let mut view = View::new(self.snapshot.clone(), (self.epoch, self.batches), &self.tracker);
         view.own = own;
         view.reads = reads;
         Arc::new(view)

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rocksdb::WriteBatch;
 
 use super::key_watch::Watches;
+use super::read_at::ReadAt;
 use super::rocks::{Family, Rocks};
 use super::row::set_seq;
 use super::snapshot::handle;
@@ -238,6 +239,8 @@ pub(crate) trait Change: Send {
 #[derive(Default)]
 pub(crate) struct WriteSet {
     pub(crate) rows: RowWrites,
+    /// IMPORTANT: every [`Expect::Seq`] of `rows` is of a row that this view shows.
+    pub(crate) read_at: ReadAt,
     pub(crate) entries: Vec<(Family, Vec<u8>, Option<Vec<u8>>)>,
     pub(crate) changes: Vec<Box<dyn Change>>,
     /// Whether its commit returns before it is on the device, also under `full`: the next
