@@ -212,7 +212,7 @@ fn threads_that_change_different_columns_of_a_hot_row_lose_nothing() {
         for thread in 0..3 {
             let session = fixture::root(fixture.database());
             scope.spawn(move || {
-                for i in 1..200 {
+                for i in 1..1000 {
                     let update = format!("UPDATE counter SET n{thread} = {i} WHERE id = 1");
                     fixture::run(&session, &update);
                     let read = format!("SELECT n{thread} FROM counter WHERE id = 1");
@@ -222,7 +222,7 @@ fn threads_that_change_different_columns_of_a_hot_row_lose_nothing() {
             });
         }
     });
-    assert_eq!(fixture.rows("SELECT n0, n1, n2 FROM counter"), [["199", "199", "199"]]);
+    assert_eq!(fixture.rows("SELECT n0, n1, n2 FROM counter"), [["999", "999", "999"]]);
 }
 
 /// Each key is upserted by all threads at once, in both tiers: whoever finds it taken
