@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::arrow::{ARROW_SCHEMA_META_KEY, parquet_to_arrow_schema};
+use parquet::arrow::{
+    ARROW_SCHEMA_META_KEY, FieldLevels, ProjectionMask, parquet_to_arrow_field_levels,
+    parquet_to_arrow_schema,
+};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ParquetMetaData;
+use parquet::schema::types::SchemaDescriptor;
 use quick_cache::sync::Cache;
 
 use super::file_column::FileColumn;
@@ -14,11 +18,16 @@ use super::file_column::FileColumn;
 /// Schemas that are kept: some of every table whose files are read often.
 const SCHEMAS_MAX: usize = 1024;
 
+/// Sets of columns whose levels are kept for one schema.
+const LEVELS_MAX: usize = 64;
+
 /// The columns of a file.
 pub(crate) struct FileSchema {
     arrow: SchemaRef,
     /// The table's columns among them.
     pub(crate) columns: Vec<FileColumn>,
+    /// What readers of some of the columns need to know of them, by their numbers.
+    levels: Cache<Vec<usize>, Arc<FieldLevels>>,
 }
 
 impl FileSchema {
@@ -27,7 +36,23 @@ impl FileSchema {
         let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
         let columns = FileColumn::all(&schema).map_err(|e| ParquetError::External(Box::new(e)))?;
         // What else the file says of itself is not the same in others.
-        Ok(FileSchema { arrow: Arc::new(Schema::new(schema.fields)), columns })
+        let arrow = Arc::new(Schema::new(schema.fields));
+        Ok(FileSchema { arrow, columns, levels: Cache::new(LEVELS_MAX) })
+    }
+
+    /// Some columns of a file with this schema, which Parquet has as `file`.
+    ///
+    /// # Errors
+    /// If they have types that they cannot be read as.
+    pub(super) fn levels(
+        &self,
+        file: &SchemaDescriptor,
+        roots: &[usize],
+    ) -> Result<Arc<FieldLevels>> {
+        self.levels.get_or_insert_with(roots, || {
+            let mask = ProjectionMask::roots(file, roots.iter().copied());
+            parquet_to_arrow_field_levels(file, mask, Some(self.arrow.fields())).map(Arc::new)
+        })
     }
 }
 

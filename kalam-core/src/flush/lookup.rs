@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::Int64Type;
 use datafusion::common::ScalarValue;
-use parquet::arrow::ProjectionMask;
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::RowGroupMetaData;
 
@@ -217,10 +216,10 @@ impl<'a> ColdSeqs<'a> {
 
     fn read(&self, meta: &Arc<SegmentMeta>, first: u32) -> Result<Int64Array> {
         let segment = self.tier.open(meta)?;
-        let file = segment.footer.metadata().file_metadata().schema_descr();
-        let mask = ProjectionMask::columns(file, [SEQ_COLUMN]);
+        let root =
+            segment.footer.schema().index_of(SEQ_COLUMN).map_err(|e| segment.undecodable(e))?;
         let rows = KEY_BLOCK_ROWS.min((meta.rows - first) as usize);
-        let batch = read_rows(&segment, mask, first, rows)?;
+        let batch = read_rows(&segment, &[root], first, rows)?;
         let column = batch.column_by_name(SEQ_COLUMN);
         column
             .and_then(|column| column.as_primitive_opt::<Int64Type>())

@@ -34,6 +34,7 @@ mod segment;
 mod segment_batches;
 mod segment_cache;
 mod segment_file;
+mod segment_pages;
 mod segment_writer;
 mod segments_writer;
 mod sorted_rows;

@@ -7,9 +7,10 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
 use arrow::compute::interleave;
 use datafusion::common::ScalarValue;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
 
 use super::segment_cache::{OpenSegment, SegmentCache};
+use super::segment_pages::SegmentPages;
 use super::segment_writer::KEY_BLOCK_ROWS;
 use crate::Result;
 use crate::catalog::{SEQ_COLUMN, Table, initial_value};
@@ -119,13 +120,11 @@ impl<'a> InFile<'a> {
         first_row: u32,
         rows: usize,
     ) -> Result<Vec<ArrayRef>> {
-        match self.mask(segment) {
-            Some(mask) => {
-                let batch = read_rows(segment, mask, first_row, rows)?;
-                self.columns(segment, batch.columns(), rows)
-            }
-            None => self.columns(segment, &[], rows),
+        if self.roots.is_empty() {
+            return self.columns(segment, &[], rows);
         }
+        let batch = read_rows(segment, &self.roots, first_row, rows)?;
+        self.columns(segment, batch.columns(), rows)
     }
 
     /// The columns of all rows of a block, which stay decoded in the cache.
@@ -258,9 +257,7 @@ fn decoded_block(
     let mut read = Vec::new();
     if !missing.is_empty() {
         let rows = rows_of_block(segment, number);
-        let file = segment.footer.metadata().file_metadata().schema_descr();
-        let mask = ProjectionMask::roots(file, missing.iter().copied());
-        read = read_rows(segment, mask, rows.start, rows.len())?.columns().to_vec();
+        read = read_rows(segment, &missing, rows.start, rows.len())?.columns().to_vec();
         for (root, array) in missing.iter().zip(&read) {
             cache.keep_column(id, *root, number, array);
         }
@@ -278,24 +275,27 @@ fn rows_of_block(segment: &OpenSegment, number: u32) -> Range<u32> {
     first..segment.meta.rows.min(first + length).max(first)
 }
 
-/// Reads `rows` rows from `first_row` on, which lie in one row group.
+/// Reads `rows` rows from `first_row` on, which lie in one row group, of columns of the file
+/// that are sorted by their numbers.
 pub(super) fn read_rows(
     segment: &OpenSegment,
-    mask: ProjectionMask,
+    roots: &[usize],
     first_row: u32,
     rows: usize,
 ) -> Result<RecordBatch> {
     let (group, within) = segment
         .row_group_of(first_row)
         .ok_or_else(|| segment.undecodable("a row lies past its end"))?;
-    let selection = RowSelection::from(vec![RowSelector::skip(within), RowSelector::select(rows)]);
-    let mut reader = segment
-        .reader()
-        .with_projection(mask)
-        .with_row_groups(vec![group])
-        .with_row_selection(selection)
-        .with_batch_size(rows)
-        .build()
+    let metadata = segment.footer.metadata();
+    let levels = segment.schema.levels(metadata.file_metadata().schema_descr(), roots);
+    let selection = || vec![RowSelector::skip(within), RowSelector::select(rows)];
+    let is_whole = usize::try_from(metadata.row_group(group).num_rows()) == Ok(rows);
+    let selection = (!is_whole).then(|| RowSelection::from(selection()));
+    let pages = SegmentPages::new(segment, group);
+    let mut reader = levels
+        .and_then(|levels| {
+            ParquetRecordBatchReader::try_new_with_row_groups(&levels, &pages, rows, selection)
+        })
         .map_err(|e| segment.undecodable(e))?;
     match reader.next() {
         Some(Ok(batch)) if batch.num_rows() == rows => Ok(batch),

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Float32Type;
-use parquet::arrow::ProjectionMask;
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::file::metadata::ColumnChunkMetaData;
 
@@ -111,9 +110,7 @@ impl VectorColumn {
             let bytes = (rows.len() * width) as u64;
             return Ok(Vectors::Plain(self.bytes(end.checked_sub(bytes), *end, scratch)?, width));
         }
-        let file = self.segment.footer.metadata().file_metadata().schema_descr();
-        let mask = ProjectionMask::roots(file, [self.root]);
-        let batch = read_rows(&self.segment, mask, rows.start, rows.len())?;
+        let batch = read_rows(&self.segment, &[self.root], rows.start, rows.len())?;
         let array = unpack_vectors(batch.column(0), &self.data_type.arrow_type())
             .map_err(|e| self.segment.undecodable(e))?;
         let is_embedding = array
