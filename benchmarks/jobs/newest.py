@@ -52,8 +52,9 @@ JOB = Job(
     " Mixed: the older 80 % in segments, the newer 20 % hot.",
     tried=(
         "A user's rows are a small file of their own. A first read looks the file up in the "
-        "manifest, opens and checks it, parses its footer and decodes all of its rows. Zstd's "
-        "decoders are kept from one read to the next: making them takes long on a virtual "
-        "machine. The rows of a segment are copied once, not twice."
+        "manifest, opens and checks it, parses its footer and decodes all of its rows. Pages of "
+        "so few rows are compressed by LZ4, and zstd's decoders are kept from one read to the "
+        "next: making one for each column was half of a first read. The rows of a segment are "
+        "copied once, not twice."
     ),
 )

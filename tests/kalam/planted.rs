@@ -109,12 +109,7 @@ const BUGS: &[Planted] = &[
         says: &["wrong answer"],
         with: &[("KALAM_KIND", "log")],
     },
-    Planted {
-        bug: "room_not_asked",
-        proof: FULL,
-        says: &["08007"],
-        with: &[("KALAM_DISKS", "4")],
-    },
+    Planted { bug: "room_not_asked", proof: FULL, says: &["08007"], with: &[("KALAM_DISKS", "4")] },
     Planted {
         bug: "snapshot_not_of_segments",
         proof: MOMENT,
