@@ -308,11 +308,7 @@ pub(crate) enum SegmentSource {
 impl SegmentSource {
     /// Reads a range.
     pub(crate) fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
-        let outside = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        if range.start > range.end || range.end > self.len() {
-            return Err(outside());
-        }
-        let len = usize::try_from(range.end - range.start).map_err(|_| outside())?;
+        let len = self.length_within(&range)?;
         match self {
             SegmentSource::File(file, _) => {
                 let mut bytes = vec![0; len];
@@ -320,7 +316,7 @@ impl SegmentSource {
                 Ok(bytes.into())
             }
             SegmentSource::Memory(bytes) => {
-                let start = usize::try_from(range.start).map_err(|_| outside())?;
+                let start = range.start as usize;
                 Ok(bytes.slice(start..start + len))
             }
         }
@@ -332,11 +328,7 @@ impl SegmentSource {
         range: Range<u64>,
         scratch: &'a mut Vec<u8>,
     ) -> io::Result<&'a [u8]> {
-        let outside = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        if range.start > range.end || range.end > self.len() {
-            return Err(outside());
-        }
-        let len = usize::try_from(range.end - range.start).map_err(|_| outside())?;
+        let len = self.length_within(&range)?;
         match self {
             SegmentSource::File(file, _) => {
                 if scratch.len() < len {
@@ -346,10 +338,17 @@ impl SegmentSource {
                 Ok(&scratch[..len])
             }
             SegmentSource::Memory(bytes) => {
-                let start = usize::try_from(range.start).map_err(|_| outside())?;
+                let start = range.start as usize;
                 Ok(&bytes[start..start + len])
             }
         }
+    }
+
+    /// The length of a range that lies within the file.
+    fn length_within(&self, range: &Range<u64>) -> io::Result<usize> {
+        let is_within = range.start <= range.end && range.end <= self.len();
+        let len = is_within.then(|| usize::try_from(range.end - range.start).ok()).flatten();
+        len.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     /// XXH3-128 of all bytes, in hexadecimal.
