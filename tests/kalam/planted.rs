@@ -82,7 +82,13 @@ const BUGS: &[Planted] = &[
         says: &["wrong"],
         with: &[("KALAM_FAULT", "flush.before_commit=delay"), ("KALAM_WORK_MS", "800")],
     },
-    Planted { bug: "transaction_in_halves", proof: CRASH, says: &["wrong rows"], with: &[] },
+    Planted {
+        bug: "transaction_in_halves",
+        proof: CRASH,
+        // A kill between the halves, or a backup.
+        says: &["wrong rows", "wrong backup"],
+        with: &[],
+    },
     Planted { bug: "key_not_looked_up", proof: CRASH, says: &["wrong"], with: &[] },
     Planted {
         bug: "unique_entry_left",
