@@ -23,6 +23,8 @@ USERS = (1, 1_000, 100_000)
 USER_ROWS = 1_000_000
 HOT_CHUNK = 10_000
 CALLS = 500
+# A read decodes as many rows of a segment.
+BLOCK_ROWS = 1_024
 # A call that looks up a key or the end of an order may cost this much more over all sizes:
 # trees are deeper, and caches miss.
 FLAT_MAX = 3.0
@@ -75,6 +77,21 @@ class AllSeries:
     def flat(self, name: str, size: int, call: Callable[[int], object], arguments: Iterable[int]) -> None:
         self.add(name, size, each(call, arguments), "us", True)
 
+    def reads(
+        self,
+        name: str,
+        size: int,
+        call: Callable[[int], object],
+        apart: Iterable[int],
+        arguments: Iterable[int],
+    ) -> None:
+        """Reads that find nothing kept, because they lie `apart`, and reads that were made
+        before. Among few rows all but some are of the second kind."""
+        self.flat(f"{name}, first", size, call, apart)
+        for argument in arguments:
+            call(argument)
+        self.flat(f"{name}, again", size, call, arguments)
+
     def linear(self, name: str, size: int, call: Callable[[], object]) -> None:
         call()
         value = statistics.median(seconds(call) for _ in range(3)) * 1e3
@@ -98,6 +115,11 @@ def each(call: Callable[[int], object], arguments: Iterable[int]) -> float:
     """The median of single calls in microseconds, the first tenth left out."""
     times = [seconds(lambda: call(argument)) * 1e6 for argument in arguments]
     return statistics.median(times[len(times) // 10 :])
+
+
+def some(of: range) -> list[int]:
+    """At most `CALLS` of them, each once, in any order."""
+    return random.Random(3).sample(of, k=min(CALLS, len(of)))
 
 
 def messages(first: int, count: int) -> pa.Table:
@@ -125,13 +147,16 @@ def measure_rows(found: AllSeries, place: Path, rows: int) -> None:
     found.add("ingest", rows, seconds(lambda: con.append("cold", everything)) * 1e3, "ms", False)
     con.execute("STORAGE FLUSH TABLE cold")
     keys = random.Random(1).choices(range(rows), k=CALLS)
+    apart = some(range(BLOCK_ROWS // 2, rows, BLOCK_ROWS))
     for table in ("hot", "cold"):
         by_key = con.prepare(f"SELECT id, body, score FROM {table} WHERE id = ?")
         newest = f"SELECT id, body FROM {table} ORDER BY id DESC LIMIT 50"
         update = con.prepare(f"UPDATE {table} SET score = 2 WHERE id = ?")
         total = f"SELECT SUM(id), COUNT(score) FROM {table}"
         groups = f"SELECT role, COUNT(*), AVG(score) FROM {table} GROUP BY role"
-        found.flat(f"point read, {table}", rows, lambda key: by_key.execute([key]).fetchall(), keys)
+        found.reads(
+            f"point read, {table}", rows, lambda key: by_key.execute([key]).fetchall(), apart, keys
+        )
         found.flat(f"newest 50, {table}", rows, lambda _: con.execute(newest).fetchall(), keys)
         found.linear(f"sum, {table}", rows, lambda: con.execute(total).fetchall())
         found.linear(f"three groups, {table}", rows, lambda: con.execute(groups).fetchall())
@@ -151,7 +176,8 @@ def measure_users(found: AllSeries, setting: Setting, users: int) -> None:
     con = kalamdb.connect(str(place), config=CONFIG)
     con.execute(f"CREATE USER TABLE feed {COLUMNS}")
     fill_users(con, users, messages(0, each_has))
-    chosen = random.Random(2).choices(range(users), k=CALLS)
+    apart = some(range(users))
+    chosen = random.Random(2).choices(apart, k=CALLS)
     newest = "SELECT id, body FROM feed ORDER BY id DESC LIMIT 10"
     by_key = f"SELECT id, body FROM feed WHERE id = {each_has // 2}"
     insert = "INSERT INTO feed VALUES (?, 'user', 'new', 0.5)"
@@ -161,7 +187,7 @@ def measure_users(found: AllSeries, setting: Setting, users: int) -> None:
         return lambda user: con.as_user(f"user-{user}").execute(sql).fetchall()
 
     for tier in ("hot", "cold"):
-        found.flat(f"newest 10, {tier}", users, of_user(newest), chosen)
+        found.reads(f"newest 10, {tier}", users, of_user(newest), apart, chosen)
         found.flat(f"point read, {tier}", users, of_user(by_key), chosen)
         if tier == "hot":
             flush = seconds(lambda: con.execute("STORAGE FLUSH TABLE feed").fetchall())

@@ -4,9 +4,9 @@ background compacts.
 Memory may not grow from the end of the warm-up to the end, the folder may not be much larger
 than the same rows written once, and nobody may wait for long beside a flush.
 
-The caches have a tenth of the room that they have by default, so that they are full when the
-warm-up ends: with 256 MiB of blocks and 192 MiB of segments this load would fill them for an
-hour, and what is measured would be that. How full they are is told beside the memory.
+The caches have a tenth of the room that they have by default: with 256 MiB of blocks and 192 MiB
+of segments this load would fill them for an hour, and what is measured would be that. How full
+they are, and what memtables hold, is told beside the memory.
 """
 
 import random
