@@ -6,7 +6,7 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test prove torture bench bench-setup bench-smoke profile scale lint docs wheel npm install header clean
+.PHONY: help setup quickstart test prove torture fuzz bench bench-setup bench-smoke profile scale lint docs wheel npm install header clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ TORTURE := crash:: power:: fault:: rot:: damage:: disk_full:: every_reader_sees_
 	oracle:: history:: canary:: fuzz:: decoder:: latency:: memory:: clock:: unsteady::
 torture: setup ## the proofs at full size: hours; OF=power:: picks one
 	@$(ENV) step "torture"; cargo test --workspace --locked --test kalam -- --nocapture --test-threads=1 $(or $(OF),$(TORTURE))
+
+fuzz: setup ## fuzz targets, instrumented, a minute each; OF="row key" picks some, SECONDS_EACH=600 takes longer
+	@.ci/fuzz.sh $(OF)
 
 bench: bench-setup ## measure all jobs beside the peers, optimized, into benchmarks/results and README; ARGS="--only newest" is one job
 	@$(ENV) .ci/wheel.sh dist "$$VENV_BENCH"

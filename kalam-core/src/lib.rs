@@ -43,6 +43,10 @@ mod scan;
 /// SQL in, Arrow out.
 mod executor;
 
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub mod decoding;
+
 mod database;
 mod identity;
 mod options;

@@ -34,7 +34,7 @@ pub(crate) struct Mark {
     pub(crate) rows: RoaringBitmap,
 }
 
-const PREFIX: u8 = b'D';
+pub(super) const PREFIX: u8 = b'D';
 const FORMAT: u8 = 1;
 /// Prefix, scope, segment.
 const SEGMENT_PREFIX_LEN: usize = 1 + ScopeId::ENCODED_LEN + 8;
@@ -144,4 +144,16 @@ fn decode_mark(suffix: &[u8], value: &[u8]) -> Option<Mark> {
         kind,
         rows: RoaringBitmap::deserialize_from(bitmap).ok()?,
     })
+}
+
+/// Decodes a mark, writes it and decodes it again. It panics if that is another one.
+///
+/// # Errors
+/// `XX001` if key or value do not decode.
+#[cfg(debug_assertions)]
+pub(super) fn decode_mark_again(key: &[u8], value: &[u8]) -> Result<()> {
+    let mark = decode_mark(key, value).ok_or_else(|| damaged("a deletion mark"))?;
+    let again = decode_mark(key, &mark_value(&mark.rows)).expect("what was written can be read");
+    assert_eq!(again.rows, mark.rows);
+    Ok(())
 }

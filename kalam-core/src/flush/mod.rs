@@ -70,3 +70,19 @@ pub(crate) use tier::ColdTier;
 pub(crate) use tier_observer::TierObserver;
 pub(crate) use tiers::{Tiers, past_conflicts};
 pub(crate) use vector_column::VectorColumn;
+
+/// Decodes an entry of the manifest under this prefix, writes it and decodes it again. It
+/// panics if that is another one.
+///
+/// # Errors
+/// `XX001` if key or value do not decode; other prefixes have no entries.
+#[cfg(debug_assertions)]
+pub(crate) fn decode_again(prefix: u8, key: &[u8], value: &[u8]) -> crate::Result<()> {
+    match prefix {
+        b'S' => manifest::SEGMENTS.decode_again(key, value),
+        b'G' => manifest::GARBAGE.decode_again(key, value),
+        b'A' => STATISTICS.decode_again(key, value),
+        mark::PREFIX => mark::decode_mark_again(key, value),
+        _ => Ok(()),
+    }
+}

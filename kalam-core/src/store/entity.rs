@@ -126,6 +126,22 @@ impl<K: EntityKey, V: Serialize + DeserializeOwned> EntityStore<K, V> {
         bytes
     }
 
+    /// Decodes an entity, writes it and decodes it again. It panics if that is another one.
+    ///
+    /// # Errors
+    /// `XX001` if key or value do not decode.
+    #[cfg(debug_assertions)]
+    pub(crate) fn decode_again(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        let key = K::decode(key).ok_or_else(|| damaged(self.what))?;
+        let bytes = self.key(&key);
+        let key = K::decode(&bytes[1..]).expect("what was written can be read");
+        assert_eq!(self.key(&key), bytes);
+        let bytes = encode_entity(&self.read(value)?);
+        let value = self.read(&bytes).expect("what was written can be read");
+        assert_eq!(encode_entity(&value), bytes);
+        Ok(())
+    }
+
     fn read(&self, value: &[u8]) -> Result<V> {
         match value.split_first() {
             Some((&ENVELOPE, json)) => {

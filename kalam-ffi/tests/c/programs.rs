@@ -65,10 +65,14 @@ fn threads_and_forks_get_errors() {
 fn calls_in_any_order_with_any_handle_are_fine() {
     let number = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
     let program = compile(&source("sequences.c"), "sequences", &SANITIZED);
-    let printed = run(Command::new(program)
+    let printed = run(Command::new(&program)
         .arg(number("KALAM_SEQUENCES", "20"))
         .arg(number("KALAM_SEQUENCES_SEED", "1")));
     println!("{printed}");
+    // What the fuzz target starts from, and what it found.
+    let kept = std::fs::read_dir(workspace().join("tests/fuzz/c_api")).expect("it is a folder");
+    let kept = kept.map(|entry| entry.expect("a folder can be read").path());
+    println!("{}", run(Command::new(&program).args(kept)));
 }
 
 #[test]

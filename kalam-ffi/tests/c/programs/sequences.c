@@ -1,12 +1,21 @@
 /* Calls in an order and with handles made at random: each gives a status that its error agrees
- * with, and none reads or frees what is not its own (AddressSanitizer looks on). */
+ * with, and none reads or frees what is not its own (AddressSanitizer looks on).
+ * With FUZZ it is no program but a function, which takes every choice from the bytes that it is
+ * given; the program does so with the files that it is given. */
 #include "check.h"
 
 #define SLOTS 4
 
 static uint64_t state;
+static const uint8_t *input;
+static size_t input_left;
 
 static uint32_t below(uint32_t limit) {
+  if (input != NULL) {
+    if (input_left == 0) return 0;
+    input_left--;
+    return *input++ % limit;
+  }
   state ^= state << 13;
   state ^= state >> 7;
   state ^= state << 17;
@@ -305,6 +314,8 @@ static void with_stream(uint32_t s) {
   }
 }
 
+static bool has_more(void) { return input == NULL || input_left > 0; }
+
 static void sequence(void) {
   void (*const steps[])(uint32_t) = {with_database,  with_connection, with_connection, with_connection,
                                      with_statement, with_statement,  with_result,     with_result,
@@ -313,11 +324,11 @@ static void sequence(void) {
     streams[s].release = NULL;
     arrays[s].release = NULL;
   }
-  for (int i = 0; i < 400; i++) {
+  for (int i = 0; i < 400 && has_more(); i++) {
     steps[below(10)](below(SLOTS));
   }
   /* Freed in an order made at random too: databases first as often as last. */
-  for (int i = 0; i < 200; i++) {
+  for (int i = 0; i < 200 && has_more(); i++) {
     uint32_t s = below(SLOTS);
     switch (below(7)) {
       case 0:
@@ -353,7 +364,31 @@ static void sequence(void) {
   }
 }
 
+void sequence_of(const uint8_t *bytes, size_t length) {
+  input = length == 0 ? (const uint8_t *)"" : bytes;
+  input_left = length;
+  memset(copies, 0, sizeof copies);
+  sequence();
+}
+
+#ifndef FUZZ
+static void sequence_of_file(const char *path) {
+  static uint8_t bytes[1 << 16];
+  FILE *file = fopen(path, "rb");
+  CHECK(file != NULL);
+  size_t length = fread(bytes, 1, sizeof bytes, file);
+  fclose(file);
+  fprintf(stderr, "%s\n", path);
+  sequence_of(bytes, length);
+}
+
+/* Sequences and a seed, or files. */
 int main(int argc, char **argv) {
+  if (argc > 1 && strtol(argv[1], NULL, 10) == 0) {
+    for (int i = 1; i < argc; i++) sequence_of_file(argv[i]);
+    printf("%d files, %ld calls, %ld succeeded\n", argc - 1, calls, succeeded);
+    return 0;
+  }
   int sequences = argc > 1 ? atoi(argv[1]) : 20;
   uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
   for (int i = 0; i < sequences; i++) {
@@ -365,3 +400,4 @@ int main(int argc, char **argv) {
   CHECK(succeeded * 4 > calls);
   return 0;
 }
+#endif
