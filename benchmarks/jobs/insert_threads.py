@@ -18,7 +18,7 @@ JOB = Job(
     tried=(
         "A group of commits waits, for half of the last group's time and 500 us at most, "
         "until as many have come as wrote last. It hands the lead on before it wakes its "
-        "sessions, so that the next one syncs meanwhile: 1.5 times the commits of 16 threads. "
+        "sessions, so that the next one syncs meanwhile: 1.5 to 2 times the commits of 16 threads. "
         "Waiting for half as many gave fewer. What is left is mostly the threads' own work and "
         "their wake-ups: more than 20 us of processor time for each commit."
     ),

@@ -146,18 +146,3 @@ pub(crate) fn collect(
     }
     Ok((batches, held))
 }
-
-/// The bytes of a batch's own rows: the buffers that it points into may be larger, and
-/// other batches' too.
-pub(crate) fn batch_bytes(batch: &RecordBatch) -> usize {
-    column_bytes(batch.columns())
-}
-
-/// As [`batch_bytes`], for columns.
-pub(crate) fn column_bytes(columns: &[ArrayRef]) -> usize {
-    let bytes = |column: &ArrayRef| {
-        let data = column.to_data();
-        data.get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
-    };
-    columns.iter().map(bytes).sum()
-}

@@ -22,7 +22,7 @@ use datafusion::physical_plan::windows::WindowAggExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt};
 
-use super::batch_stream::batch_bytes;
+use crate::store::batch_bytes;
 use crate::{Error, SqlState};
 
 /// Aggregates that keep every value, and count it when it is too late.

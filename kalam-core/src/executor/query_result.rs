@@ -8,11 +8,11 @@ use arrow::datatypes::{DataType, Float32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::execution::SendableRecordBatchStream;
 
-use super::batch_stream::{BatchStream, batch_bytes};
+use super::batch_stream::BatchStream;
 use super::engine::Engine;
 use super::plan_error::from_datafusion;
 use crate::activity::Activity;
-use crate::store::View;
+use crate::store::{View, batch_bytes};
 use crate::{Error, Result, SqlState};
 
 /// What a statement returns: a stream of Arrow batches, a number of affected rows,

@@ -5,6 +5,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, TimeUnit};
 use datafusion::logical_expr::ColumnarValue;
 
+use crate::store::column_bytes;
+
 /// How the size of a result, or of the work, follows from the arguments of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResultSize {
@@ -122,7 +124,7 @@ fn product(args: &[ColumnarValue], rows: usize, unit: impl Fn(&ColumnarValue) ->
 fn bytes_of(arg: &ColumnarValue) -> PerRow {
     match arg {
         ColumnarValue::Scalar(value) => {
-            let bytes = value.to_array().map_or(0, |array| array_bytes(&array));
+            let bytes = value.to_array().map_or(0, |array| column_bytes(&[array]));
             Box::new(move |_| bytes)
         }
         ColumnarValue::Array(array) => match array.data_type() {
@@ -136,7 +138,7 @@ fn bytes_of(arg: &ColumnarValue) -> PerRow {
             }
             // Rows of other types are about alike.
             _ => {
-                let mean = array_bytes(array).div_ceil(array.len().max(1));
+                let mean = column_bytes(std::slice::from_ref(array)).div_ceil(array.len().max(1));
                 Box::new(move |_| mean)
             }
         },
@@ -146,15 +148,10 @@ fn bytes_of(arg: &ColumnarValue) -> PerRow {
 fn total(arg: &ColumnarValue, rows: usize) -> usize {
     match arg {
         ColumnarValue::Scalar(value) => {
-            value.to_array().map_or(0, |array| array_bytes(&array)).saturating_mul(rows)
+            value.to_array().map_or(0, |array| column_bytes(&[array])).saturating_mul(rows)
         }
-        ColumnarValue::Array(array) => array_bytes(array),
+        ColumnarValue::Array(array) => column_bytes(std::slice::from_ref(array)),
     }
-}
-
-fn array_bytes(array: &ArrayRef) -> usize {
-    let data = array.to_data();
-    data.get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
 }
 
 /// Each row of an argument as a whole number; NULL is 0. Times are nanoseconds.

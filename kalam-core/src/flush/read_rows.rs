@@ -288,9 +288,9 @@ pub(super) fn read_rows(
         .ok_or_else(|| segment.undecodable("a row lies past its end"))?;
     let metadata = segment.footer.metadata();
     let levels = segment.schema.levels(metadata.file_metadata().schema_descr(), roots);
-    let selection = || vec![RowSelector::skip(within), RowSelector::select(rows)];
     let is_whole = usize::try_from(metadata.row_group(group).num_rows()) == Ok(rows);
-    let selection = (!is_whole).then(|| RowSelection::from(selection()));
+    let selection = (!is_whole)
+        .then(|| RowSelection::from(vec![RowSelector::skip(within), RowSelector::select(rows)]));
     let pages = SegmentPages::new(segment, group);
     let mut reader = levels
         .and_then(|levels| {

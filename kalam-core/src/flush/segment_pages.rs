@@ -118,8 +118,8 @@ impl PageReader for ZstdPages {
             }
             Page::DataPageV2 { is_compressed: false, .. } => {}
             Page::DataPageV2 { buf, rep_levels_byte_len, def_levels_byte_len, .. } => {
-                let levels = *rep_levels_byte_len + *def_levels_byte_len;
-                *buf = decompressed(buf, levels as usize, self.bytes)?;
+                let levels = *rep_levels_byte_len as usize + *def_levels_byte_len as usize;
+                *buf = decompressed(buf, levels, self.bytes)?;
             }
         }
         Ok(Some(page))

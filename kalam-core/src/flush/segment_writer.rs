@@ -19,7 +19,7 @@ use crate::catalog::{
     ColumnDefinition, Compression, HIDDEN_KEY_COLUMN, SEQ_COLUMN, Table, seq_field,
 };
 use crate::model::{ColumnId, KalamDataType};
-use crate::store::KeyCodec;
+use crate::store::{KeyCodec, column_bytes};
 use crate::vector::pack_vectors;
 use crate::{Error, Result, SqlState};
 
@@ -193,10 +193,11 @@ pub(super) fn properties(
 ) -> WriterProperties {
     let definition = &table.definition;
     let is_one_block = rows_max <= KEY_BLOCK_ROWS;
-    let bytes: usize = sample.iter().map(|column| column.get_array_memory_size()).sum();
     let compression = match definition.options.compression {
         // A file system gives out blocks of 4 KiB.
-        _ if is_one_block && bytes <= PLAIN_BYTES_MAX => ParquetCompression::UNCOMPRESSED,
+        _ if is_one_block && column_bytes(sample) <= PLAIN_BYTES_MAX => {
+            ParquetCompression::UNCOMPRESSED
+        }
         // A decoder of zstd for each column costs more than the pages of so few rows do: LZ4
         // halves what a first read of a user's hundred rows takes, for 1.4 times the bytes,
         // until a compaction makes a larger file of them.

@@ -1,7 +1,7 @@
 //! One column of a batch, downcast once, so that writing a value costs a match on a
 //! small enum instead of a dynamic call.
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
@@ -214,4 +214,19 @@ fn range_at(offsets: &OffsetBuffer<i32>, row: usize) -> std::ops::Range<usize> {
 /// The bytes of a row.
 pub(super) fn bytes_at<'a>(offsets: &OffsetBuffer<i32>, data: &'a Buffer, row: usize) -> &'a [u8] {
     &data.as_slice()[range_at(offsets, row)]
+}
+
+/// The bytes of a batch's own rows: the buffers that it points into may be larger, and
+/// other batches' too.
+pub(crate) fn batch_bytes(batch: &RecordBatch) -> usize {
+    column_bytes(batch.columns())
+}
+
+/// As [`batch_bytes`], for columns.
+pub(crate) fn column_bytes(columns: &[ArrayRef]) -> usize {
+    let bytes = |column: &ArrayRef| {
+        let data = column.to_data();
+        data.get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+    };
+    columns.iter().map(bytes).sum()
 }

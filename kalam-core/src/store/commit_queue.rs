@@ -115,7 +115,7 @@ impl CommitQueue {
         // Destructors of large sets run before anyone is woken to queue more.
         drop(sets);
         // First the lead, then the outcomes: with 16 threads, whose sessions are woken one after
-        // the other while the next group syncs, that gives 1.5 times the commits. Groups of half
+        // the other while the next group syncs, that gives 1.5 to 2 times the commits. Groups of half
         // as many, so that the other half comes meanwhile, gave fewer than groups of all.
         self.hand_on(tickets.len(), took);
         for (ticket, outcome) in tickets.iter().zip(outcomes) {

@@ -27,6 +27,7 @@ mod unique_entry;
 mod write_observer;
 mod write_set;
 
+pub(crate) use column::{batch_bytes, column_bytes};
 pub(crate) use commit::{CommitError, Store};
 pub(crate) use directory::{Directory, create_directories, sync_directory};
 pub(crate) use entity::{EntityKey, EntityStore, encode_entity, prefix_end};

@@ -9,11 +9,11 @@ use super::evaluator::Evaluator;
 use super::new_rows::undefined_column;
 use super::target::TargetRows;
 use crate::catalog::Table;
-use crate::executor::batch_stream::column_bytes;
 use crate::executor::functions::{DefaultContext, table_defaults};
 use crate::executor::modify_statement::{Assignment, InsertValue};
 use crate::executor::row_writer::{RowPlace, RowWriter};
 use crate::model::{assign, check_not_null};
+use crate::store::column_bytes;
 use crate::{Error, Result, SqlState};
 
 /// The assignments of a SET.

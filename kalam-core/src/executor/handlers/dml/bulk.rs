@@ -8,13 +8,12 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 
 use super::new_rows::InsertTarget;
 use crate::catalog::Table;
-use crate::executor::batch_stream::batch_bytes;
 use crate::executor::constraint::{UniqueWrites, check_rows, duplicate_entry};
 use crate::executor::plan_error::from_datafusion;
 use crate::executor::row_writer::{RowWriter, Taken, duplicate_key};
 use crate::flush::{Ingest, IngestTarget, TableOfIngest};
 use crate::model::{ScopeId, TableKind};
-use crate::store::{CommitError, RowWrites, View};
+use crate::store::{CommitError, RowWrites, View, batch_bytes, column_bytes};
 use crate::{Error, Result, SqlState};
 
 /// Rows that are completed at a time.
@@ -155,7 +154,7 @@ impl InsertTarget<'_> {
             }
             columns.extend(hidden);
             total += rows as u64;
-            let bytes = columns_bytes(&columns);
+            let bytes = column_bytes(&columns);
             ingest.push(columns, rows, bytes, &keys)
         };
         held.into_iter().try_for_each(&mut add)?;
@@ -176,14 +175,6 @@ impl InsertTarget<'_> {
 fn taken(table: &Table, key: &[u8]) -> Error {
     duplicate_entry(table, key)
         .unwrap_or_else(|| Error::new(SqlState::UNIQUE_VIOLATION, "duplicate key"))
-}
-
-fn columns_bytes(columns: &[ArrayRef]) -> usize {
-    let bytes = |column: &ArrayRef| {
-        let data = column.to_data();
-        data.get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
-    };
-    columns.iter().map(bytes).sum()
 }
 
 /// Batches of at most [`CHUNK_ROWS`] rows.

@@ -19,7 +19,6 @@ use super::target::{SourceColumns, Target, TargetRows, TargetTable, target_and};
 use super::update::finish_moves;
 use crate::catalog::{Table, seq_field};
 use crate::executor::QueryResult;
-use crate::executor::batch_stream::column_bytes;
 use crate::executor::built_query::{query_of, quoted, select_of, value_items};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -28,7 +27,7 @@ use crate::executor::modify_statement::{InsertValue, Matching, Merge, MergeActio
 use crate::executor::row_writer::{RowWriter, Taken, changed_twice};
 use crate::executor::work::Work;
 use crate::scan::SEGMENT_COLUMN;
-use crate::store::View;
+use crate::store::{View, column_bytes};
 use crate::{Error, Result, SqlState};
 
 /// A column of the source that is NULL where no row of it is.

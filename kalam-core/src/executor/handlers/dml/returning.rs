@@ -18,7 +18,6 @@ use super::evaluator::{Evaluator, given_query};
 use super::target::SourceColumns;
 use crate::catalog::{DELETED_COLUMN, SEQ_COLUMN, Table, seq_field};
 use crate::executor::QueryResult;
-use crate::executor::batch_stream::column_bytes;
 use crate::executor::cte_scope::fold;
 use crate::executor::given_rows::{GivenRows, INDEX_COLUMN};
 use crate::executor::plain_query::projection;
@@ -26,7 +25,7 @@ use crate::executor::system_columns::{
     exclude_column, exclude_system_columns, mentions_system_columns,
 };
 use crate::model::Seq;
-use crate::store::View;
+use crate::store::{View, column_bytes};
 use crate::{Error, Result, SqlState};
 
 /// The function of MERGE that tells what became of a row, and its column.

@@ -21,7 +21,6 @@ use super::assignment::{Assignments, differs};
 use super::evaluator::{Evaluator, with_ctes};
 use super::plain_value::PlainRows;
 use crate::catalog::Table;
-use crate::executor::batch_stream::batch_bytes;
 use crate::executor::built_query::{all_of, query_of, relation_of, select_of, value_items};
 use crate::executor::caller::Caller;
 use crate::executor::engine::Engine;
@@ -35,7 +34,7 @@ use crate::executor::row_writer::{RowPlace, RowWriter, changed_twice, row_places
 use crate::executor::statement::TableRef;
 use crate::model::{TableKind, UserKey};
 use crate::scan::Shape;
-use crate::store::View;
+use crate::store::{View, batch_bytes};
 use crate::{Error, Result, SqlState};
 
 /// Columns of the relations beside the target, each with its relation.
