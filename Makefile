@@ -6,7 +6,7 @@ SHELL := bash
 ENV := . .ci/env.sh &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test prove torture fuzz bench bench-setup bench-smoke profile scale lint docs wheel npm install header clean
+.PHONY: help setup quickstart test prove torture boundaries fuzz bench bench-setup bench-smoke profile scale lint docs wheel npm install header clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -53,10 +53,22 @@ torture: export KALAM_DISKS = 20
 torture: export KALAM_MEMORY = 256
 torture: export KALAM_CLOCKS = 500
 torture: export KALAM_UNSTEADY = 2000
+torture: export KALAM_CYCLES = 10000
+torture: export KALAM_SEQUENCES = 2000
+torture: export SECONDS_EACH = 600
 TORTURE := crash:: power:: fault:: rot:: damage:: disk_full:: every_reader_sees_one_moment planted:: \
 	oracle:: history:: canary:: fuzz:: decoder:: latency:: memory:: clock:: unsteady::
 torture: setup ## the proofs at full size: hours; OF=power:: picks one
 	@$(ENV) step "torture"; cargo test --workspace --locked --test kalam -- --nocapture --test-threads=1 $(or $(OF),$(TORTURE))
+	@[ -n "$(OF)" ] || $(MAKE) --no-print-directory boundaries fuzz
+
+# What `make torture` repeats in each language: openings, and calls of C in any order.
+boundaries: setup
+	@$(ENV) step "C"; cargo test --workspace --locked --test c -- --nocapture --test-threads=1 opening_and_closing calls_in_any_order
+	@$(ENV) .ci/wheel.sh dev "$$VENV_PLAIN"
+	@$(ENV) step "Python"; "$$VENV_PLAIN/bin/pytest" -s bindings-python/tests/plain/test_cycles.py
+	@$(ENV) .ci/node.sh dev
+	@$(ENV) .ci/node_test.sh dev cycles.test.mjs
 
 fuzz: setup ## fuzz targets, instrumented, a minute each; OF="row key" picks some, SECONDS_EACH=600 takes longer
 	@.ci/fuzz.sh $(OF)
