@@ -277,7 +277,7 @@ impl RecentRead {
         rows: &mut TierRows<'_>,
         candidates: &mut Vec<Candidate>,
     ) -> Result<()> {
-        let (lower, upper) = self.range.hot_bounds(&self.table.scope_prefix(user));
+        let (lower, upper) = self.range.hot_bounds(&self.table, user);
         let mut cursor = match self.order {
             KeyOrder::Ascending => view.hot_cursor(&lower, &upper),
             KeyOrder::Descending => view.hot_cursor_from_end(&lower, &upper),

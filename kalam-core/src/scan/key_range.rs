@@ -5,7 +5,8 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use crate::Result;
 use crate::catalog::Table;
-use crate::store::{SCOPE_PREFIX_LEN, prefix_end};
+use crate::model::UserKey;
+use crate::store::prefix_end;
 
 /// Keys from `lower` up to but without `upper`, both without the scope prefix. An
 /// empty `upper` has no bound.
@@ -47,15 +48,17 @@ impl KeyRange {
             Ok(bytes)
         };
         let whole = encode(None)?;
-        let mut range =
-            KeyRange { upper: (!whole.is_empty()).then(|| prefix_end(&whole)), lower: whole };
+        let mut range = KeyRange { upper: after(&whole), lower: whole };
         for (operator, value) in comparisons {
             let edge = encode(Some(value))?;
             match operator {
-                Operator::Gt => range.raise(prefix_end(&edge)),
+                Operator::Gt => match after(&edge) {
+                    Some(lower) => range.raise(lower),
+                    None => range.cut(Some(Vec::new())),
+                },
                 Operator::GtEq => range.raise(edge),
-                Operator::Lt => range.cut(edge),
-                Operator::LtEq => range.cut(prefix_end(&edge)),
+                Operator::Lt => range.cut(Some(edge)),
+                Operator::LtEq => range.cut(after(&edge)),
                 _ => {}
             }
         }
@@ -68,18 +71,24 @@ impl KeyRange {
         }
     }
 
-    fn cut(&mut self, upper: Vec<u8>) {
-        if self.upper.as_ref().is_none_or(|now| upper < *now) {
+    fn cut(&mut self, upper: Option<Vec<u8>>) {
+        if let Some(upper) = upper
+            && self.upper.as_ref().is_none_or(|now| upper < *now)
+        {
             self.upper = Some(upper);
         }
     }
 
-    /// The bounds as hot keys of a scope.
-    pub(crate) fn hot_bounds(&self, prefix: &[u8; SCOPE_PREFIX_LEN]) -> (Vec<u8>, Vec<u8>) {
+    /// The bounds as hot keys of a user's rows.
+    pub(crate) fn hot_bounds(&self, table: &Table, user: UserKey) -> (Vec<u8>, Vec<u8>) {
+        let prefix = table.scope_prefix(user);
         let with_prefix = |key: &[u8]| [prefix.as_slice(), key].concat();
         let upper = match &self.upper {
             Some(upper) => with_prefix(upper),
-            None => prefix_end(prefix),
+            None => match table.key_codec.end() {
+                Some(end) => with_prefix(&end),
+                None => prefix_end(&prefix),
+            },
         };
         (with_prefix(&self.lower), upper)
     }
@@ -104,6 +113,12 @@ impl KeyRange {
         max_key >= self.lower.as_slice()
             && self.upper.as_ref().is_none_or(|upper| min_key < upper.as_slice())
     }
+}
+
+/// The first bytes after all keys that begin with `edge`; `None` if there are none, because it
+/// has no bytes but 0xFF.
+fn after(edge: &[u8]) -> Option<Vec<u8>> {
+    edge.iter().any(|byte| *byte != u8::MAX).then(|| prefix_end(edge))
 }
 
 /// `name op literal` or `literal op name`, the literal not NULL.

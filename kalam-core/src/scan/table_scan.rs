@@ -163,7 +163,7 @@ impl TableScan {
             hidden_rows: 0,
             is_bounded: range.is_bounded(),
         };
-        let (lower, upper) = range.hot_bounds(&self.table.scope_prefix(user));
+        let (lower, upper) = range.hot_bounds(&self.table, user);
         let mut cursor = self.view.hot_cursor(&lower, &upper);
         while report.hot_rows <= HOT_ROWS_COUNTED_MAX
             && let Some((_, record)) = cursor.entry()?
@@ -194,7 +194,7 @@ impl TableScan {
         rows: Rows,
         limit: Option<usize>,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let (lower, upper) = range.hot_bounds(&self.table.scope_prefix(user));
+        let (lower, upper) = range.hot_bounds(&self.table, user);
         if self.view.hot_cursor(&lower, &upper).entry()?.is_none() {
             return Ok(None);
         }

@@ -43,6 +43,16 @@ impl Family {
             Family::Log => "log",
         }
     }
+
+    /// How many bytes of its keys bloom filters know too, in families that are read by scope:
+    /// those with everything that the keys of one scope share.
+    pub(super) fn filtered_prefix(self) -> Option<usize> {
+        match self {
+            // Kind, table, user; or the kind of an entry, table, user.
+            Family::Hot | Family::Manifest => Some(SCOPE_PREFIX_LEN),
+            Family::Catalog | Family::Jobs | Family::Log => None,
+        }
+    }
 }
 
 /// Where RocksDB's files are.
@@ -161,7 +171,6 @@ fn family_options(family: Family, cache: &Cache) -> RocksOptions {
             // Of 4, 8 and 16 KiB: a read from the device costs as little as with 4, a scan as
             // little as with 16.
             table.set_block_size(8 << 10);
-            options.set_prefix_extractor(SliceTransform::create_fixed_prefix(SCOPE_PREFIX_LEN));
             options.set_memtable_prefix_bloom_ratio(0.05);
             options.set_memtable_whole_key_filtering(true);
             options.set_write_buffer_size(64 << 20);
@@ -170,6 +179,9 @@ fn family_options(family: Family, cache: &Cache) -> RocksOptions {
         Family::Catalog | Family::Manifest | Family::Jobs | Family::Log => {
             options.set_write_buffer_size(8 << 20);
         }
+    }
+    if let Some(length) = family.filtered_prefix() {
+        options.set_prefix_extractor(SliceTransform::create_fixed_prefix(length));
     }
     options.set_block_based_table_factory(&table);
     options

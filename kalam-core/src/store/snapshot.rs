@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use rocksdb::{DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
 
 use super::commit::LAST_SEQ_KEY;
+use super::entity::prefix_end;
 use super::mark_set::MarkSet;
 use super::overlay::{Overlay, OverlayCursor};
 use super::read_at::ReadAt;
@@ -83,17 +84,34 @@ impl Snapshot {
         lower: &[u8],
         upper: &[u8],
     ) -> HotCursor {
-        let mut cursor = self.unplaced_cursor(family, lower, upper);
+        let prefix = filtered_prefix(family, lower);
+        let is_within = prefix.is_some_and(|prefix| *upper <= *prefix_end(prefix));
+        let mut cursor = self.unplaced_cursor(family, (lower, upper), is_within);
         cursor.iterator.seek_to_first();
         cursor
     }
 
-    fn unplaced_cursor(self: &Arc<Self>, family: Family, lower: &[u8], upper: &[u8]) -> HotCursor {
+    /// A cursor over `lower..upper`, placed on the last key.
+    fn cursor_from_end(self: &Arc<Self>, family: Family, lower: &[u8], upper: &[u8]) -> HotCursor {
+        // It looks for the upper bound, which has to be within too.
+        let is_within = filtered_prefix(family, lower).is_some_and(|p| upper.starts_with(p));
+        let mut cursor = self.unplaced_cursor(family, (lower, upper), is_within);
+        cursor.iterator.seek_to_last();
+        cursor
+    }
+
+    fn unplaced_cursor(
+        self: &Arc<Self>,
+        family: Family,
+        (lower, upper): (&[u8], &[u8]),
+        is_within_prefix: bool,
+    ) -> HotCursor {
         let mut options = ReadOptions::default();
         options.set_snapshot(&self.inner);
         options.set_iterate_lower_bound(lower);
         options.set_iterate_upper_bound(upper);
-        options.set_total_order_seek(true);
+        options.set_total_order_seek(!is_within_prefix);
+        options.set_prefix_same_as_start(is_within_prefix);
         options.set_async_io(false);
         let iterator = self.db.raw_iterator_cf_opt(&handle(&self.db, family), options);
         // SAFETY: the iterator borrows the database that `snapshot` keeps alive, and
@@ -125,8 +143,7 @@ impl Snapshot {
         lower: &[u8],
         upper: &[u8],
     ) -> Result<Option<Vec<u8>>> {
-        let mut cursor = self.unplaced_cursor(family, lower, upper);
-        cursor.iterator.seek_to_last();
+        let cursor = self.cursor_from_end(family, lower, upper);
         Ok(cursor.entry()?.map(|(key, _)| key.to_vec()))
     }
 }
@@ -211,6 +228,14 @@ impl HotCursor {
             own.advance();
         }
     }
+}
+
+/// What the keys of a range begin with that filters know, if they do from `lower` on.
+///
+/// A cursor that keeps to it looks only at those files and memtables that have such keys: a
+/// scope's rows are in few of the files that many scopes have filled.
+fn filtered_prefix(family: Family, lower: &[u8]) -> Option<&[u8]> {
+    family.filtered_prefix().and_then(|length| lower.get(..length))
 }
 
 pub(super) fn handle(db: &Rocks, family: Family) -> Arc<rocksdb::BoundColumnFamily<'_>> {
@@ -302,8 +327,7 @@ impl View {
     pub(crate) fn hot_cursor_from_end(&self, lower: &[u8], upper: &[u8]) -> HotCursor {
         debug_assert!(self.own.is_none(), "own writes are merged in ascending order");
         self.note_read(lower, upper);
-        let mut cursor = self.snapshot.unplaced_cursor(Family::Hot, lower, upper);
-        cursor.iterator.seek_to_last();
+        let mut cursor = self.snapshot.cursor_from_end(Family::Hot, lower, upper);
         cursor.is_reversed = true;
         cursor
     }

@@ -125,6 +125,17 @@ impl KeyCodec {
         Ok(())
     }
 
+    /// Bytes that sort after every key, as a bound that is within the keys' scope. `None` if
+    /// a key can begin with any number of 0xFF.
+    pub(crate) fn end(&self) -> Option<Vec<u8>> {
+        // No byte of UTF-8 is 0xFF, so that it ends what numbers before it begin.
+        let widths = self.types.iter().map(|data_type| match data_type {
+            KalamDataType::Bytes => None,
+            other => Some(other.is_fixed_width().unwrap_or(0)),
+        });
+        Some(vec![u8::MAX; widths.sum::<Option<usize>>()? + 1])
+    }
+
     /// Reads the values back: of the whole key, nothing left over.
     ///
     /// # Errors
