@@ -53,11 +53,12 @@ torture: export KALAM_DISKS = 20
 torture: export KALAM_MEMORY = 256
 torture: export KALAM_CLOCKS = 500
 torture: export KALAM_UNSTEADY = 2000
+torture: export KALAM_ORDERS = 2
 torture: export KALAM_CYCLES = 10000
 torture: export KALAM_SEQUENCES = 2000
 torture: export SECONDS_EACH = 600
 TORTURE := crash:: power:: fault:: rot:: damage:: disk_full:: every_reader_sees_one_moment planted:: \
-	oracle:: history:: canary:: fuzz:: decoder:: latency:: memory:: clock:: unsteady::
+	orders:: oracle:: history:: canary:: fuzz:: decoder:: latency:: memory:: clock:: unsteady::
 torture: setup ## the proofs at full size: hours; OF=power:: picks one
 	@$(ENV) step "torture"; cargo test --workspace --locked --test kalam -- --nocapture --test-threads=1 $(or $(OF),$(TORTURE))
 	@[ -n "$(OF)" ] || $(MAKE) --no-print-directory boundaries fuzz

@@ -1,4 +1,4 @@
-//! Every order of a few operations on one and two keys, flush and reopen among them.
+//! Every order of a few operations on one key, two and three, flush and reopen among them.
 
 use std::collections::BTreeMap;
 
@@ -135,7 +135,9 @@ fn slots(length: usize, reopen: usize) -> Vec<Vec<Slot>> {
         .collect()
 }
 
-fn every_order(length: usize, keys: usize) {
+/// Tries all, and tells how many there were.
+fn every_order(length: usize, keys: usize) -> usize {
+    let mut sequences = 0;
     for reopen in 0..1usize << length {
         let mut fixture = Fixture::new();
         let mut tables: Vec<Table> = slots(length, reopen)
@@ -144,6 +146,7 @@ fn every_order(length: usize, keys: usize) {
             .map(|(index, slots)| Table::new(index, slots, keys))
             .collect();
         for table in &tables {
+            sequences += table.sequences.len();
             fixture.run(&format!("CREATE TABLE {} (k INT PRIMARY KEY, v BIGINT)", table.name));
         }
         for step in 0..length {
@@ -162,14 +165,27 @@ fn every_order(length: usize, keys: usize) {
             }
         }
     }
+    sequences
+}
+
+/// As many operations, and as many more as `KALAM_ORDERS` says.
+fn every_order_of(operations: usize, keys: usize) {
+    let more = usize::try_from(fixture::number_from("KALAM_ORDERS", 0)).expect("a few");
+    let sequences = every_order(operations + more, keys);
+    println!("{sequences} sequences of {} operations on {keys} keys", operations + more);
 }
 
 #[test]
 fn every_order_of_five_operations_on_one_key() {
-    every_order(5, 1);
+    every_order_of(5, 1);
 }
 
 #[test]
 fn every_order_of_four_operations_on_two_keys() {
-    every_order(4, 2);
+    every_order_of(4, 2);
+}
+
+#[test]
+fn every_order_of_three_operations_on_three_keys() {
+    every_order_of(3, 3);
 }
