@@ -97,7 +97,7 @@ pub fn row(record: &[u8]) -> Result<()> {
 pub fn key(input: &[u8]) -> Result<()> {
     let Some((&number, bytes)) = input.split_first() else { return Ok(()) };
     let codec = &KEYS[usize::from(number) % KEYS.len()];
-    let encode = |bytes: &[u8]| {
+    let encode = |bytes: &[u8]| -> Result<Vec<u8>> {
         let mut key = Vec::new();
         codec.encode_scalars(&codec.decode(bytes)?, &mut key)?;
         Ok(key)

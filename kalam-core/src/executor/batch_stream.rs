@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result as DataFusionResult;
 use datafusion::execution::SendableRecordBatchStream;
@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::plan_error::from_datafusion;
 use crate::activity::Activity;
+use crate::store::batch_bytes;
 use crate::{Error, Result, SqlState};
 
 /// Batches that are made before anyone asks for them, beside the one that is in work.

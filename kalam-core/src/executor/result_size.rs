@@ -1,6 +1,6 @@
 //! How large the results of functions will be, or their work, from their arguments.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, TimeUnit};
 use datafusion::logical_expr::ColumnarValue;
