@@ -146,14 +146,16 @@ fn decode_mark(suffix: &[u8], value: &[u8]) -> Option<Mark> {
     })
 }
 
-/// Decodes a mark, writes it and decodes it again. It panics if that is another one.
+/// Decodes a mark, the key without its prefix, writes it and decodes it again. It panics if
+/// that is another one.
 ///
 /// # Errors
 /// `XX001` if key or value do not decode.
 #[cfg(debug_assertions)]
 pub(super) fn decode_mark_again(key: &[u8], value: &[u8]) -> Result<()> {
-    let mark = decode_mark(key, value).ok_or_else(|| damaged("a deletion mark"))?;
-    let again = decode_mark(key, &mark_value(&mark.rows)).expect("what was written can be read");
+    let suffix = key.get(SEGMENT_PREFIX_LEN - 1..).unwrap_or_default();
+    let mark = decode_mark(suffix, value).ok_or_else(|| damaged("a deletion mark"))?;
+    let again = decode_mark(suffix, &mark_value(&mark.rows)).expect("what was written can be read");
     assert_eq!(again.rows, mark.rows);
     Ok(())
 }
