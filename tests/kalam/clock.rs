@@ -2,6 +2,7 @@
 //! repeat, however the clock steps and whatever ends the process.
 
 use std::cell::Cell;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -186,7 +187,7 @@ impl World {
             }
             Step::Crash => {
                 let copy = self.elsewhere();
-                copy_folder(&self.dir, &copy);
+                copy_folder_in_use(&self.dir, &copy);
                 self.close();
                 self.dir = copy;
                 self.open();
@@ -231,17 +232,26 @@ impl World {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir(to).expect("a folder can be made");
-    for entry in std::fs::read_dir(from).expect("the folder can be read") {
-        let path = entry.expect("folder entries can be read").path();
+/// Copies a folder that is in use: of no moment at which a file was there that is gone.
+fn copy_folder_in_use(from: &Path, to: &Path) {
+    while let Err(error) = copy_folder(from, to) {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{} to {}", from.display(), to.display());
+        std::fs::remove_dir_all(to).expect("a folder can be removed");
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let path = entry?.path();
         let target = to.join(path.file_name().expect("entries have names"));
         if path.is_dir() {
-            copy_folder(&path, &target);
+            copy_folder(&path, &target)?;
         } else {
-            std::fs::copy(&path, &target).expect("a file can be copied");
+            std::fs::copy(&path, &target)?;
         }
     }
+    Ok(())
 }
 
 #[test]

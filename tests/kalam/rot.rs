@@ -225,6 +225,29 @@ fn every_flipped_bit_is_found_or_changes_no_answer() {
     }
 }
 
+/// A length that ends behind the file looks like a record that a crash tore.
+#[test]
+fn no_length_in_the_list_of_files_hides_what_follows_it() {
+    let original = Original::new();
+    let (kind, files) = original.kinds.get_key_value("MANIFEST").expect("there is one");
+    let list = fs::read(original.home.path().join(&files[0])).expect("it can be read");
+    let mut at = 0;
+    let mut records = 0;
+    while at < list.len() {
+        for bit in 3..8 {
+            let how = format!("bit {bit} of the length at {at} of {}", list.len());
+            original.check(kind, &files[0], &how, &|bytes| {
+                if let Some(bytes) = bytes {
+                    bytes[at + 5] ^= 1 << bit;
+                }
+            });
+        }
+        at += 7 + usize::from(u16::from_le_bytes([list[at + 4], list[at + 5]]));
+        records += 1;
+    }
+    assert!(records > 5, "{records} records");
+}
+
 #[test]
 fn a_database_that_lost_its_list_of_files_is_damaged_and_never_a_new_one() {
     for durability in [Durability::Full, Durability::Normal, Durability::Off] {

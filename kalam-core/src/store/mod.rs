@@ -11,6 +11,7 @@ mod commit_queue;
 mod directory;
 mod disk_room;
 mod entity;
+mod file_list;
 mod key;
 mod key_watch;
 mod log_sync;

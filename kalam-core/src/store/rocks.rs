@@ -9,6 +9,7 @@ use rocksdb::{
     DataBlockIndexType, Env, ErrorKind as RocksKind, Options as RocksOptions, SliceTransform,
 };
 
+use super::file_list::check_file_list;
 use super::key::SCOPE_PREFIX_LEN;
 use crate::{Durability, Error, Options, Result, SqlState};
 
@@ -105,6 +106,9 @@ pub(super) fn open_checkpoint(path: &Path) -> Result<Rocks> {
 
 /// Opens RocksDB.
 pub(super) fn open(home: &Home, options: &Options) -> Result<(Rocks, RocksStatistics)> {
+    if let Home::Existing(path) = home {
+        check_file_list(path)?;
+    }
     let cache = Cache::new_lru_cache(options.cache_bytes);
     let mut db = RocksOptions::default();
     let is_new = !matches!(home, Home::Existing(_));
