@@ -25,6 +25,7 @@ const PREFIX: &str =
     "power::what_a_power_failure_leaves_without_full_durability_is_a_prefix_of_the_commits";
 const FAULT: &str = "fault::a_step_that_stops_or_fails_loses_nothing";
 const ROT: &str = "rot::every_flipped_bit_is_found_or_changes_no_answer";
+const LIST: &str = "rot::no_length_in_the_list_of_files_hides_what_follows_it";
 const FULL: &str = "disk_full::a_full_disk_refuses_writes_and_keeps_what_it_acknowledged";
 const MOMENT: &str = "concurrency::every_reader_sees_one_moment";
 
@@ -115,6 +116,7 @@ const BUGS: &[Planted] = &[
         says: &["wrong answer"],
         with: &[("KALAM_KIND", "log")],
     },
+    Planted { bug: "length_of_list_believed", proof: LIST, says: &["of the length at"], with: &[] },
     Planted { bug: "room_not_asked", proof: FULL, says: &["08007"], with: &[("KALAM_DISKS", "4")] },
     Planted {
         bug: "snapshot_not_of_segments",
