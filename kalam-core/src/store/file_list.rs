@@ -1,11 +1,12 @@
-//! Whether RocksDB's list of files ends where it was written to.
+//! Whether RocksDB's list of files is there, and ends where it was written to.
 //!
 //! RocksDB takes a record that is longer than the rest of the file for one that a crash tore,
 //! and opens with what is before it: a flipped bit in a length would take away the files that
 //! later records list, and RocksDB would delete them. Of every other bit it knows by itself.
 //! Source: RocksDB's `db/log_format.h` and `db/log_reader.cc`.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use crate::env::has_bug;
 use crate::error::io_error;
@@ -16,17 +17,31 @@ const BLOCK_BYTES: usize = 32 << 10;
 /// Checksum, length of the payload, type.
 const HEADER_BYTES: usize = 4 + 2 + 1;
 
+/// The list that `CURRENT` names in a folder of RocksDB.
+fn named_list(folder: &Path) -> std::io::Result<PathBuf> {
+    let name = std::fs::read(folder.join("CURRENT"))?;
+    Ok(folder.join(String::from_utf8_lossy(&name).trim_end()))
+}
+
+/// Whether the list is not where `CURRENT` says, or nothing says where: that is damage, and
+/// not a device that fails.
+pub(super) fn is_file_list_lost(folder: &Path) -> bool {
+    match named_list(folder) {
+        Ok(list) => !list.exists(),
+        Err(e) => e.kind() == ErrorKind::NotFound,
+    }
+}
+
 /// Looks at the list that `CURRENT` names in a folder of RocksDB. One that is not there is for
 /// RocksDB to tell.
 ///
 /// # Errors
 /// `XX001` if a record is whole and its length is not; `58030`.
 pub(super) fn check_file_list(folder: &Path) -> Result<()> {
-    let Ok(current) = std::fs::read(folder.join("CURRENT")) else { return Ok(()) };
-    let list = folder.join(String::from_utf8_lossy(&current).trim_end());
-    if !list.is_file() {
-        return Ok(());
-    }
+    let list = match named_list(folder) {
+        Ok(list) if list.is_file() => list,
+        Ok(_) | Err(_) => return Ok(()),
+    };
     let bytes = std::fs::read(&list).map_err(|e| io_error("read", &list, e))?;
     if is_cut_by_length(&bytes) && !has_bug("length_of_list_believed") {
         let message = format!("the list of files \"{}\" is damaged", list.display());

@@ -1,6 +1,5 @@
 //! How RocksDB is set up: column families, filters, recovery.
 
-use std::io::ErrorKind as IoKind;
 use std::path::{Path, PathBuf};
 
 use rocksdb::statistics::{StatsLevel, Ticker};
@@ -9,7 +8,7 @@ use rocksdb::{
     DataBlockIndexType, Env, ErrorKind as RocksKind, Options as RocksOptions, SliceTransform,
 };
 
-use super::file_list::check_file_list;
+use super::file_list::{check_file_list, is_file_list_lost};
 use super::key::SCOPE_PREFIX_LEN;
 use crate::{Durability, Error, Options, Result, SqlState};
 
@@ -132,7 +131,7 @@ pub(super) fn open(home: &Home, options: &Options) -> Result<(Rocks, RocksStatis
     let families = descriptors(&cache)?;
     let path = home.path().unwrap_or_else(|| Path::new("/kalamdb-memory"));
     let rocks = Rocks::open_cf_descriptors(&db, path, families).map_err(|e| match home {
-        Home::Existing(path) if is_lost(path) => lost(path, e),
+        Home::Existing(path) if is_file_list_lost(path) => lost(path, e),
         Home::Memory | Home::New(_) | Home::Existing(_) => rocks_error("open database", e),
     })?;
     Ok((rocks, RocksStatistics(db)))
@@ -189,15 +188,6 @@ fn family_options(family: Family, cache: &Cache) -> RocksOptions {
     }
     options.set_block_based_table_factory(&table);
     options
-}
-
-/// Whether the list of files is not where `CURRENT` says, or nothing says where: that is
-/// damage, and not a device that fails.
-fn is_lost(path: &Path) -> bool {
-    match std::fs::read(path.join("CURRENT")) {
-        Ok(name) => !path.join(String::from_utf8_lossy(&name).trim_end()).exists(),
-        Err(e) => e.kind() == IoKind::NotFound,
-    }
 }
 
 fn lost(path: &Path, error: rocksdb::Error) -> Error {
